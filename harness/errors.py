@@ -1,0 +1,79 @@
+"""Every error of the program, drawn at one place.
+
+    LabError                    what, where, remedy: printed as one message, never as a traceback
+    ├── ScenarioError           a scenario file says something that cannot be meant      exit code 2
+    ├── UsageError              a word on the command line that cannot be meant          exit code 2
+    └── BrokenMachinery         the machine, a world or a program is not as needed       exit code 3
+        ├── MissingProgram      a program that is not installed
+        └── WorldError          a world that cannot be built or entered
+
+A finding is never an error: findings are results (see ``harness.findings``).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from harness.names import printable
+
+EXIT_AS_EXPECTED = 0
+EXIT_FINDING = 1
+EXIT_USAGE = 2
+EXIT_BROKEN = 3
+EXIT_ALL_SKIPPED = 77
+EXIT_INTERRUPTED = 130
+
+
+class LabError(Exception):
+    """A problem told to the user in three parts.
+
+    *what* happened, *where* (a file with its key path, a folder, a program), and the *remedy*.
+    The text is safe for a terminal: what is not printable in it is escaped.
+    """
+
+    exit_code: ClassVar[int] = EXIT_BROKEN
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        lines = [f"{printable(self.where)}: {printable(self.what)}" if self.where else printable(self.what)]
+        if self.remedy:
+            lines.append(f"  remedy: {printable(self.remedy)}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:  # xdist carries errors between processes
+        return (_again, (type(self), self.what, self.where, self.remedy))
+
+
+def _again(kind: type[LabError], what: str, where: str, remedy: str) -> LabError:
+    return kind(what, where=where, remedy=remedy)
+
+
+class ScenarioError(LabError):
+    """A scenario file that cannot be read or cannot be meant."""
+
+    exit_code = EXIT_USAGE
+
+
+class UsageError(LabError):
+    """A word on the command line that cannot be meant."""
+
+    exit_code = EXIT_USAGE
+
+
+class BrokenMachinery(LabError):
+    """The machine, a world or a program is not as it must be."""
+
+    exit_code = EXIT_BROKEN
+
+
+class MissingProgram(BrokenMachinery):
+    """A program that is not installed."""
+
+
+class WorldError(BrokenMachinery):
+    """A world that cannot be built or entered."""

@@ -1,0 +1,155 @@
+"""Programs of the machine: the one module that imports ``sh`` and ``subprocess``.
+
+``run`` is for short commands whose output matters (probes, ``mmdebstrap``, ``cargo``). ``start`` is for a cell: a child that
+lives in namespaces of its own and hangs on a *lifeline*, a pipe whose other end dies with this process.
+
+``sh`` 2.4 gives the child a terminal, cuts error text at 750 bytes, decodes strictly, and kills only the child at a
+time-out: it is wrapped here so that none of this is seen elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sh
+
+from harness.errors import BrokenMachinery, MissingProgram
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left: exit code (negative: the signal that ended it) and its output, decoded with replacement."""
+
+    argv: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+
+def which(program: str) -> Path | None:
+    """The absolute path of a program, also looked for where ``PATH`` of an ordinary user does not lead (``/usr/sbin``)."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/local/sbin:/usr/sbin:/sbin")
+    return Path(found).absolute() if found else None
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    timeout: float | None = 60,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> Finished:
+    """Run a command to its end, without a terminal and without input.
+
+    *timeout* is in seconds; at its end the whole session of the command is killed and the code is ``-9``.
+    *on_line* sees each line of the error output as it comes (``mmdebstrap`` tells its progress there).
+    Raises MissingProgram when the program does not exist.
+    """
+    words = tuple(str(word) for word in argv)
+    program = which(words[0])
+    if program is None:
+        raise MissingProgram(f"the program {words[0]} is not installed", remedy=f"install {words[0]}")
+    errors: list[str] = []
+
+    def hear(line: str) -> None:
+        errors.append(line)
+        if on_line is not None:
+            on_line(line.rstrip("\n"))
+
+    try:
+        command = sh.Command(str(program))(
+            *words[1:],
+            _bg=True,
+            _bg_exc=False,
+            _tty_out=False,
+            _tty_in=False,
+            _in=None,
+            _err=hear,
+            _encoding="utf-8",
+            _decode_errors="replace",
+            _new_session=True,
+            _return_cmd=True,
+            _ok_code=range(-255, 256),
+            _cwd=str(cwd) if cwd else None,
+            _env=dict(env) if env is not None else None,
+        )
+    except (OSError, sh.ForkException) as error:
+        raise BrokenMachinery(f"{words[0]} cannot be started: {error}", where=str(program)) from error
+    # A limit given to ``wait`` loses the output, and ``_timeout`` kills the child alone (sh 2.4): the limit is kept here.
+    clock = threading.Timer(timeout or 0, _kill_session, (command.pid,))
+    if timeout is not None:
+        clock.start()
+    try:
+        command.wait()
+        code = int(command.exit_code)
+    except sh.ErrorReturnCode as error:
+        code = int(error.exit_code)
+    except BaseException:
+        _kill_session(command.pid)
+        raise
+    finally:
+        clock.cancel()
+    return Finished(words, code, _text(command.stdout), "".join(errors))
+
+
+def _kill_session(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _text(raw: bytes | str | None) -> str:
+    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else (raw or "")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a child in namespaces ended. ``code`` is negative for a signal; ``timed_out`` when the time limit did it."""
+
+    code: int
+    timed_out: bool
+    err: bytes
+
+
+def run_on_lifeline(argv: Sequence[str], *, timeout: float, env: Mapping[str, str], cwd: Path) -> Ended:
+    """Run a child whose standard input is a lifeline: at end of file there it must let go of everything.
+
+    The pipe's other end is held by this process alone, so that even SIGKILL of this process is seen by the child.
+    *timeout* in seconds; then the child gets SIGKILL. The error output is kept up to 64 KiB.
+    """
+    read_end, write_end = os.pipe()
+    try:
+        with subprocess.Popen(
+            list(argv), stdin=read_end, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(env), cwd=cwd
+        ) as child:
+            os.close(read_end)
+            read_end = -1
+            timed_out = False
+            try:
+                _, err = child.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                timed_out = True
+                child.kill()
+                _, err = child.communicate()
+            except BaseException:
+                child.kill()
+                raise
+            return Ended(child.returncode, timed_out, err[-65536:])
+    except FileNotFoundError as error:
+        raise MissingProgram(f"the program {argv[0]} is not installed", remedy=f"install {argv[0]}") from error
+    finally:
+        os.close(write_end)
+        if read_end >= 0:
+            os.close(read_end)
