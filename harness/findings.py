@@ -1,0 +1,51 @@
+"""A finding: a broken rule or a divergence, with a stable code, a path, a station, and a sentence."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Outcome(StrEnum):
+    """The four outcomes of a cell. Broken machinery is never a finding."""
+
+    PASSED = "passed"  # everything as expected; known findings may be there
+    FINDING = "finding"  # something that nobody has named
+    BROKEN = "broken"  # the machine, the world or the program did not do its part
+    SKIPPED = "skipped"  # not run, with a reason and its remedy
+
+
+class Station(StrEnum):
+    """The named points at which trees are taken."""
+
+    VIEW = "view"  # the merged tree before unmounting
+    UPPER = "upper"  # what lies in the upper after unmounting
+    REMOUNT = "remount"  # the merged tree after mounting again with the same tool
+    STEPS = "steps"  # not a tree: the exit status of each step
+    ORACLE = "oracle"  # the plain directory
+
+
+class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A finding that is known: for which tools, why, and where one can read about it.
+
+    ``tools``: ``fuse-overlayfs``, ``fuse-overlayfs<2``, ``fuse-overlayfs>=1.8,<2``, ``fuse-overlayfs==1.4``; empty: every tool.
+    ``profiles``: empty: both. ``path``: shell pattern over the escaped path; empty: any path.
+    """
+
+    code: str
+    reason: str
+    link: str = ""
+    tools: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    path: str = ""
+
+
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a rule says about one path at one station. ``path`` is in the escaped text form; the root is ``/``."""
+
+    code: str  # "WL101"
+    path: str
+    station: Station
+    message: str  # one sentence, names escaped
+    known: Known | None = None

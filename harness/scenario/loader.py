@@ -1,0 +1,236 @@
+"""Reading scenario files: strict, and with the place and the remedy of every mistake."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import ScenarioError, UsageError
+from harness.names import unescape
+from harness.scenario.model import SCHEMA, Node, Opaque, Scenario, Tree, Whiteout, as_node
+from harness.scenario.steps import StepBase
+
+MAX_FILE = 1 << 20  # bytes: a scenario is a page of text, and tomllib reads its file whole
+MAX_NAME = 255  # bytes: NAME_MAX of every file system here
+MAX_PATH = 4000  # bytes, with room for the folder in front: PATH_MAX is 4096
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+
+def find(words: Sequence[str], folder: Path) -> list[Path]:
+    """Scenario files for words on the command line: paths, folders, or names of files below *folder*. No word: all.
+
+    Raises UsageError for a word that names nothing.
+    """
+    known = {path.stem: path for path in sorted(folder.rglob("*.toml"))}
+    if not words:
+        return list(known.values())
+    found: list[Path] = []
+    for word in words:
+        path = Path(word)
+        if word in known:
+            found.append(known[word])
+        elif path.is_dir():
+            found.extend(sorted(path.rglob("*.toml")))
+        elif path.is_file():
+            found.append(path)
+        else:
+            near = difflib.get_close_matches(word, known, n=3)
+            raise UsageError(
+                f"no scenario {word!r}", remedy=f"did you mean {', '.join(near)}?" if near else "see: whiteout-lab list"
+            )
+    return list(dict.fromkeys(found))
+
+
+def load_all(paths: Iterable[Path]) -> list[Scenario]:
+    """Load scenarios, and refuse two of one name."""
+    by_name: dict[str, tuple[Scenario, Path]] = {}
+    for path in paths:
+        scenario = load(path)
+        if scenario.name in by_name:
+            raise ScenarioError(
+                f"a second scenario with the name {scenario.name!r}",
+                where=str(path),
+                remedy=f"rename it; the first is {by_name[scenario.name][1]}",
+            )
+        by_name[scenario.name] = (scenario, path)
+    return [scenario for scenario, _ in by_name.values()]
+
+
+def load(path: Path) -> Scenario:
+    """Read one scenario file. Raises ScenarioError with file, key path and remedy."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise ScenarioError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if len(raw) > MAX_FILE:
+        raise ScenarioError(
+            "larger than 1 MiB", where=str(path), remedy="a scenario is a page of text: is this the right file?"
+        )
+    return parse(raw, where=str(path), name=path.stem)
+
+
+def parse(raw: bytes, *, where: str, name: str) -> Scenario:
+    """The scenario that TOML text says. Raises ScenarioError."""
+    try:
+        data = tomllib.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ScenarioError(
+            f"is not UTF-8 (byte {error.start})", where=where, remedy=r"write other bytes of a name as \\xNN"
+        ) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ScenarioError(f"is not TOML: {error}", where=where) from error
+    if data.get("schema") != SCHEMA:
+        raise ScenarioError(
+            f"schema is {data.get('schema', 'missing')!r}",
+            where=f"{where}: schema",
+            remedy=f"this version reads schema = {SCHEMA}",
+        )
+    if "name" in data:
+        raise ScenarioError("unknown key 'name'", where=f"{where}: name", remedy="the file's name is the scenario's name")
+    try:
+        scenario = msgspec.convert({**data, "name": name}, Scenario)
+    except msgspec.ValidationError as error:
+        raise _validation(str(error), where) from error
+    if not NAME.fullmatch(name):
+        raise ScenarioError(
+            f"the name {name!r} is not one for a scenario", where=where, remedy="use lower-case letters, digits and '-'"
+        )
+    _check(scenario, where)
+    return scenario
+
+
+def _validation(text: str, where: str) -> ScenarioError:
+    what, _, key = text.partition(" - at `$")
+    key = key.rstrip("`").lstrip(".")
+    unknown = re.search(r"unknown field `([^`]*)`", what)
+    if unknown:
+        fields = {f for kind in (Scenario, Node, *StepBase.__subclasses__()) for f in kind.__struct_fields__}
+        near = difflib.get_close_matches(unknown[1], fields, n=1)
+        remedy = f"did you mean {near[0]!r}? " if near else ""
+        return ScenarioError(
+            f"unknown key {unknown[1]!r}", where=f"{where}: {key or '(top)'}", remedy=f"{remedy}see: whiteout-lab schema"
+        )
+    return ScenarioError(what.replace("`", "'"), where=f"{where}: {key or '(top)'}", remedy="see: whiteout-lab schema")
+
+
+def _check(scenario: Scenario, where: str) -> None:
+    if not scenario.steps and not scenario.layers and not scenario.upper:
+        raise ScenarioError("nothing to do: neither layers nor steps", where=where)
+    trees = [(f"layers[{i}]", tree) for i, tree in enumerate(scenario.layers)] + [("upper", scenario.upper)]
+    for key, tree in trees:
+        _check_tree(tree, f"{where}: {key}")
+    for i, step in enumerate(scenario.steps):
+        for key, path in step.named():
+            check_path(path, f"{where}: steps[{i}].{key}", root_is_fine=True)
+        mode = getattr(step, "mode", None)
+        if mode is not None and not re.fullmatch("[0-7]{3,4}", mode):
+            raise ScenarioError(f"{mode!r} is no octal mode", where=f"{where}: steps[{i}].mode", remedy="write it as '0755'")
+    for i, known in enumerate(scenario.known):
+        if not re.fullmatch(r"WL\d{3}", known.code):
+            raise ScenarioError(f"{known.code!r} is no code", where=f"{where}: known[{i}].code", remedy="write WL and three digits")
+    for key in scenario.env:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
+            raise ScenarioError(f"{key!r} is no name of a variable", where=f"{where}: env")
+
+
+def check_path(text: str, where: str, *, root_is_fine: bool = False) -> bytes:
+    """The bytes of a path that stays inside its tree.
+
+    Raises ScenarioError for an absolute path, ``..``, ``.``, an empty or over-long name, and NUL.
+    """
+    try:
+        path = unescape(text)
+    except ValueError as error:
+        raise ScenarioError(str(error), where=where, remedy=r"write a backslash as \\") from error
+    stripped = path[:-1] if path.endswith(b"/") and len(path) > 1 else path
+    if stripped == b"." and root_is_fine:
+        return b""
+    if b"\0" in path:
+        raise ScenarioError("a path with a NUL byte", where=where, remedy="no file system can hold it")
+    if path.startswith(b"/"):
+        raise ScenarioError(f"absolute path {text!r}", where=where, remedy="paths are relative to the root of the tree")
+    if len(path) > MAX_PATH:
+        raise ScenarioError(f"a path of {len(path)} bytes", where=where, remedy=f"{MAX_PATH} bytes at most")
+    for part in stripped.split(b"/"):
+        if part in {b"", b".", b".."}:
+            raise ScenarioError(
+                f"path {text!r} has the part {part.decode()!r}", where=where, remedy="name the entry by its plain path inside the tree"
+            )
+        if len(part) > MAX_NAME:
+            raise ScenarioError(f"a name of {len(part)} bytes in {text[:60]!r}…", where=where, remedy=f"{MAX_NAME} bytes at most")
+    return stripped
+
+
+_TYPES = ("text", "symlink", "link", "char", "block", "fifo", "whiteout")
+
+
+def _check_tree(tree: Tree, where: str) -> None:
+    kinds: dict[bytes, str] = {}
+    links: dict[bytes, bytes] = {}
+    for text, value in tree.items():
+        at = f'{where}."{text}"'
+        path = check_path(text, at, root_is_fine=True)
+        node = as_node(value)
+        kind = _kind(text, node, at)
+        if path in kinds:
+            raise ScenarioError("the same path twice", where=at, remedy="with and without '/' is one path")
+        kinds[path] = kind
+        if node.link is not None:
+            links[path] = check_path(node.link, f"{at}.link")
+        for key in (node.text, node.symlink, *node.xattrs.values()):
+            _check_text(key, at)
+    for path, kind in kinds.items():
+        parent = path.rpartition(b"/")[0]
+        while parent:
+            if kinds.get(parent, "dir") != "dir":
+                raise ScenarioError(
+                    f"{path.decode('utf-8', 'replace')!r} lies below a {kinds[parent]}", where=where, remedy="only a directory holds entries"
+                )
+            parent = parent.rpartition(b"/")[0]
+        if kind == "link":
+            _check_link(path, links, kinds, where)
+
+
+def _check_link(path: bytes, links: dict[bytes, bytes], kinds: dict[bytes, str], where: str) -> None:
+    at, seen = path, {path}
+    while at in links:
+        at = links[at]
+        if at in seen:
+            raise ScenarioError(f"a loop of links at {path.decode('utf-8', 'replace')!r}", where=where, remedy="one of the names must be a file")
+        seen.add(at)
+    if kinds.get(at, "nothing") in {"nothing", "dir"}:
+        raise ScenarioError(
+            f"the link {path.decode('utf-8', 'replace')!r} leads to {kinds.get(at, 'nothing')}", where=where, remedy="link to a file of the same layer"
+        )
+
+
+def _check_text(text: str | None, where: str) -> None:
+    if text is not None:
+        try:
+            unescape(text)
+        except ValueError as error:
+            raise ScenarioError(str(error), where=where, remedy=r"write a backslash as \\") from error
+
+
+def _kind(text: str, node: Node, where: str) -> str:
+    said = [key for key in _TYPES if getattr(node, key) not in (None, False)]
+    if node.whiteout is Whiteout.XATTR and node.text is not None:
+        said.remove("text")  # a file with the xattr that is not empty is no whiteout: kernel commit dad02fad84cb
+    folder = text.endswith("/") or text == "."
+    if folder and said:
+        raise ScenarioError(f"a directory with {said[0]!r}", where=where, remedy="leave the '/' away, or the key")
+    if len(said) > 1:
+        raise ScenarioError(f"{said[0]!r} and {said[1]!r} together", where=where, remedy="an entry has one type")
+    if node.opaque and not folder:
+        raise ScenarioError("'opaque' on what is no directory", where=where, remedy="end the key with '/'")
+    if Opaque.HOLDS in node.opaque and len(node.opaque) > 1:
+        raise ScenarioError("'holds' beside another mark", where=where, remedy="one xattr holds one value: x or y")
+    if node.whiteout and (node.mode or node.owner or (node.xattrs and node.whiteout is not Whiteout.XATTR)):
+        raise ScenarioError("a whiteout with mode, owner or xattrs", where=where, remedy="build it by hand: char = [0, 0]")
+    return "dir" if folder else (said[0] if said else "text")

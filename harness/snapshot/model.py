@@ -1,0 +1,93 @@
+"""A snapshot: the canonical list of a tree's entries, and of what could not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Mapping  # noqa: UP035 - msgspec resolves it at run time
+
+import msgspec
+
+
+class Kind(StrEnum):
+    """The type of an entry, in the words of mtree(5) where it has one."""
+
+    DIR = "dir"
+    FILE = "file"
+    LINK = "link"  # symbolic
+    CHAR = "char"
+    BLOCK = "block"
+    FIFO = "fifo"
+    SOCKET = "socket"
+    UNKNOWN = "unknown"  # listed, but could not be opened or looked at
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One name of a tree. ``path`` is relative to the root, without ``./``; the root itself is ``b""``."""
+
+    path: bytes
+    kind: Kind
+    mode: int = 0  # permission bits, 0o7777 at most
+    uid: int = 0
+    gid: int = 0
+    size: int = 0  # bytes, of regular files alone
+    device: tuple[int, int] | None = None  # major, minor
+    digest: str = ""  # sha256 of the content, hexadecimal, of regular files alone
+    text: bytes | None = None  # the content itself where it is short: what a person compares
+    target: bytes | None = None  # of a symbolic link
+    same_as: bytes | None = None  # the first path, in byte order, of the hard-link group
+    xattrs: dict[bytes, bytes] = {}
+    links: int = 1
+
+    @property
+    def name(self) -> bytes:
+        return self.path.rpartition(b"/")[2]
+
+    @property
+    def parent(self) -> bytes:
+        return self.path.rpartition(b"/")[0]
+
+    @property
+    def is_whiteout_device(self) -> bool:
+        return self.kind is Kind.CHAR and self.device == (0, 0)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Entries by path, in byte order; the root is among them.
+
+    ``listed``: the names that ``readdir`` gave, when they were taken apart from the entries: a name that is listed and a name
+    that can be opened are two facts. ``unseen``: xattr namespaces that could not be read, and what else was not looked at.
+    """
+
+    entries: Mapping[bytes, Entry]
+    listed: frozenset[bytes] | None = None
+    unseen: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(
+        entries: Iterable[Entry], *, listed: Iterable[bytes] | None = None, unseen: Iterable[str] = ()
+    ) -> Snapshot:
+        """Sort entries into a snapshot. A path that stands twice keeps its last entry, as unpacking would."""
+        by_path = {entry.path: entry for entry in entries}
+        ordered = MappingProxyType({path: by_path[path] for path in sorted(by_path)})
+        return Snapshot(ordered, frozenset(listed) if listed is not None else None, tuple(unseen))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries.values())
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.entries
+
+    def get(self, path: bytes) -> Entry | None:
+        return self.entries.get(path)
+
+    def below(self, folder: bytes) -> Iterator[Entry]:
+        """Every entry below a folder, itself left out."""
+        prefix = folder + b"/" if folder else b""
+        return (e for e in self if e.path.startswith(prefix) and e.path != folder and e.path)
+
+
+EMPTY = Snapshot.of([Entry(b"", Kind.DIR, 0o755)])

@@ -1,0 +1,120 @@
+"""Union semantics, pure: the tree that a reader sees when layers are merged.
+
+Rules (kernel documentation, "Upper and lower"; OCI image-spec, layer.md): a name is looked for from the top layer down; a
+whiteout ends the search with "not there"; a directory merges with the directories of its name below it until it is opaque; anything
+that is not a directory hides what lies below it. Markers hide lower layers only, never their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
+from harness.whiteouts.encodings import PRIVATE_PREFIXES, Encoding, Says
+from harness.whiteouts.markers import Marker, markers_of
+from harness.whiteouts.readers import EVERYONE, Reader
+
+_NEED_HOLDS = {Encoding.XATTR_TRUSTED: Encoding.HOLDS_TRUSTED, Encoding.XATTR_USER: Encoding.HOLDS_USER}
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One layer as one reader takes it: who is gone, who is opaque, and which entries are no content."""
+
+    snapshot: Snapshot
+    gone: frozenset[bytes]
+    opaque: frozenset[bytes]
+    hidden: frozenset[bytes]
+
+
+def _read(snapshot: Snapshot, reader: Reader, *, lower: bool) -> _Layer:
+    gone: set[bytes] = set()
+    opaque: set[bytes] = set()
+    hidden: set[bytes] = set()
+    holds = {(m.path, m.encoding) for e in snapshot for m in markers_of(e) if m.says is Says.HOLDS}
+    for entry in snapshot:
+        for marker in markers_of(entry):
+            if not _honoured(marker, reader, holds, lower=lower):
+                continue
+            if marker.says is Says.GONE:
+                gone.add(marker.path)
+                hidden.add(marker.at)
+            elif marker.says is Says.OPAQUE:
+                opaque.add(marker.path)
+                if marker.at != marker.path:
+                    hidden.add(marker.at)
+    return _Layer(snapshot, frozenset(gone), frozenset(opaque), frozenset(hidden))
+
+
+def _honoured(marker: Marker, reader: Reader, holds: set[tuple[bytes, Encoding]], *, lower: bool) -> bool:
+    if marker.encoding not in reader.honours:
+        return False
+    needed = _NEED_HOLDS.get(marker.encoding)
+    if needed is None:
+        return True
+    parent = marker.at.rpartition(b"/")[0]
+    return lower and ((parent, needed) in holds or parent == b"")
+
+
+def merge(layers: Sequence[Snapshot], upper: Snapshot | None = None, reader: Reader = EVERYONE) -> Snapshot:
+    """The merged tree of *layers* (the lowest first) and an *upper*, as *reader* sees it.
+
+    Private xattrs of the overlay are no content and are left out; hard links are kept where all their names are.
+    """
+    stack = [_read(snapshot, reader, lower=True) for snapshot in layers]
+    if upper is not None:
+        stack.append(_read(upper, reader, lower=False))
+    stack.reverse()  # the top first
+    merged: dict[bytes, Entry] = {}
+    _merge_folder(b"", stack, merged)
+    return Snapshot.of(merged.values())
+
+
+def _merge_folder(path: bytes, stack: Sequence[_Layer], merged: dict[bytes, Entry]) -> None:
+    """Merge one directory over the layers of *stack* that take part in it, the top first."""
+    top = next((found for one in stack if (found := one.snapshot.get(path)) is not None), EMPTY.entries[b""])
+    merged[path] = _public(top, path)
+    taking: list[_Layer] = []
+    for one in stack:
+        here = one.snapshot.get(path)
+        if here is not None and here.kind is Kind.DIR:
+            taking.append(one)
+        if path in one.opaque:
+            break
+    names = {e.path for one in taking for e in _children(one.snapshot, path) if e.path not in one.hidden}
+    for name in sorted(names):
+        _merge_name(name, taking, merged)
+
+
+def _merge_name(path: bytes, stack: Sequence[_Layer], merged: dict[bytes, Entry]) -> None:
+    folders: list[_Layer] = []
+    for one in stack:
+        here = one.snapshot.get(path)
+        if here is not None and path not in one.hidden:
+            if here.kind is not Kind.DIR:
+                if not folders:
+                    merged[path] = _public(here, path)
+                break
+            folders.append(one)
+        if path in one.gone or path in one.opaque:
+            break
+    if folders:
+        _merge_folder(path, folders, merged)
+
+
+def _children(snapshot: Snapshot, folder: bytes) -> list[Entry]:
+    return [e for e in snapshot if e.path and e.parent == folder]
+
+
+def _public(entry: Entry, path: bytes) -> Entry:
+    xattrs = {k: v for k, v in entry.xattrs.items() if not k.startswith(PRIVATE_PREFIXES)}
+    return Entry(
+        path, entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.device, entry.digest,
+        entry.text, entry.target, entry.same_as, xattrs, entry.links,
+    )  # fmt: skip
+
+
+def hidden_below(layers: Sequence[Snapshot], path: bytes) -> list[bytes]:
+    """The names of the merged lower layers that an opaque mark on *path* would hide."""
+    return [entry.path for entry in merge(layers).below(path)]
