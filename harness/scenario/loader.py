@@ -92,7 +92,9 @@ def parse(raw: bytes, *, where: str, name: str) -> Scenario:
             remedy=f"this version reads schema = {SCHEMA}",
         )
     if "name" in data:
-        raise ScenarioError("unknown key 'name'", where=f"{where}: name", remedy="the file's name is the scenario's name")
+        raise ScenarioError(
+            "unknown key 'name'", where=f"{where}: name", remedy="the file's name is the scenario's name"
+        )
     try:
         scenario = msgspec.convert({**data, "name": name}, Scenario)
     except msgspec.ValidationError as error:
@@ -114,7 +116,9 @@ def _validation(text: str, where: str) -> ScenarioError:
         near = difflib.get_close_matches(unknown[1], fields, n=1)
         remedy = f"did you mean {near[0]!r}? " if near else ""
         return ScenarioError(
-            f"unknown key {unknown[1]!r}", where=f"{where}: {key or '(top)'}", remedy=f"{remedy}see: whiteout-lab schema"
+            f"unknown key {unknown[1]!r}",
+            where=f"{where}: {key or '(top)'}",
+            remedy=f"{remedy}see: whiteout-lab schema",
         )
     return ScenarioError(what.replace("`", "'"), where=f"{where}: {key or '(top)'}", remedy="see: whiteout-lab schema")
 
@@ -130,10 +134,14 @@ def _check(scenario: Scenario, where: str) -> None:
             check_path(path, f"{where}: steps[{i}].{key}", root_is_fine=True)
         mode = getattr(step, "mode", None)
         if mode is not None and not re.fullmatch("[0-7]{3,4}", mode):
-            raise ScenarioError(f"{mode!r} is no octal mode", where=f"{where}: steps[{i}].mode", remedy="write it as '0755'")
+            raise ScenarioError(
+                f"{mode!r} is no octal mode", where=f"{where}: steps[{i}].mode", remedy="write it as '0755'"
+            )
     for i, known in enumerate(scenario.known):
         if not re.fullmatch(r"WL\d{3}", known.code):
-            raise ScenarioError(f"{known.code!r} is no code", where=f"{where}: known[{i}].code", remedy="write WL and three digits")
+            raise ScenarioError(
+                f"{known.code!r} is no code", where=f"{where}: known[{i}].code", remedy="write WL and three digits"
+            )
     for key in scenario.env:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
             raise ScenarioError(f"{key!r} is no name of a variable", where=f"{where}: env")
@@ -160,10 +168,14 @@ def check_path(text: str, where: str, *, root_is_fine: bool = False) -> bytes:
     for part in stripped.split(b"/"):
         if part in {b"", b".", b".."}:
             raise ScenarioError(
-                f"path {text!r} has the part {part.decode()!r}", where=where, remedy="name the entry by its plain path inside the tree"
+                f"path {text!r} has the part {part.decode()!r}",
+                where=where,
+                remedy="name the entry by its plain path inside the tree",
             )
         if len(part) > MAX_NAME:
-            raise ScenarioError(f"a name of {len(part)} bytes in {text[:60]!r}…", where=where, remedy=f"{MAX_NAME} bytes at most")
+            raise ScenarioError(
+                f"a name of {len(part)} bytes in {text[:60]!r}…", where=where, remedy=f"{MAX_NAME} bytes at most"
+            )
     return stripped
 
 
@@ -190,7 +202,9 @@ def _check_tree(tree: Tree, where: str) -> None:
         while parent:
             if kinds.get(parent, "dir") != "dir":
                 raise ScenarioError(
-                    f"{path.decode('utf-8', 'replace')!r} lies below a {kinds[parent]}", where=where, remedy="only a directory holds entries"
+                    f"{path.decode('utf-8', 'replace')!r} lies below a {kinds[parent]}",
+                    where=where,
+                    remedy="only a directory holds entries",
                 )
             parent = parent.rpartition(b"/")[0]
         if kind == "link":
@@ -202,11 +216,17 @@ def _check_link(path: bytes, links: dict[bytes, bytes], kinds: dict[bytes, str],
     while at in links:
         at = links[at]
         if at in seen:
-            raise ScenarioError(f"a loop of links at {path.decode('utf-8', 'replace')!r}", where=where, remedy="one of the names must be a file")
+            raise ScenarioError(
+                f"a loop of links at {path.decode('utf-8', 'replace')!r}",
+                where=where,
+                remedy="one of the names must be a file",
+            )
         seen.add(at)
     if kinds.get(at, "nothing") in {"nothing", "dir"}:
         raise ScenarioError(
-            f"the link {path.decode('utf-8', 'replace')!r} leads to {kinds.get(at, 'nothing')}", where=where, remedy="link to a file of the same layer"
+            f"the link {path.decode('utf-8', 'replace')!r} leads to {kinds.get(at, 'nothing')}",
+            where=where,
+            remedy="link to a file of the same layer",
         )
 
 
@@ -232,5 +252,7 @@ def _kind(text: str, node: Node, where: str) -> str:
     if Opaque.HOLDS in node.opaque and len(node.opaque) > 1:
         raise ScenarioError("'holds' beside another mark", where=where, remedy="one xattr holds one value: x or y")
     if node.whiteout and (node.mode or node.owner or (node.xattrs and node.whiteout is not Whiteout.XATTR)):
-        raise ScenarioError("a whiteout with mode, owner or xattrs", where=where, remedy="build it by hand: char = [0, 0]")
+        raise ScenarioError(
+            "a whiteout with mode, owner or xattrs", where=where, remedy="build it by hand: char = [0, 0]"
+        )
     return "dir" if folder else (said[0] if said else "text")

@@ -19,7 +19,9 @@ def relative(text: str) -> bytes:
     return b"./" + path if path.startswith(b"-") else path or b"."
 
 
-class StepBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="do", kw_only=True):
+class StepBase(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="do", kw_only=True
+):
     """What every step has: ``fails`` says that it must fail (with any error), on the oracle too."""
 
     fails: bool = False

@@ -67,9 +67,7 @@ class Snapshot:
     unseen: tuple[str, ...] = ()
 
     @staticmethod
-    def of(
-        entries: Iterable[Entry], *, listed: Iterable[bytes] | None = None, unseen: Iterable[str] = ()
-    ) -> Snapshot:
+    def of(entries: Iterable[Entry], *, listed: Iterable[bytes] | None = None, unseen: Iterable[str] = ()) -> Snapshot:
         """Sort entries into a snapshot. A path that stands twice keeps its last entry, as unpacking would."""
         by_path = {entry.path: entry for entry in entries}
         ordered = MappingProxyType({path: by_path[path] for path in sorted(by_path)})

@@ -25,9 +25,7 @@ class Reader:
 
 EVERYONE = Reader("the oracle", frozenset(E))
 
-KERNEL_ROOT = Reader(
-    "kernel overlay (root)", frozenset({E.DEVICE, E.OPAQUE_TRUSTED, E.XATTR_TRUSTED, E.HOLDS_TRUSTED})
-)
+KERNEL_ROOT = Reader("kernel overlay (root)", frozenset({E.DEVICE, E.OPAQUE_TRUSTED, E.XATTR_TRUSTED, E.HOLDS_TRUSTED}))
 KERNEL_USERXATTR = Reader(
     "kernel overlay (userxattr)", frozenset({E.DEVICE, E.OPAQUE_USER, E.XATTR_USER, E.HOLDS_USER})
 )

@@ -1,0 +1,96 @@
+"""From evidence to findings and an outcome. Pure: an old recording is judged again by better rules."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from harness.findings import Finding, Known, Outcome, Station
+from harness.plan import matches_version
+from harness.recording import Recording
+from harness.snapshot.model import Snapshot
+from harness.whiteouts.rules import upper, view
+from harness.whiteouts.rules.evidence import Evidence
+
+RULES = (*upper.RULES, *view.RULES)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What comes of a cell. ``missing``: known findings that should be there and are not."""
+
+    outcome: Outcome
+    reason: str
+    findings: tuple[Finding, ...]
+    missing: tuple[Known, ...] = ()
+
+    @property
+    def new(self) -> tuple[Finding, ...]:
+        """The findings that nobody has named."""
+        return tuple(finding for finding in self.findings if finding.known is None)
+
+
+def judge(recording: Recording, trees: Mapping[Station, Snapshot]) -> Verdict:
+    """Judge one cell."""
+    if recording.broken:
+        return Verdict(Outcome.BROKEN, recording.broken, ())
+    evidence = Evidence(recording, trees)
+    bare = [finding for rule in RULES for finding in rule(evidence)]
+    findings = tuple(_named(finding, recording) for finding in sorted(bare, key=_order))
+    wrong = _wrong_scenario(recording)
+    if wrong:
+        return Verdict(Outcome.BROKEN, wrong, findings)
+    ended = recording.phase == "end"
+    if not ended and not any(f.code == "WL208" for f in findings):
+        return Verdict(
+            Outcome.BROKEN,
+            f"the script stopped in the phase {recording.phase or 'start'!r} with exit code {recording.exit_code}",
+            findings,
+        )
+    missing = tuple(known for known in _expected(recording) if not any(f.known == known for f in findings))
+    new = [finding for finding in findings if finding.known is None]
+    if new:
+        codes = ", ".join(sorted({finding.code for finding in new}))
+        return Verdict(Outcome.FINDING, f"{len(new)} unnamed: {codes}", findings, missing)
+    if missing:
+        codes = ", ".join(known.code for known in missing)
+        return Verdict(
+            Outcome.FINDING, f"known {codes} did not appear: it seems fixed, say so in the scenario", findings, missing
+        )
+    return Verdict(Outcome.PASSED, "", findings)
+
+
+def _order(finding: Finding) -> tuple[str, str, str, str]:
+    return (finding.code, finding.path, finding.station, finding.message)
+
+
+def _expected(recording: Recording) -> Iterable[Known]:
+    return (known for known in recording.scenario.known if _speaks_of(known, recording))
+
+
+def _speaks_of(known: Known, recording: Recording) -> bool:
+    tool = recording.tool
+    return (not known.profiles or recording.profile in known.profiles) and (
+        not known.tools or any(matches_version(pattern, tool.name, tool.version) for pattern in known.tools)
+    )
+
+
+def _named(finding: Finding, recording: Recording) -> Finding:
+    for known in _expected(recording):
+        if known.code == finding.code and (not known.path or fnmatch.fnmatchcase(finding.path, known.path)):
+            return msgspec.structs.replace(finding, known=known)
+    return finding
+
+
+def _wrong_scenario(recording: Recording) -> str:
+    """A step that the scenario says must fail, and that does not fail on a plain directory (or the reverse)."""
+    for result in recording.oracle_steps:
+        step = recording.scenario.steps[result.index]
+        if bool(result.code) is not step.fails:
+            did = f"fails there ({result.words})" if result.code else "succeeds there"
+            said = "must fail" if step.fails else "must succeed"
+            return f"the scenario says that step {result.index + 1} {said}, and on a plain directory it {did}"
+    return ""

@@ -1,0 +1,122 @@
+"""Run one cell: its folder, its script, its namespaces; then its recording. The edge that touches the machine."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import recording as records
+from harness.findings import Station
+from harness.launch import evidence
+from harness.launch.enclosure import Enclosure
+from harness.launch.guarded import mark, remove_tree
+from harness.launch.process import Ended, run_on_lifeline
+from harness.plan import GIVEN_PROGRAM, Cell
+from harness.recording import Recording
+from harness.scenario.layers import Profile
+from harness.script.compile import compile_cell
+from harness.snapshot.model import Snapshot
+
+NOBODY = 65534
+DIED_BEFORE_MOUNT = 4  # exit code of a script whose daemon ended by a signal before it had mounted
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where and how cells are run. ``timeout`` in seconds, for one cell."""
+
+    work: Path
+    kernel: str
+    environment: dict[str, str]
+    timeout: float = 60.0
+    uid: int = NOBODY  # who the profile user is when the program is root
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A recording with its snapshots."""
+
+    recording: Recording
+    trees: dict[Station, Snapshot]
+
+
+def run_cell(cell: Cell, bench: Bench, keep_at: Path) -> Ran:
+    """Run *cell* and leave its recording in the folder *keep_at* (made here; what was there is replaced).
+
+    The cell's own folder below ``bench.work`` is removed, whatever happens. Raises MissingProgram when ``unshare`` is not there.
+    """
+    folder = bench.work / f"cell-{os.getpid()}-{time.monotonic_ns():x}"
+    stage = folder / "cell"
+    stage.mkdir(parents=True)
+    mark(folder)
+    try:
+        script = compile_cell(cell)
+        (stage / "script.sh").write_bytes(script)
+        as_root = os.geteuid() == 0
+        given = Path(cell.tool.main.path) if cell.program == GIVEN_PROGRAM else None
+        if given is not None:
+            (stage / "tool").touch()
+        if as_root and cell.profile is Profile.USER:
+            for path in (stage, *stage.iterdir()):
+                os.chown(path, bench.uid, bench.uid)
+        enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, bench.uid, given)
+        started = datetime.datetime.now(datetime.UTC)
+        before = time.perf_counter()
+        ended = run_on_lifeline(
+            enclosure.argv(stage), timeout=bench.timeout, env=enclosure.environment(), cwd=bench.work
+        )
+        seconds = time.perf_counter() - before
+        out = stage / "out"
+        out.mkdir(exist_ok=True)
+        trees = evidence.snapshots(out, cell.profile)
+        record = _record(cell, bench, out, ended, started.isoformat(timespec="milliseconds"), seconds)
+        _keep(stage, keep_at)
+        evidence.write_snapshots(trees, keep_at)
+        records.write(record, keep_at)
+        return Ran(record, trees)
+    finally:
+        remove_tree(folder)
+
+
+def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, started: str, seconds: float) -> Recording:
+    phase = evidence.phase(out)
+    broken = evidence.broken(out)
+    if not broken and not ended.timed_out and ended.code not in {0, DIED_BEFORE_MOUNT} and not phase:
+        broken = (
+            f"the cell could not be entered (exit code {ended.code}): " + ended.err.decode("utf-8", "replace").strip()
+        )
+    return Recording(
+        schema=records.SCHEMA,
+        id=cell.id,
+        scenario=cell.scenario,
+        tool=records.tool_record(cell.tool, bench.kernel),
+        profile=cell.profile,
+        started=started,
+        seconds=round(seconds, 4),
+        exit_code=ended.code,
+        timed_out=ended.timed_out,
+        phase=phase,
+        broken=broken,
+        daemon_exits=evidence.daemon_exits(out),
+        steps=evidence.steps(out, "merged"),
+        oracle_steps=evidence.steps(out, "oracle"),
+        mounts=evidence.mounts(out),
+        unseen=evidence.unseen(cell.profile),
+        environment=bench.environment,
+        log=evidence.log(out),
+    )
+
+
+def _keep(stage: Path, keep_at: Path) -> None:
+    """Move script and evidence to the place of the recording; both may lie on different file systems."""
+    if keep_at.exists():
+        shutil.rmtree(keep_at)
+    keep_at.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(stage / "out", keep_at)
+    shutil.move(stage / "script.sh", keep_at / "script.sh")
+    for empty in (path for path in keep_at.iterdir() if path.stat().st_size == 0):
+        empty.unlink()

@@ -1,0 +1,93 @@
+"""From what a script left in ``out/`` to a recording and its snapshots."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.errors import BrokenMachinery
+from harness.findings import Station
+from harness.names import escape
+from harness.recording import Step
+from harness.scenario.layers import Profile
+from harness.snapshot.jsonl import write_jsonl
+from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
+from harness.snapshot.names import parse_names
+from harness.snapshot.tar import read_tar
+
+TREES = (Station.VIEW, Station.UPPER, Station.REMOUNT, Station.ORACLE)
+LOG_BYTES = 4096
+_STEP = re.compile(rb"^step (\d+)\n(.*?)^exit (\d+)\n", re.DOTALL | re.MULTILINE)
+
+
+def unseen(profile: Profile) -> tuple[str, ...]:
+    """The xattr namespaces that a profile cannot read (``trusted.*`` needs CAP_SYS_ADMIN in the first user namespace)."""
+    return ("trusted",) if profile is Profile.USER else ()
+
+
+def snapshots(out: Path, profile: Profile) -> dict[Station, Snapshot]:
+    """The snapshot of every station whose tree was taken."""
+    found: dict[Station, Snapshot] = {}
+    for station in TREES:
+        tar = out / f"{station}.tar"
+        if not tar.exists():
+            continue
+        try:
+            entries = read_tar(tar)
+        except BrokenMachinery:  # the script was stopped while tar was writing: what is there is no tree
+            continue
+        listed = parse_names(_bytes(out / f"{station}.names"))
+        opened = {entry.path for entry in entries}
+        entries += [Entry(name, Kind.UNKNOWN) for name in listed if name not in opened]
+        found[station] = Snapshot.of(entries or EMPTY, listed=listed, unseen=unseen(profile))
+    return found
+
+
+def write_snapshots(trees: Mapping[Station, Snapshot], folder: Path) -> None:
+    """One file of sorted JSON Lines for each station."""
+    for station, snapshot in trees.items():
+        write_jsonl(snapshot, folder / f"{station}.jsonl")
+
+
+def steps(out: Path, tree: str) -> tuple[Step, ...]:
+    """The steps that came to an end on ``merged`` or ``oracle``."""
+    raw = _bytes(out / f"{tree}.steps")
+    return tuple(Step(int(n), int(code), escape(words.rstrip(b"\n"))) for n, words, code in _STEP.findall(raw))
+
+
+def phase(out: Path) -> str:
+    """The last phase that the script entered; empty when it did not start."""
+    lines = _bytes(out / "phases").split(b"\n")
+    return lines[-2].decode() if len(lines) > 1 else ""
+
+
+def broken(out: Path) -> str:
+    """Why the script gave up, in its words; empty when it did not."""
+    return escape(_bytes(out / "broken").strip()).replace("\\n", " ")
+
+
+def daemon_exits(out: Path) -> tuple[int, ...]:
+    """The daemon's exit codes, unmount by unmount."""
+    return tuple(int(line) for line in _bytes(out / "daemon.exit").split() if line.isdigit())
+
+
+def mounts(out: Path) -> tuple[str, ...]:
+    """The lines of mountinfo that are the stack's own: mount point, type and options as they really are."""
+    lines = _bytes(out / "mounts").decode("utf-8", "surrogateescape").splitlines()
+    ours = [line for line in lines if len(line.split(" ")) > 4 and line.split(" ")[4].startswith("/mnt/")]
+    return tuple(
+        escape(line.encode("utf-8", "surrogateescape")) for line in ours if not line.split(" ")[4].endswith("/tool")
+    )
+
+
+def log(out: Path) -> str:
+    """The end of the daemon's own log."""
+    return escape(_bytes(out / "daemon.log")[-LOG_BYTES:]).replace("\\n", "\n")
+
+
+def _bytes(path: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return path.read_bytes()
+    return b""

@@ -1,0 +1,156 @@
+"""The plan: which cells there are, and why others are not. Pure: facts in, decisions out."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.drivers import DRIVERS
+from harness.scenario.layers import Profile, layer
+from harness.scenario.model import Scenario
+from harness.worlds.model import Tool, version_order
+
+GIVEN_PROGRAM = "/mnt/tool"  # where a program that is not part of the world stands in the cell
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Scenario, tool and profile: one run."""
+
+    scenario: Scenario
+    tool: Tool
+    profile: Profile
+
+    @property
+    def id(self) -> str:
+        """``ghost-marker[fuse-overlayfs-1.14-user]``, stable from run to run."""
+        return f"{self.scenario.name}[{self.tool.key}-{self.profile}]"
+
+    @property
+    def program(self) -> str:
+        """How the tool's main program is called inside the cell."""
+        main = self.tool.main
+        return GIVEN_PROGRAM if self.tool.origin in {"given", "crate"} else main.path or main.name
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """A cell that will not run. ``excluded``: it would say nothing; otherwise something is missing, with its remedy."""
+
+    cell: Cell
+    reason: str
+    remedy: str = ""
+    excluded: bool = False
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why something cannot be done here, and what to do."""
+
+    reason: str
+    remedy: str = ""
+
+
+Obstacles = Mapping[str, Obstacle]  # capability or capability@profile -> why not; what is not named is there
+
+
+def plan(
+    scenarios: Iterable[Scenario], tools: Sequence[Tool], profiles: Sequence[Profile], obstacles: Obstacles
+) -> list[Cell | NotRun]:
+    """Every combination, decided: it runs, or it is skipped, or it is excluded."""
+    ordered = sorted(tools, key=tool_order)
+    return [
+        _decide(Cell(scenario, tool, profile), obstacles)
+        for scenario in scenarios
+        for tool in ordered
+        for profile in profiles
+    ]
+
+
+def tool_order(tool: Tool) -> tuple[object, ...]:
+    """Kinds in the order of ``DRIVERS``, then names, then versions as people read them."""
+    return (list(DRIVERS).index(tool.driver), tool.name, version_order(tool.version), tool.world.name)
+
+
+def _decide(cell: Cell, obstacles: Obstacles) -> Cell | NotRun:
+    scenario, tool, driver = cell.scenario, cell.tool, DRIVERS[cell.tool.driver]
+    if scenario.on and not any(matches(word, tool) for word in scenario.on):
+        return NotRun(cell, f"the scenario is for {', '.join(scenario.on)}", excluded=True)
+    if scenario.profiles and cell.profile not in scenario.profiles:
+        return NotRun(cell, f"the scenario is for the profile {', '.join(scenario.profiles)}", excluded=True)
+    if "nouserxattr" in tool.options and cell.profile is Profile.ROOT:
+        return NotRun(cell, "as root there is no userxattr to leave away", excluded=True)
+    if driver.fs_of_its_own and scenario.below.fs != "host":
+        return NotRun(
+            cell,
+            f"the stack brings the file system below its upper, the scenario asks for {scenario.below.fs}",
+            excluded=True,
+        )
+    if driver.fs_of_its_own and scenario.stack != "plain":
+        return NotRun(cell, "the stack has lowers of its own kind and is not nested", excluded=True)
+    blocked = _blocked(cell, obstacles)
+    return blocked or cell
+
+
+def _blocked(cell: Cell, obstacles: Obstacles) -> NotRun | None:
+    needs = [*DRIVERS[cell.tool.driver].needs]
+    if cell.profile is Profile.USER:
+        needs.append("userns")
+        why = _beyond_a_user(cell)
+        if why:
+            return NotRun(cell, why, "run the profile root", excluded=True)
+    if cell.scenario.below.fs == "ext4":
+        needs.append("loop")
+    if cell.scenario.below.fs in {"host", "same"}:
+        needs.append("user_xattr")
+    for need in needs:
+        for key in (f"{need}@{cell.profile}", need):
+            if key in obstacles:
+                return NotRun(cell, obstacles[key].reason, obstacles[key].remedy)
+    if cell.profile is Profile.ROOT and "root" in obstacles:
+        return NotRun(cell, obstacles["root"].reason, obstacles["root"].remedy)
+    return None
+
+
+def _beyond_a_user(cell: Cell) -> str:
+    """Why an unprivileged user cannot even lay out the scenario; empty when it can."""
+    scenario = cell.scenario
+    if scenario.below.fs == "ext4":
+        return "an ext4 image is mounted on a loop device, which a user namespace may not do"
+    entries = [e for tree in (*scenario.layers, scenario.upper) for e in layer(tree, Profile.USER)]
+    if any(e.device not in (None, (0, 0)) for e in entries):
+        return "a layer holds a device, which a user namespace may not make"
+    if any((e.uid, e.gid) != (0, 0) for e in entries) or any(
+        step.__struct_config__.tag == "chown" for step in scenario.steps
+    ):
+        return "owners other than 0 need more than one mapped user"
+    if any(name.startswith(b"trusted.") for e in entries for name in e.xattrs):
+        return "a layer holds trusted.* xattrs, which a user namespace may not set"
+    return ""
+
+
+_RANGE = re.compile(r"(==|<=|>=|<|>)([A-Za-z0-9._+~-]+)")
+
+
+def matches(pattern: str, tool: Tool) -> bool:
+    """Whether a pattern of a scenario speaks of a tool: see :func:`matches_version`."""
+    return matches_version(pattern, tool.name, tool.version)
+
+
+def matches_version(pattern: str, name: str, version: str) -> bool:
+    """Whether ``fuse-overlayfs``, ``fuse-overlayfs>=1.8,<2`` or ``fuse-*`` speaks of a name and a version.
+
+    A stack is spoken of by its own name alone, with the version of its main program.
+    """
+    named = re.split(r"[<>=]", pattern, maxsplit=1)[0]
+    if not fnmatch.fnmatchcase(name, named):
+        return False
+    mine = version_order(version)
+    for operator, text in _RANGE.findall(pattern[len(named) :]):
+        other = version_order(text)
+        fits = {"==": mine == other, "<=": mine <= other, ">=": mine >= other, "<": mine < other, ">": mine > other}
+        if not fits[operator]:
+            return False
+    return True

@@ -1,0 +1,117 @@
+"""A recording: everything observed of one cell, on disk, self-sufficient. Reports are built from recordings alone.
+
+A folder with ``recording.json``, ``script.sh``, the evidence as the script left it (``*.tar``, ``*.names``, ``*.steps``, logs), and the snapshots
+made of it as sorted JSON Lines. Names in JSON are in the escaped text form of ``harness.names``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import BrokenMachinery
+from harness.scenario.layers import Profile
+from harness.scenario.model import Scenario
+from harness.worlds.model import Tool
+
+SCHEMA = 1
+
+
+class PartRecord(msgspec.Struct, frozen=True):
+    """A program, as recorded. Fields as in ``harness.worlds.model.Part``."""
+
+    name: str
+    version: str
+    package: str = ""
+    path: str = ""
+    sha256: str = ""
+    says: str = ""
+
+
+class ToolRecord(msgspec.Struct, frozen=True):
+    """A tool, as recorded: what other programs read of it too."""
+
+    name: str
+    version: str
+    driver: str
+    package: str = ""
+    world: str = ""
+    kernel: str = ""
+    path: str = ""
+    sha256: str = ""
+    says: str = ""
+    options: tuple[str, ...] = ()
+    origin: str = ""
+    parts: tuple[PartRecord, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The result of one step on one tree: its index in the scenario, exit code, and its own words (escaped)."""
+
+    index: int
+    code: int
+    words: str = ""
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """``recording.json``."""
+
+    schema: int
+    id: str
+    scenario: Scenario
+    tool: ToolRecord
+    profile: Profile
+    started: str  # ISO 8601, UTC
+    seconds: float  # of the shell program, wall clock
+    exit_code: int  # of the shell program; negative: the signal that ended it
+    timed_out: bool
+    phase: str  # the last phase that was entered; "end" when the program came to its end
+    broken: str  # why the machinery failed, in the tool's own words; empty when it did not
+    daemon_exits: tuple[int, ...]  # exit codes of the daemon, unmount by unmount; above 128: 128 + signal
+    steps: tuple[Step, ...]
+    oracle_steps: tuple[Step, ...]
+    mounts: tuple[str, ...]  # lines of /proc/self/mountinfo below the cell's folder, read back in the cell
+    unseen: tuple[str, ...]  # xattr namespaces that could not be read
+    environment: dict[str, str]
+    log: str = ""  # the daemon's own log, its last 4 KiB, escaped
+    left_behind: tuple[str, ...] = ()  # what the leak check found; must be empty
+
+
+_encoder = msgspec.json.Encoder(enc_hook=str)
+_decoder = msgspec.json.Decoder(Recording)
+
+
+def tool_record(tool: Tool, kernel: str) -> ToolRecord:
+    """The record of a tool."""
+    main = tool.main
+    parts = tuple(PartRecord(p.name, p.version, p.package, p.path, p.sha256, p.says) for p in tool.parts)
+    return ToolRecord(
+        tool.name, main.version, tool.driver, main.package, tool.world.name, kernel, main.path, main.sha256, main.says,
+        tool.options, tool.origin, parts,
+    )  # fmt: skip
+
+
+def write(recording: Recording, folder: Path) -> None:
+    """Write ``recording.json`` into the folder of the recording."""
+    (folder / "recording.json").write_bytes(_encoder.encode(recording))
+
+
+def read(folder: Path) -> Recording:
+    """Read a recording. Raises BrokenMachinery when it is none, is damaged, or of a later schema."""
+    path = folder / "recording.json"
+    try:
+        recording = _decoder.decode(path.read_bytes())
+    except OSError as error:
+        raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except msgspec.MsgspecError as error:
+        raise BrokenMachinery(
+            f"is no recording: {error}", where=str(path), remedy="was it cut, or written by a later version?"
+        ) from error
+    if recording.schema > SCHEMA:
+        raise BrokenMachinery(f"has schema {recording.schema}", where=str(path), remedy="update this program")
+    return recording

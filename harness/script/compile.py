@@ -1,0 +1,207 @@
+"""A cell as one plain POSIX shell program. Pure: the same cell gives the same bytes.
+
+The program stands alone: it makes the layers, mounts the stack, runs the steps on it and on a plain directory (the oracle), and leaves
+what it saw in ``out/``. It needs the namespaces that its first lines name, and nothing of this project.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+from harness.drivers import DRIVERS
+from harness.drivers.base import Plan, Stack
+from harness.plan import Cell
+from harness.scenario.layers import layer
+from harness.scenario.steps import Remount, Step
+from harness.script.quote import quote, quote_bytes
+from harness.script.trees import build
+from harness.snapshot.model import EMPTY
+from harness.whiteouts.union import merge
+
+
+@cache
+def prelude() -> bytes:
+    """The functions that every script carries."""
+    return resources.files("harness.script").joinpath("prelude.sh").read_bytes()
+
+
+def compile_cell(cell: Cell) -> bytes:
+    """The shell program of a cell."""
+    scenario, profile = cell.scenario, cell.profile
+    layers = [layer(tree, profile) for tree in scenario.layers] or [EMPTY]
+    prepared = layer(scenario.upper, profile)
+    lowers = tuple(f"lower/{n}" for n in range(1, len(layers) + 1))
+    stack = Stack(scenario, cell.tool, profile, lowers, "upper", "work", "merged", cell.program)
+    if scenario.stack == "nested":
+        stack = Stack(scenario, cell.tool, profile, ("inner",), "upper", "work", "merged", cell.program)
+    driver = DRIVERS[cell.tool.driver]
+    plan = driver.plan(stack)
+    below_before, below_after = _below(cell)
+
+    out: list[bytes] = [_head(cell), prelude(), b""]
+    out.append(b"# ---- the layers " + b"-" * 101)
+    out.append(b"mkdir -p merged oracle || die 'the folder of the cell cannot be written'")
+    out += below_before
+    out.append(b"say layers")
+    for folder, snapshot in zip(lowers, layers, strict=True):
+        out += build(folder, snapshot)
+    out += build("upper", prepared)
+    out.append(b"mkdir -p work")
+    out.append(b"# the oracle starts as what the layers must show when they are merged")
+    out += build("oracle", merge(layers, prepared))
+    out.append(b"")
+    out.append(b"# ---- the steps " + b"-" * 102)
+    segments = _segments(scenario.steps)
+    for number, segment in enumerate(segments, 1):
+        out.append(b"steps_%d() {" % number)
+        out += [_step(index, step) for index, step in segment] or [b"  :"]
+        out.append(b"}")
+    out.append(b"")
+    out.append(b"# ---- the stack: " + driver.title.encode() + b" " + b"-" * (100 - len(driver.title)))
+    if scenario.stack == "nested":
+        out.append(_nested(cell, lowers))
+    out.append(_function("mount_stack", plan.mount))
+    out.append(_function("unmount_stack", plan.unmount))
+    out.append(b"")
+    out.append(b"# ---- the run " + b"-" * 104)
+    out += _run(plan, len(segments), cell, nested=scenario.stack == "nested")
+    out += below_after
+    out.append(b"say end")
+    return b"\n".join(out) + b"\n"
+
+
+def _head(cell: Cell) -> bytes:
+    scenario = cell.scenario
+    alone = (
+        "sh script.sh FOLDER"
+        if cell.profile == "root"
+        else "unshare --user --map-root-user --mount sh script.sh FOLDER"
+    )
+    lines = [
+        "#!/bin/sh",
+        f"# Whiteout Lab, cell {cell.id}",
+        f"# {scenario.title}",
+        f"# Guards: {scenario.guards}",
+        *(f"# See: {link}" for link in scenario.links),
+        f"# Tool: {cell.tool.label} ({cell.tool.main.package or 'no package'}), profile {cell.profile}",
+        "#",
+        f"# To run it alone, in an empty folder: {alone}",
+        "# What it saw is then in FOLDER/out: *.tar (trees), *.names (what readdir gave), *.steps (exit codes), daemon.log.",
+        'cd "${1:-.}" || exit 3',
+        "out=$PWD/out",
+        'mkdir -p "$out" || exit 3',
+        "umask 022",
+        "export LC_ALL=C",
+        "",
+    ]
+    return "\n".join(line.replace("\n", " ") if line.startswith("#") else line for line in lines).encode()
+
+
+def _function(name: str, body: str) -> bytes:
+    indented = "\n".join(f"  {line}" for line in (body or ":").splitlines())
+    return f"{name}() {{\n{indented}\n}}".encode()
+
+
+def _step(index: int, step: Step) -> bytes:
+    return b"  step %d " % index + b" ".join(quote_bytes(word) if word else b"''" for word in step.words())
+
+
+def _segments(steps: tuple[Step, ...]) -> list[list[tuple[int, Step]]]:
+    """The steps between remounts, each with its index in the scenario."""
+    segments: list[list[tuple[int, Step]]] = [[]]
+    for index, step in enumerate(steps):
+        if isinstance(step, Remount):
+            segments.append([])
+        else:
+            segments[-1].append((index, step))
+    return segments
+
+
+def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:
+    lines = [plan.prepare.encode()] if plan.prepare else []
+    if nested:
+        lines.append(b"mount_inner")
+    for number in range(1, segments + 1):
+        if number > 1:
+            lines += [b"say 'unmount for remount'", b"unmount_stack"]
+        lines += [
+            b"say mount" if number == 1 else b"say remount",
+            b"mount_stack",
+            b"say 'steps %d'" % number,
+            b"(tree=merged; cd merged && steps_%d)" % number,
+            b"(tree=oracle; cd oracle && steps_%d)" % number,
+        ]
+    upper = "ext3/upper" if DRIVERS[cell.tool.driver].fs_of_its_own else "upper"
+    work = upper.replace("upper", "work")
+    lines += [
+        b"cat /proc/self/mountinfo >\"$out/mounts\"",
+        b"say view", b"take view merged",
+        b"say unmount", b"unmount_stack",
+        b"say upper", f"take upper {upper}".encode(),
+        f'ls -abUR1 {work} >"$out/work.names" 2>/dev/null'.encode(),
+        b"say 'mount again'", b"mount_stack",
+        b"say remount-view", b"take remount merged",
+        b"say 'last unmount'", b"unmount_stack",
+        b"take oracle oracle",
+    ]  # fmt: skip
+    if nested:
+        lines.append(b"unmount_inner")
+    if plan.release:
+        lines.append(plan.release.encode())
+    return lines
+
+
+def _nested(cell: Cell, lowers: tuple[str, ...]) -> bytes:
+    """The layers mounted first, read-only in effect: nobody writes there; that mount is the lower of the stack."""
+    stack = Stack(cell.scenario, cell.tool, cell.profile, lowers, "inner-upper", "inner-work", "inner", cell.program)
+    plan = DRIVERS[cell.tool.driver].plan(stack)
+    mount = f"mkdir -p inner inner-upper inner-work\n{plan.mount}\ninner=${{daemon:-}}"
+    unmount = "umount inner\n" + ('wait "$inner"' if "daemon" in plan.mount else ":")
+    return _function("mount_inner", mount) + b"\n" + _function("unmount_inner", unmount)
+
+
+def _below(cell: Cell) -> tuple[list[bytes], list[bytes]]:
+    """Lines that put the wanted file system below upper and work, and lines that let go of it."""
+    below = cell.scenario.below
+    bind = [
+        b"mkdir -p below/upper below/work upper work",
+        b"mount --bind below/upper upper",
+        b"mount --bind below/work work",
+    ]
+    links = [b"mkdir -p below/upper below/work", b"ln -s below/upper upper", b"ln -s below/work work"]
+    del bind
+    release = [b"umount below"]
+    if below.fs in {"tmpfs", "ramfs"}:
+        mount = f"mount -t {below.fs} {below.fs} below || die '{below.fs} cannot be mounted'"
+        return [b"mkdir -p below", mount.encode(), *links], release
+    if below.fs == "ext4":
+        features = f"-O {quote(below.features)} " if below.features else ""
+        make = (
+            f'truncate -s 16M below.img && mke2fs -q -F -t ext4 {features}below.img >"$out/below.log" 2>&1 ||\n'
+            '  die "mke2fs: $(cat "$out/below.log")"'
+        )
+        return [
+            b"mkdir -p below",
+            make.encode(),
+            b"mount -o loop below.img below || die 'no loop device'",
+            *links,
+        ], release
+    if below.fs == "ext3-fuse":
+        lines = (
+            'truncate -s 8M below.img && mke2fs -q -F -t ext3 -J size=1 below.img >"$out/below.log" 2>&1 ||\n'
+            '  die "mke2fs: $(cat "$out/below.log")"\n'
+            'fuse2fs -f below.img below >>"$out/below.log" 2>&1 </dev/null &\n'
+            "below=$!\n"
+            'await below $below || die "fuse2fs did not mount: $(cat "$out/below.log")"'
+        )
+        return [b"mkdir -p below", lines.encode(), *links], [*release, b'wait "$below"']
+    if below.fs == "same":
+        stack = Stack(
+            cell.scenario, cell.tool, cell.profile, ("outer-lower",), "outer-upper", "outer-work", "below", cell.program
+        )
+        plan = DRIVERS[cell.tool.driver].plan(stack)
+        lines = "mkdir -p below outer-lower outer-upper outer-work\n" + plan.mount + "\nouter=${daemon:-}"
+        after = [*release, b'wait "$outer"'] if "daemon" in plan.mount else release
+        return [lines.encode(), *links], after
+    return [], []

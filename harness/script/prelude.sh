@@ -1,0 +1,40 @@
+# ---- what every cell uses -------------------------------------------------------------------------------------------
+# say PHASE: where the script is; the last line tells where a run that did not end was stopped.
+say() { printf '%s\n' "$1" >>"$out/phases"; }
+
+# die WORDS: the machine did not do its part; nothing is judged.
+die() { printf '%s\n' "$1" >"$out/broken"; exit 3; }
+
+# step NUMBER COMMAND...: one step in the current folder; its words and its exit code are kept, and the run goes on.
+step() {
+  number=$1; shift
+  printf 'step %s\n' "$number" >>"$out/$tree.steps"
+  "$@" >>"$out/$tree.steps" 2>&1 </dev/null
+  printf 'exit %s\n' "$?" >>"$out/$tree.steps"
+}
+write() { printf %s "$2" >"$1"; }
+append() { printf %s "$2" >>"$1"; }
+rename() { perl -e 'rename $ARGV[0], $ARGV[1] or do { print STDERR "rename: $!\n"; exit 1 }' "$1" "$2"; }
+names() { ls -Ab "$1"; }
+
+# mounted FOLDER: whether something is mounted there, asked of the kernel without a process.
+mounted() {
+  while read -r _ _ _ _ where _; do
+    case $where in */"$1") return 0 ;; esac
+  done </proc/self/mountinfo
+  return 1
+}
+
+# await FOLDER PID: until the daemon has mounted, or is gone.
+await() {
+  until mounted "$1"; do
+    kill -0 "$2" 2>/dev/null || return 1
+    sleep 0.002
+  done
+}
+
+# take NAME FOLDER: the names that readdir gives, then the tree as a PAX tar with every xattr that can be read.
+take() {
+  ls -abUR1 "$2" >"$out/$1.names" 2>"$out/$1.names.err"
+  tar -C "$2" --format=posix --xattrs --xattrs-include='*' --numeric-owner -cf "$out/$1.tar" . 2>"$out/$1.tar.err"
+}

@@ -1,0 +1,126 @@
+"""A tree from a PAX tar: the evidence of a cell, or a layer."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from harness.errors import BrokenMachinery
+from harness.snapshot.model import Entry, Kind
+
+SHORT = 256  # bytes of content that are kept as they are
+
+_XATTR = "SCHILY.xattr."
+_KINDS = {
+    tarfile.DIRTYPE: Kind.DIR,
+    tarfile.SYMTYPE: Kind.LINK,
+    tarfile.CHRTYPE: Kind.CHAR,
+    tarfile.BLKTYPE: Kind.BLOCK,
+    tarfile.FIFOTYPE: Kind.FIFO,
+}
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def clean(name: bytes) -> bytes:
+    """A member's name as a path of the tree: ``./a/`` is ``a``."""
+    parts = [part for part in name.split(b"/") if part not in {b"", b"."}]
+    return b"/".join(parts)
+
+
+def entries_of_tar(file: IO[bytes], where: str) -> Iterator[Entry]:
+    """Every member in the order of the archive; a path may stand twice. Raises BrokenMachinery for what is no tar."""
+    groups: dict[bytes, Entry] = {}
+    try:
+        with tarfile.open(fileobj=file, mode="r|*", encoding="utf-8", errors="surrogateescape") as archive:
+            for member in archive:
+                entry = _entry(archive, member, groups)
+                groups[entry.path] = entry
+                yield entry
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise BrokenMachinery(f"is no tar, or a damaged one: {error}", where=where) from error
+
+
+def read_tar(path: Path) -> list[Entry]:
+    """All entries of a tar file, hard links joined to groups."""
+    with path.open("rb") as file:
+        return join_links(list(entries_of_tar(file, str(path))))
+
+
+def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, seen: dict[bytes, Entry]) -> Entry:
+    path = clean(_bytes(member.name))
+    xattrs = {
+        _bytes(key[len(_XATTR) :]): _bytes(value) for key, value in member.pax_headers.items() if key.startswith(_XATTR)
+    }
+    common = (path, member.mode & 0o7777, member.uid, member.gid)
+    if member.islnk():
+        target = clean(_bytes(member.linkname))
+        first = seen.get(target)
+        if first is None:
+            return Entry(path, Kind.UNKNOWN, common[1], *common[2:], same_as=target, target=target)
+        return Entry(
+            path, first.kind, first.mode, first.uid, first.gid, first.size, first.device, first.digest, first.text,
+            first.target, target, first.xattrs, 2,
+        )  # fmt: skip
+    if member.isreg():
+        stream = archive.extractfile(member)
+        digest, text, size = hashlib.sha256(), b"", 0
+        while stream is not None and (block := stream.read(1 << 20)):
+            digest.update(block)
+            size += len(block)
+            text = text + block[:SHORT] if len(text) < SHORT else text
+        return Entry(
+            path,
+            Kind.FILE,
+            *common[1:],
+            size=size,
+            digest=digest.hexdigest(),
+            text=text if size <= SHORT else None,
+            xattrs=xattrs,
+        )
+    kind = _KINDS.get(member.type, Kind.UNKNOWN)
+    return Entry(
+        path, kind, *common[1:],
+        device=(member.devmajor, member.devminor) if kind in {Kind.CHAR, Kind.BLOCK} else None,
+        target=_bytes(member.linkname) if kind is Kind.LINK else None,
+        xattrs=xattrs,
+    )  # fmt: skip
+
+
+def join_links(entries: list[Entry]) -> list[Entry]:
+    """Name every hard-link group by its first path in byte order, on all of its members."""
+    root: dict[bytes, bytes] = {}
+    for entry in entries:
+        if entry.same_as is not None:
+            root[entry.path] = root.get(entry.same_as, entry.same_as)
+    if not root:
+        return entries
+    members: dict[bytes, list[bytes]] = {}
+    for path, first in root.items():
+        members.setdefault(first, [first]).append(path)
+    names = {path: (min(group), len(group)) for group in members.values() for path in group}
+    return [
+        Entry(
+            e.path,
+            e.kind,
+            e.mode,
+            e.uid,
+            e.gid,
+            e.size,
+            e.device,
+            e.digest,
+            e.text,
+            e.target,
+            names[e.path][0],
+            e.xattrs,
+            names[e.path][1],
+        )
+        if e.path in names
+        else e
+        for e in entries
+    ]

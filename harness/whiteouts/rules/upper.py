@@ -1,0 +1,159 @@
+"""WL1..: what lies in the upper. Each rule is a pure function from the evidence to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.findings import Finding, Station
+from harness.whiteouts.encodings import ENCODINGS, OPAQUE_NAME, OVERLAY_PREFIXES, WH, Encoding, Says
+from harness.whiteouts.markers import Marker
+from harness.whiteouts.readers import READERS
+from harness.whiteouts.rules.evidence import Evidence, shown
+from harness.whiteouts.union import merge
+
+
+def _found(code: str, path: bytes, message: str) -> Finding:
+    return Finding(code, shown(path), Station.UPPER, message)
+
+
+def _is_marker_name(name: bytes) -> bool:
+    return name.startswith(WH)
+
+
+def _whiteouts(evidence: Evidence) -> list[Marker]:
+    return [m for m in evidence.markers if m.says is Says.GONE]
+
+
+def _opaque(evidence: Evidence) -> list[Marker]:
+    return [m for m in evidence.markers if m.says is Says.OPAQUE]
+
+
+def marker_of_a_marker(evidence: Evidence) -> Iterator[Finding]:
+    """WL101: sylabs/singularity#3176. A whiteout is for a name of a user; nobody can have a name that is a marker."""
+    for marker in _whiteouts(evidence):
+        name = marker.path.rpartition(b"/")[2]
+        if _is_marker_name(name) or (name == b".opq" and marker.encoding is Encoding.DEVICE):
+            row = ENCODINGS[marker.encoding]
+            twin = "; in a tar layer it becomes a second " + shown(OPAQUE_NAME) if name == b".wh..opq" else ""
+            yield _found(
+                "WL101",
+                marker.at,
+                f"{row.looks_like.split(' with ')[0]} deletes {shown(name)}, which is a marker's own name{twin}",
+            )
+
+
+def whiteout_in_opaque(evidence: Evidence) -> Iterator[Finding]:
+    """WL102: containers/fuse-overlayfs#306. The kernel lists such a name and cannot open it."""
+    folders = {m.path for m in _opaque(evidence)}
+    for marker in _whiteouts(evidence):
+        parent = marker.path.rpartition(b"/")[0]
+        if parent in folders and not _is_marker_name(marker.path.rpartition(b"/")[2]):
+            yield _found(
+                "WL102",
+                marker.at,
+                f"{shown(parent)} is opaque, so the whiteout of {shown(marker.path)} has nothing to hide there",
+            )
+
+
+def needless_whiteout(evidence: Evidence) -> Iterator[Finding]:
+    """WL103: containers/fuse-overlayfs#327, canonical/craft-parts#274."""
+    for marker in _whiteouts(evidence):
+        name = marker.path.rpartition(b"/")[2]
+        if marker.path not in evidence.below and not _is_marker_name(name) and marker.at not in evidence.prepared:
+            yield _found("WL103", marker.at, f"no lower layer has {shown(marker.path)}: the whiteout hides nothing")
+
+
+def name_and_whiteout(evidence: Evidence) -> Iterator[Finding]:
+    """WL104: opencontainers/image-spec, layer.md: readers differ in which of the two wins."""
+    upper = evidence.upper
+    for marker in _whiteouts(evidence):
+        if upper is not None and marker.encoding is Encoding.FILE and marker.path in upper:
+            other = upper.entries[marker.path]
+            if not other.is_whiteout_device:
+                yield _found(
+                    "WL104",
+                    marker.at,
+                    f"{shown(marker.path)} is there, and {shown(marker.at)} beside it says that it is gone",
+                )
+
+
+def mixed_encodings(evidence: Evidence) -> Iterator[Finding]:
+    """WL105: containers/podman#12347."""
+    for says, word in ((Says.GONE, "deletions"), (Says.OPAQUE, "opaque marks")):
+        groups: dict[bytes, set[Encoding]] = {}
+        for marker in evidence.markers:
+            if marker.says is says and not _is_marker_name(marker.path.rpartition(b"/")[2]):
+                groups.setdefault(marker.path, set()).add(marker.encoding)
+        if len(groups) < 2:
+            continue
+        readers = READERS[evidence.recording.profile]
+        if not any(all(forms & reader.honours for forms in groups.values()) for reader in readers):
+            forms = sorted({form.value for group in groups.values() for form in group})
+            yield _found("WL105", b"", f"{word} are written as {', '.join(forms)}, and no reader honours all of them")
+
+
+def needless_opaque(evidence: Evidence) -> Iterator[Finding]:
+    """WL106: moby/moby#34300. Such a directory hides what a later change of the lower layers puts there."""
+    seen: set[bytes] = set()
+    for marker in _opaque(evidence):
+        if marker.path in seen or marker.at in evidence.prepared.entries and marker.path in evidence.prepared.entries:
+            continue
+        seen.add(marker.path)
+        if not any(True for _ in evidence.below.below(marker.path)):
+            yield _found("WL106", marker.path, f"{shown(marker.path)} is opaque, and no lower layer has anything in it")
+
+
+_CHANGING = ("redirect", "metacopy")
+
+
+def unportable_xattr(evidence: Evidence) -> Iterator[Finding]:
+    """WL107: moby/moby#34342, moby/moby#47962: only the kernel's overlay with the same options follows them."""
+    for entry in evidence.upper or ():
+        for prefix in OVERLAY_PREFIXES:
+            for word in _CHANGING:
+                name = prefix + word.encode()
+                if name in entry.xattrs:
+                    value = entry.xattrs[name]
+                    to = f" to {shown(value)}" if word == "redirect" else ""
+                    yield _found(
+                        "WL107", entry.path, f"{name.decode()}{to}: readers that do not follow it see another tree"
+                    )
+
+
+def unreadable_mark(evidence: Evidence) -> Iterator[Finding]:
+    """WL108: sylabs/singularity#3177, containers/podman#12347."""
+    upper = evidence.upper
+    if upper is None or not evidence.markers:
+        return
+    whole = merge(evidence.layers, upper)
+    for reader in READERS[evidence.recording.profile]:
+        missed = {m.path: m for m in evidence.markers if m.says is not Says.HOLDS}
+        read = {m.path for m in evidence.markers if m.encoding in reader.honours}
+        unread = {path: m for path, m in missed.items() if path not in read}
+        if not unread:
+            continue
+        seen = merge(evidence.layers, upper, reader)
+        for path, marker in sorted(unread.items()):
+            back = _comes_back(path, marker, seen.entries.keys() - whole.entries.keys())
+            if back:
+                forms = ", ".join(sorted(ENCODINGS[m.encoding].badge for m in evidence.markers if m.path == path))
+                names = ", ".join(shown(name) for name in back[:3]) + (" …" if len(back) > 3 else "")
+                yield _found("WL108", path, f"{reader.name} does not honour {forms} and would show {names}")
+
+
+def _comes_back(path: bytes, marker: Marker, extra: set[bytes]) -> list[bytes]:
+    """The names that a reader shows again since it does not honour a mark; the marker's own entry is not one of them."""
+    below = path + b"/" if path else b""
+    return sorted(
+        name
+        for name in extra
+        if name != marker.at
+        and (name == path or name.startswith(below))
+        and not _is_marker_name(name.rpartition(b"/")[2])
+    )
+
+
+RULES = (
+    marker_of_a_marker, whiteout_in_opaque, needless_whiteout, name_and_whiteout,
+    mixed_encodings, needless_opaque, unportable_xattr, unreadable_mark,
+)  # fmt: skip
