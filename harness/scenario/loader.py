@@ -18,6 +18,7 @@ from harness.scenario.steps import StepBase
 MAX_FILE = 1 << 20  # bytes: a scenario is a page of text, and tomllib reads its file whole
 MAX_NAME = 255  # bytes: NAME_MAX of every file system here
 MAX_PATH = 4000  # bytes, with room for the folder in front: PATH_MAX is 4096
+_STRUCTS: tuple[type[msgspec.Struct], ...] = (Scenario, Node, *StepBase.__subclasses__())
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -112,7 +113,7 @@ def _validation(text: str, where: str) -> ScenarioError:
     key = key.rstrip("`").lstrip(".")
     unknown = re.search(r"unknown field `([^`]*)`", what)
     if unknown:
-        fields = {f for kind in (Scenario, Node, *StepBase.__subclasses__()) for f in kind.__struct_fields__}
+        fields = {f for kind in _STRUCTS for f in kind.__struct_fields__}
         near = difflib.get_close_matches(unknown[1], fields, n=1)
         remedy = f"did you mean {near[0]!r}? " if near else ""
         return ScenarioError(

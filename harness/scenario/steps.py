@@ -37,7 +37,7 @@ class StepBase(
         return [(key, value) for key in self.paths if (value := getattr(self, key)) is not None]
 
 
-class Mkdir(StepBase, tag="mkdir"):
+class Mkdir(StepBase, frozen=True, tag="mkdir"):
     """mkdir(2)."""
 
     path: str
@@ -48,7 +48,7 @@ class Mkdir(StepBase, tag="mkdir"):
         return (b"mkdir", *mode, relative(self.path))
 
 
-class Rmdir(StepBase, tag="rmdir"):
+class Rmdir(StepBase, frozen=True, tag="rmdir"):
     """rmdir(2)."""
 
     path: str
@@ -57,7 +57,7 @@ class Rmdir(StepBase, tag="rmdir"):
         return (b"rmdir", relative(self.path))
 
 
-class Unlink(StepBase, tag="unlink"):
+class Unlink(StepBase, frozen=True, tag="unlink"):
     """unlink(2)."""
 
     path: str
@@ -66,7 +66,7 @@ class Unlink(StepBase, tag="unlink"):
         return (b"unlink", relative(self.path))
 
 
-class Write(StepBase, tag="write"):
+class Write(StepBase, frozen=True, tag="write"):
     """open(2) with O_WRONLY|O_CREAT|O_TRUNC (O_APPEND instead when ``append``), then write(2)."""
 
     path: str
@@ -77,7 +77,7 @@ class Write(StepBase, tag="write"):
         return (b"append" if self.append else b"write", relative(self.path), unescape(self.text))
 
 
-class Rename(StepBase, tag="rename"):
+class Rename(StepBase, frozen=True, tag="rename"):
     """rename(2), with no fall-back to a copy."""
 
     path: str
@@ -88,7 +88,7 @@ class Rename(StepBase, tag="rename"):
         return (b"rename", relative(self.path), relative(self.to))
 
 
-class Move(StepBase, tag="mv"):
+class Move(StepBase, frozen=True, tag="mv"):
     """``mv -T``: rename(2), and where that fails with EXDEV a copy and a removal, as users get it."""
 
     path: str
@@ -99,7 +99,7 @@ class Move(StepBase, tag="mv"):
         return (b"mv", b"-T", relative(self.path), relative(self.to))
 
 
-class Copy(StepBase, tag="cp"):
+class Copy(StepBase, frozen=True, tag="cp"):
     """``cp -a -T``: a tree copied with its owners, modes, links and xattrs."""
 
     path: str
@@ -110,7 +110,7 @@ class Copy(StepBase, tag="cp"):
         return (b"cp", b"-a", b"-T", relative(self.path), relative(self.to))
 
 
-class Remove(StepBase, tag="rm"):
+class Remove(StepBase, frozen=True, tag="rm"):
     """``rm -r``: a tree removed name by name."""
 
     path: str
@@ -119,7 +119,7 @@ class Remove(StepBase, tag="rm"):
         return (b"rm", b"-r", relative(self.path))
 
 
-class Link(StepBase, tag="link"):
+class Link(StepBase, frozen=True, tag="link"):
     """link(2): ``to`` becomes another name of ``path``."""
 
     path: str
@@ -130,7 +130,7 @@ class Link(StepBase, tag="link"):
         return (b"link", relative(self.path), relative(self.to))
 
 
-class Symlink(StepBase, tag="symlink"):
+class Symlink(StepBase, frozen=True, tag="symlink"):
     """symlink(2): ``path`` is made, pointing to ``target`` (any text)."""
 
     path: str
@@ -140,7 +140,7 @@ class Symlink(StepBase, tag="symlink"):
         return (b"ln", b"-s", b"-n", b"-T", b"--", unescape(self.target), relative(self.path))
 
 
-class Chmod(StepBase, tag="chmod"):
+class Chmod(StepBase, frozen=True, tag="chmod"):
     """chmod(2)."""
 
     path: str
@@ -150,7 +150,7 @@ class Chmod(StepBase, tag="chmod"):
         return (b"chmod", self.mode.encode(), relative(self.path))
 
 
-class Chown(StepBase, tag="chown"):
+class Chown(StepBase, frozen=True, tag="chown"):
     """lchown(2)."""
 
     path: str
@@ -160,7 +160,7 @@ class Chown(StepBase, tag="chown"):
         return (b"chown", b"-h", b"%d:%d" % self.owner, relative(self.path))
 
 
-class Touch(StepBase, tag="touch"):
+class Touch(StepBase, frozen=True, tag="touch"):
     """open(2) with O_CREAT, then utimensat(2)."""
 
     path: str
@@ -169,7 +169,7 @@ class Touch(StepBase, tag="touch"):
         return (b"touch", relative(self.path))
 
 
-class Truncate(StepBase, tag="truncate"):
+class Truncate(StepBase, frozen=True, tag="truncate"):
     """truncate(2); the file must exist."""
 
     path: str
@@ -179,7 +179,7 @@ class Truncate(StepBase, tag="truncate"):
         return (b"truncate", b"-c", b"-s", b"%d" % self.size, relative(self.path))
 
 
-class Mkfifo(StepBase, tag="mkfifo"):
+class Mkfifo(StepBase, frozen=True, tag="mkfifo"):
     """mknod(2) of a FIFO."""
 
     path: str
@@ -188,7 +188,7 @@ class Mkfifo(StepBase, tag="mkfifo"):
         return (b"mkfifo", relative(self.path))
 
 
-class Mknod(StepBase, tag="mknod"):
+class Mknod(StepBase, frozen=True, tag="mknod"):
     """mknod(2) of a character device."""
 
     path: str
@@ -198,7 +198,7 @@ class Mknod(StepBase, tag="mknod"):
         return (b"mknod", relative(self.path), b"c", b"%d" % self.device[0], b"%d" % self.device[1])
 
 
-class Setxattr(StepBase, tag="setxattr"):
+class Setxattr(StepBase, frozen=True, tag="setxattr"):
     """lsetxattr(2)."""
 
     path: str
@@ -209,7 +209,7 @@ class Setxattr(StepBase, tag="setxattr"):
         return (b"setfattr", b"-h", b"-n", self.name.encode(), b"-v", xattr_value(self.value), relative(self.path))
 
 
-class Removexattr(StepBase, tag="removexattr"):
+class Removexattr(StepBase, frozen=True, tag="removexattr"):
     """lremovexattr(2)."""
 
     path: str
@@ -219,7 +219,7 @@ class Removexattr(StepBase, tag="removexattr"):
         return (b"setfattr", b"-h", b"-x", self.name.encode(), relative(self.path))
 
 
-class Readdir(StepBase, tag="readdir"):
+class Readdir(StepBase, frozen=True, tag="readdir"):
     """readdir(3): the names that it gives are compared with the oracle's."""
 
     path: str = "."
@@ -228,7 +228,7 @@ class Readdir(StepBase, tag="readdir"):
         return (b"names", relative(self.path))
 
 
-class Stat(StepBase, tag="stat"):
+class Stat(StepBase, frozen=True, tag="stat"):
     """lstat(2): type and size are compared with the oracle's."""
 
     path: str
@@ -237,7 +237,7 @@ class Stat(StepBase, tag="stat"):
         return (b"stat", b"-c", b"%F %s", relative(self.path))
 
 
-class Read(StepBase, tag="read"):
+class Read(StepBase, frozen=True, tag="read"):
     """open(2) and read(2): the content is compared with the oracle's."""
 
     path: str
@@ -246,7 +246,7 @@ class Read(StepBase, tag="read"):
         return (b"cat", relative(self.path))
 
 
-class Remount(StepBase, tag="remount"):
+class Remount(StepBase, frozen=True, tag="remount"):
     """Unmount and mount again with the same tool; nothing on the oracle."""
 
     paths: ClassVar[tuple[str, ...]] = ()
