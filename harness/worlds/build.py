@@ -1,0 +1,217 @@
+"""Worlds: Debian suites unpacked to folders, side by side, each once, whole or not at all.
+
+A world lies in ``worlds/SUITE-RECIPE/`` of the cache: ``root/``, and ``world.json`` with the version of every package. It is built beside
+its place and renamed into it. Two locks for each suite: one is held by the program that builds, one by ``mmdebstrap`` itself, so that what
+a killed program leaves running is waited for before its leftover is swept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import BrokenMachinery, LabError, UsageError, WorldError
+from harness.launch.guarded import is_marked, mark, remove_tree
+from harness.launch.process import run, which
+from harness.worlds.cache import Say, cache_folder, locked, worlds_folder, write_whole
+from harness.worlds.furnish import furnish
+from harness.worlds.model import World
+from harness.worlds.suites import SUITES, Suite
+from harness.worlds.trouble import build_error
+
+RECIPE = 1  # goes up when a world made by this module is no longer what an older one made
+_LIST = "whiteout-lab-packages"  # written by a hook inside the root, while the packages' files are still there
+_OPTIONS = (
+    "--variant=extract",
+    "--verbose",
+    '--aptopt=Acquire::Check-Valid-Until "false"',  # sid's index, or a mirror's, may look expired
+    '--aptopt=Acquire::Languages "none"',
+    '--aptopt=Acquire::Retries "2"',
+    '--aptopt=Acquire::http::Timeout "20"',
+    # The release alone: updates and security move from day to day, and their mirrors are not always complete.
+    '--setup-hook=! [ -f "$1/etc/apt/sources.list" ] || sed -i -e "/-security /d" -e "/-updates /d" "$1/etc/apt/sources.list"',
+    f'--extract-hook=ls "$1/var/cache/apt/archives" > "$1/{_LIST}"',
+)
+_LIMIT = 1800.0  # seconds for one build, also over a slow line
+
+
+@dataclass(frozen=True)
+class Record:
+    """``world.json``."""
+
+    schema: int
+    suite: str
+    recipe: str
+    requested: tuple[str, ...]
+    packages: dict[str, str]
+    built: str
+
+
+def recipe_digest(suite: Suite, machine: str = "") -> str:
+    """Twelve digits that change with everything that goes into a world, save the day on which it is built."""
+    recipe = [RECIPE, suite.name, sorted(suite.packages), list(_OPTIONS), machine or platform.machine()]
+    return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
+
+
+def package_versions(names: Sequence[str]) -> dict[str, str]:
+    """Packages and versions from the names of their files: ``fuse2fs_1%3a1.47-1_amd64.deb``."""
+    pieces = [name.removesuffix(".deb").split("_") for name in names if name.endswith(".deb")]
+    return {piece[0]: piece[1].replace("%3a", ":") for piece in sorted(pieces) if len(piece) == 3}
+
+
+def world_in_place(suite: str) -> World | None:
+    """The world of a suite, if it has been built by the recipe of today."""
+    recipe = recipe_digest(SUITES[suite])
+    folder = cache_folder() / "worlds" / f"{suite}-{recipe}"
+    try:
+        record = msgspec.json.decode((folder / "world.json").read_bytes(), type=Record)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return World(suite, folder / "root", record.packages, suite, recipe)
+
+
+def worlds_in_place() -> list[World]:
+    """Every world that is ready, in the order of the suites. No network, no process."""
+    return [world for suite in SUITES if (world := world_in_place(suite)) is not None]
+
+
+def ensure(suites: Sequence[str], say: Say) -> dict[str, World | WorldError]:
+    """Each suite's world: the one in place, at once and without a network, or a new one. Builds run side by side.
+
+    *say* gets a line for each stage. Raises UsageError for a suite that nobody knows.
+    """
+    for suite in suites:
+        if suite not in SUITES:
+            raise UsageError(f"there is no world {suite!r}", remedy=f"known: {', '.join(SUITES)}")
+    there: dict[str, World | WorldError] = {s: world for s in suites if (world := world_in_place(s)) is not None}
+    missing = [suite for suite in dict.fromkeys(suites) if suite not in there]
+    if missing:
+        with ThreadPoolExecutor(len(missing)) as pool:
+            there.update(zip(missing, pool.map(lambda suite: _ensure_one(suite, say), missing), strict=True))
+    return {suite: there[suite] for suite in dict.fromkeys(suites)}
+
+
+def _ensure_one(suite: str, say: Say) -> World | WorldError:
+    try:
+        with locked(f"{suite}.build", lambda: say(f"{suite}: another program is building it, waiting")):
+            there = world_in_place(suite)
+            if there is not None:
+                return there
+            with locked(
+                f"{suite}.unpack", lambda: say(f"{suite}: the rest of a killed build is still running, waiting")
+            ) as lock:
+                _sweep(suite)
+            return _build(SUITES[suite], lock, say)
+    except WorldError as error:
+        return error
+    except LabError as error:
+        return WorldError(error.what, where=error.where, remedy=error.remedy)
+    except OSError as error:
+        return WorldError(
+            f"cannot be built: {error}", where=suite, remedy="see that the cache folder can be written to"
+        )
+
+
+def _sweep(suite: str) -> None:
+    """Delete what killed builds of a suite left. Its locks must be held."""
+    for leftover in worlds_folder().glob(f".building-{suite}-*"):
+        remove_tree(leftover)
+
+
+def _build(suite: Suite, lock: Path, say: Say) -> World:
+    if which("mmdebstrap") is None:
+        raise WorldError(
+            "mmdebstrap is not installed", where=suite.name, remedy="apt-get install mmdebstrap debian-archive-keyring"
+        )
+    recipe = recipe_digest(suite)
+    target = worlds_folder() / f"{suite.name}-{recipe}"
+    building = worlds_folder() / f".building-{suite.name}-{os.getpid()}"
+    building.mkdir(mode=0o755)
+    mark(building)
+    root = building / "root"
+    try:
+        _unpack(suite, root, lock, say)
+        listed = root / _LIST
+        packages = _unpacked(suite, listed.read_text(encoding="ascii").splitlines())
+        listed.unlink()
+        furnish(root)
+        now = datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds")
+        record = Record(1, suite.name, recipe, suite.packages, packages, now)
+        write_whole(building / "world.json", msgspec.json.format(msgspec.json.encode(record), indent=1))
+        if target.exists():  # without a readable world.json, or we would not be here
+            remove_tree(target)
+        building.rename(target)
+    except BaseException:
+        with contextlib.suppress(BrokenMachinery):
+            remove_tree(building)
+        raise
+    say(f"{suite.name}: ready, {len(packages)} packages")
+    return World(suite.name, target / "root", packages, suite.name, recipe)
+
+
+def _unpacked(suite: Suite, names: Sequence[str]) -> dict[str, str]:
+    packages = package_versions(names)
+    if missing := sorted(set(suite.packages) - set(packages)):
+        raise WorldError(
+            f"mmdebstrap ended well without {', '.join(missing)}",
+            where=suite.name,
+            remedy="try again with its newest version",
+        )
+    return packages
+
+
+def _unpack(suite: Suite, root: Path, lock: Path, say: Say) -> None:
+    mirror = os.environ.get("WHITEOUT_LAB_MIRROR", "")
+    mode = (
+        "root" if os.geteuid() == 0 else "chrootless"
+    )  # unpacking needs no privilege; ownership does not matter to a cell
+    command = [
+        *(["flock", str(lock)] if which("flock") else []),
+        "mmdebstrap", f"--mode={mode}", *_OPTIONS, f"--include={','.join(suite.packages)}",
+        suite.name, str(root), *([mirror] if mirror else []),
+    ]  # fmt: skip
+    stages = {
+        "I: running apt-get update": "reading the index",
+        "I: downloading packages": "fetching packages",
+        "I: extracting": "unpacking",
+    }
+
+    def hear(line: str) -> None:
+        for start, stage in stages.items():
+            if line.startswith(start):
+                say(f"{suite.name}: {stage}")
+
+    done = run(command, timeout=_LIMIT, on_line=hear, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    if not done.ok:
+        raise build_error(
+            suite.name, f"{done.out}\n{done.err}", done.code, shutil.disk_usage(root.parent).free, root.parent.parent
+        )
+
+
+def prune(*, everything: bool = False) -> list[str]:
+    """Delete worlds of older recipes and leftovers, or *everything*; returns the names of what went."""
+    folder = cache_folder() / "worlds"
+    if not is_marked(folder):
+        return []
+    keep = set() if everything else {f"{name}-{recipe_digest(suite)}" for name, suite in SUITES.items()}
+    gone: list[str] = []
+    with contextlib.ExitStack() as stack:
+        for suite in SUITES:  # a build under way is waited for
+            stack.enter_context(locked(f"{suite}.build", lambda: None))
+            stack.enter_context(locked(f"{suite}.unpack", lambda: None))
+        for path in sorted(folder.iterdir()):
+            if path.is_dir() and path.name not in keep:
+                remove_tree(path)
+                gone.append(path.name)
+    return gone
