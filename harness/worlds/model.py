@@ -71,3 +71,22 @@ def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
     pieces = re.findall(r"\d+|[A-Za-z]+", version)
     order = tuple((1, int(p), "") if p.isdigit() else (-1, 0, p) for p in pieces)
     return (*order, (0, 0, ""))
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """A tool that cannot be used here and now: its cells are skipped with this reason."""
+
+    name: str  # "fuse-overlayfs"
+    where: str  # a world's name, "crate", or a path
+    reason: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A tool that is there and would say nothing new; ``--tool NAME@WHERE`` takes it all the same."""
+
+    name: str
+    where: str
+    reason: str

@@ -1,0 +1,202 @@
+"""Which tools there are: the kernel, and the programs of each world, each at its exact version.
+
+The words of ``--tool``: ``NAME`` and ``NAME@WORLD`` choose, ``NAME=PATH`` adds a program. Without a choice, every tool is taken
+whose version no earlier world has already.
+"""
+
+from __future__ import annotations
+
+import difflib
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.errors import LabError, UsageError
+from harness.launch.process import which
+from harness.worlds.cache import Say
+from harness.worlds.crate import crates_in_place, ensure_crate
+from harness.worlds.given import given_program
+from harness.worlds.host import host_world
+from harness.worlds.ledger import Ledger
+from harness.worlds.model import HOST, Excluded, Part, Tool, Unavailable, World
+from harness.worlds.suites import SUITES
+from harness.worlds.versions import kernel_number, number_in, upstream
+
+KERNEL, NOUSERXATTR, FUSE, STACK = "kernel", "kernel-nouserxattr", "fuse-overlayfs", "fuse-stack"
+NAMES = (KERNEL, NOUSERXATTR, FUSE, STACK)
+CRATE = "crate"
+STACK_PARTS = ("squashfuse", "fuse2fs", FUSE)
+_STACK_HELPERS = ("mksquashfs", "mke2fs")  # make the images; not under test, but without them there is no stack
+_FOLDERS = ("usr/bin", "usr/sbin", "bin", "sbin")
+
+
+@dataclass(frozen=True)
+class Word:
+    """One ``--tool``: a name; a world, or ""; and for a program to add, its path."""
+
+    name: str
+    where: str = ""
+    path: Path | None = None
+
+
+Found = Tool | Unavailable | Excluded
+
+
+def parse_word(text: str) -> Word:
+    """The meaning of one ``--tool``. Whether it names anything is known only once the tools are."""
+    name, equals, path = text.partition("=")
+    if equals:
+        if name != FUSE:
+            raise UsageError(
+                f"a program can be given for {FUSE} alone, not for {name!r}",
+                where=f"--tool {text}",
+                remedy=f"--tool {FUSE}=PATH",
+            )
+        if not path:
+            raise UsageError("the path is empty", where=f"--tool {text}", remedy=f"--tool {FUSE}=PATH")
+        return Word(name, path=Path(path).expanduser().absolute())
+    name, _, where = text.partition("@")
+    return Word(name, where)
+
+
+def discover(
+    worlds: Sequence[World],
+    given: Sequence[str] = (),
+    kernel: str | None = None,
+    *,
+    say: Say = lambda _line: None,
+    host: World | None = None,
+) -> list[Found]:
+    """Every tool of *worlds* (suites; the host is added when it is not among them), the chosen ones of it, and the programs to add.
+
+    *given*: the words of ``--tool``; *kernel*: the release of the running kernel, asked for when it is None. Asking for
+    ``fuse-overlayfs@crate`` builds it when it is not in place. A start with nothing new to learn starts no process.
+    """
+    words = [parse_word(text) for text in given]
+    host = next((world for world in worlds if world.is_host), None) or host or host_world()
+    suites = [world for world in worlds if not world.is_host]
+    broken = _build_crate(words, say)
+    ledger = Ledger.open()
+    try:
+        found = [*_all(suites, host, kernel or platform.release(), ledger), *broken]
+        added = [given_program(word.path, FUSE, host, ledger) for word in words if word.path is not None]
+    finally:
+        ledger.close()
+    return [*choose(found, [word for word in words if word.path is None]), *{tool.key: tool for tool in added}.values()]
+
+
+def _build_crate(words: Iterable[Word], say: Say) -> list[Unavailable]:
+    if not any(word.where == CRATE and word.name == FUSE for word in words):
+        return []
+    try:
+        ensure_crate(say)
+    except LabError as error:
+        return [Unavailable(FUSE, CRATE, error.what, error.remedy)]
+    return []
+
+
+def _all(suites: Sequence[World], host: World, kernel: str, ledger: Ledger) -> list[Found]:
+    found: list[Found] = list(_kernel_tools(kernel, host))
+    built = {world.name for world in suites}
+    for suite in (name for name in SUITES if name not in built):
+        remedy = f"whiteout-lab worlds build {suite}"
+        found += [Unavailable(name, suite, f"the world {suite} is not built", remedy) for name in (FUSE, STACK)]
+    for world in (*suites, host):
+        if main := _part(FUSE, world, ledger):
+            found.append(Tool(FUSE, FUSE, main, world, origin=HOST if world.is_host else "world"))
+        parts = [part for name in STACK_PARTS if (part := _part(name, world, ledger))]
+        if main and len(parts) == len(STACK_PARTS) and all(_find(helper, world) for helper in _STACK_HELPERS):
+            found.append(Tool(STACK, STACK, main, world, tuple(parts), origin=HOST if world.is_host else "world"))
+    for version, program in crates_in_place():
+        known = ledger.program(program, host)
+        found.append(
+            Tool(FUSE, FUSE, Part(FUSE, version, "", str(program), known.sha256, known.says), host, origin=CRATE)
+        )
+    return found
+
+
+def _kernel_tools(release: str, host: World) -> tuple[Tool, Tool]:
+    says = (
+        f"Linux {release}"
+        if release != platform.release()
+        else f"Linux {release} {platform.version()} {platform.machine()}"
+    )
+    tool = Tool(KERNEL, KERNEL, Part(KERNEL, kernel_number(release), release, "", "", says), host, origin=HOST)
+    return tool, replace(tool, name=NOUSERXATTR, options=("nouserxattr",))
+
+
+def _find(program: str, world: World) -> Path | None:
+    if world.is_host:
+        return which(program)
+    return next((path for folder in _FOLDERS if (path := world.root / folder / program).is_file()), None)
+
+
+def _part(name: str, world: World, ledger: Ledger) -> Part | None:
+    file = _find(name, world)
+    if file is None:
+        return None
+    known = ledger.program(file, world)
+    inside = file if world.is_host else Path("/") / file.relative_to(world.root)
+    # A program that somebody put into /usr/local is not the one of the package.
+    package = world.packages.get(name, "") if not inside.is_relative_to("/usr/local") else ""
+    version = upstream(package) if package else f"{number_in(known.says)}+{known.sha256[:8]}"
+    return Part(name, version, package, str(inside), known.sha256, known.says)
+
+
+def where_of(found: Found) -> str:
+    """What stands after the ``@``: the world's name, or ``crate``."""
+    if isinstance(found, Tool):
+        return CRATE if found.origin == CRATE else found.world.name
+    return found.where
+
+
+def choose(found: Sequence[Found], words: Sequence[Word]) -> list[Found]:
+    """What the words choose of everything found; without words, all of it, a version that an earlier world has being excluded. Pure."""
+    for word in words:
+        _check(word, found)
+    chosen: list[Found] = []
+    first: dict[str, Tool] = {}
+    for one in found:
+        asked = [word for word in words if _matches(word, one)]
+        if words and not asked:
+            continue
+        if not isinstance(one, Tool):
+            chosen.append(one)
+        elif one.key not in first:
+            first[one.key] = one
+            chosen.append(one)
+        elif any(word.where for word in asked):
+            main = replace(one.main, version=f"{one.version}~{where_of(one)}")
+            chosen.append(replace(one, main=main))
+        else:
+            same = where_of(first[one.key])
+            chosen.append(Excluded(one.name, where_of(one), f"the same version, {one.version}, as in {same}"))
+    return [*chosen, *_absent(words, found)]
+
+
+def _matches(word: Word, one: Found) -> bool:
+    name = {one.name, one.key} if isinstance(one, Tool) else {one.name}
+    return word.name in name and word.where in {"", where_of(one)}
+
+
+def _absent(words: Iterable[Word], found: Sequence[Found]) -> list[Unavailable]:
+    """Words that mean something, but not on this machine."""
+    hints = {HOST: "install it on this machine", CRATE: "apt-get install cargo"}
+    return [
+        Unavailable(
+            word.name, word.where or "any world", "it is not here", hints.get(word.where, "whiteout-lab worlds build")
+        )
+        for word in words
+        if not any(_matches(word, one) for one in found)
+    ]
+
+
+def _check(word: Word, found: Sequence[Found]) -> None:
+    keys = [one.key for one in found if isinstance(one, Tool)]
+    for said, known, what in ((word.name, [*NAMES, *keys], "tool"), (word.where, ["", HOST, CRATE, *SUITES], "world")):
+        if said not in known:
+            near = difflib.get_close_matches(said, known, 1)
+            guess = f"did you mean {near[0]}? " if near else ""
+            names = ", ".join(dict.fromkeys(name for name in known if name))
+            raise UsageError(f"there is no {what} {said!r}", where="--tool", remedy=f"{guess}known: {names}")
