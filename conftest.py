@@ -1,0 +1,3 @@
+"""Makes every scenario file a set of pytest items, one for each cell: see ``harness.pytest_plugin``."""
+
+pytest_plugins = ["harness.pytest_plugin"]

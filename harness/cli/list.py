@@ -1,0 +1,47 @@
+"""``list``: every cell of the plan: runs, or skipped and why, or excluded and why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from typing import Any
+
+from harness.names import printable
+from harness.obstacles import obstacles_here
+from harness.plan import NotRun
+from harness.scenario.layers import Profile
+from harness.session import Wanted, decide
+
+
+def register(commands: Any) -> None:
+    """Add ``list`` to the command line."""
+    parser = commands.add_parser("list", help="every cell of the plan, and why some do not run")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="a scenario's name, a file or a folder (default: all)")
+    parser.add_argument("--tool", action="append", default=[], metavar="T", help="NAME, NAME@WORLD, or NAME=PATH")
+    parser.add_argument("--profile", action="append", default=[], choices=["root", "user"], help="default: both")
+    parser.add_argument("--json", action="store_true", help="for other programs")
+    parser.set_defaults(handler=show)
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print the plan."""
+    wanted = Wanted(tuple(arguments.scenarios), tuple(arguments.tool), tuple(Profile(p) for p in arguments.profile))
+    decided = decide(wanted, obstacles_here(), lambda _line: None)
+    rows = []
+    for one in decided.cells():
+        cell = one.cell if isinstance(one, NotRun) else one
+        state = "runs" if not isinstance(one, NotRun) else ("excluded" if one.excluded else "skipped")
+        reason, remedy = (one.reason, one.remedy) if isinstance(one, NotRun) else ("", "")
+        rows.append({"id": cell.id, "state": state, "reason": reason, "remedy": remedy})
+    if arguments.json:
+        print(json.dumps({"schema": 1, "cells": rows, "unavailable": decided.unavailable}, indent=1))
+        return 0
+    for row in rows:
+        why = f"  {row['reason']}" + (f" → {row['remedy']}" if row["remedy"] else "") if row["reason"] else ""
+        print(printable(f"{row['state']:8}  {row['id']}{why}"))
+    for tool in decided.unavailable:
+        print(printable(f"not here  {tool['name']} ({tool['where']}): {tool['reason']}" + (f" → {tool['remedy']}" if tool["remedy"] else "")))
+    counts = Counter(row["state"] for row in rows)
+    print(", ".join(f"{number} {state}" for state, number in counts.most_common()))
+    return 0

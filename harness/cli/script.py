@@ -1,0 +1,42 @@
+"""``script``: prints the shell program of a cell."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from typing import Any
+
+from harness.errors import UsageError
+from harness.plan import Cell, NotRun
+from harness.scenario.layers import Profile
+from harness.script.compile import compile_cell
+from harness.session import Wanted, decide, named_cells
+
+
+def register(commands: Any) -> None:
+    """Add ``script`` to the command line."""
+    parser = commands.add_parser("script", help="print the shell program of a cell")
+    parser.add_argument("cell", metavar="CELL", help="a cell's id, as list prints it: 'ghost-marker[kernel-6.12-root]'")
+    parser.add_argument("--tool", action="append", default=[], metavar="T", help="NAME, NAME@WORLD, or NAME=PATH")
+    parser.set_defaults(handler=show)
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print the script."""
+    cell = find_cell(arguments.cell, arguments.tool)
+    sys.stdout.buffer.write(compile_cell(cell))
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def find_cell(cell_id: str, tools: list[str]) -> Cell:
+    """The cell with an id, whether it can run here or not. Raises UsageError with what was perhaps meant."""
+    scenario = cell_id.partition("[")[0]
+    decided = decide(Wanted((scenario,), tuple(tools), tuple(Profile)), {}, lambda _line: None)
+    cells = named_cells(decided.cells())
+    if cell_id not in cells:
+        near = difflib.get_close_matches(cell_id, cells, n=3)
+        raise UsageError(f"no cell {cell_id!r}", remedy=f"did you mean {', '.join(near)}?" if near else "see: whiteout-lab list")
+    one = cells[cell_id]
+    return one.cell if isinstance(one, NotRun) else one

@@ -1,0 +1,55 @@
+"""The proof that nothing is left: mounts, processes, loop devices and folders that belong to a work folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from harness.names import escape
+
+
+def find_leaks(work: Path) -> list[str]:
+    """What is left of cells that ran in *work*, each as a sentence; empty when all is clean."""
+    here = os.fsencode(work.resolve())
+    return [*_mounts(here), *_processes(here), *_loops(here), *_folders(work)]
+
+
+def _mounts(here: bytes) -> list[str]:
+    found = []
+    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+        where = line.split(b" ")[4].replace(b"\\040", b" ")
+        if where == here or where.startswith(here + b"/"):
+            found.append(f"a mount at {escape(where)}")
+    return found
+
+
+def _processes(here: bytes) -> list[str]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            inside = os.fsencode(os.readlink(folder / "cwd"))
+            if b"whiteout-lab-cell" in words and any(word.startswith(here) for word in words):
+                found.append(f"the process {folder.name} of a cell")
+            elif inside == here + b"/" or inside.startswith(here + b"/"):
+                found.append(f"the process {folder.name} ({escape(words[0])}) works in {escape(inside)}")
+    return found
+
+
+def _loops(here: bytes) -> list[str]:
+    found = []
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with contextlib.suppress(OSError):
+            file = backing.read_bytes().strip()
+            if file.startswith(here + b"/"):
+                found.append(f"the loop device {backing.parts[3]} holds {escape(file)}")
+    return found
+
+
+def _folders(work: Path) -> list[str]:
+    if not work.is_dir():
+        return []
+    return [f"the folder {path}" for path in sorted(work.iterdir()) if path.is_dir()]

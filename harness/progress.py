@@ -1,0 +1,148 @@
+"""What a run says while it goes: one moving line on a terminal, plain lines in a log; and the words at its end."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from typing import TextIO
+
+import pytest
+
+from harness.errors import EXIT_ALL_SKIPPED, EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, LabError
+from harness.findings import Outcome
+from harness.names import printable
+from harness.pytest_plugin import PLAN, RUN, Run, result_of
+from harness.results import CellResult, Results
+from harness.verdict_text import finding_line
+
+SYMBOLS = {Outcome.PASSED: "✓", Outcome.FINDING: "✗", Outcome.BROKEN: "!", Outcome.SKIPPED: "–"}
+_LOG_EVERY = 5.0  # seconds between two lines of a log
+
+
+class Progress:
+    """A pytest plugin for the controller. *stream* is where people read; pytest's own output goes elsewhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.live = stream.isatty()
+        self.counts: Counter[Outcome] = Counter()
+        self.total = 0
+        self.clock = time.monotonic()
+        self.said = self.clock
+        self.ended: Results | None = None
+        self.run: Run | None = None
+        self.error: LabError | None = None
+        self.interrupted = False
+
+    def _line(self, text: str) -> None:
+        clear = "\r\x1b[K" if self.live else ""
+        self.stream.write(f"{clear}{printable(text)}\n")
+        self.stream.flush()
+
+    def _state(self) -> str:
+        done = sum(self.counts.values())
+        parts = [f"{self.counts[o]} {o.value}" for o in Outcome if self.counts[o]]
+        return f"{done} of {self.total} cells · {', '.join(parts)} · {time.monotonic() - self.clock:.0f} s"
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """One more cell."""
+        result = result_of(report)
+        if result is None:
+            return
+        self.counts[result.outcome] += 1
+        if result.outcome in {Outcome.FINDING, Outcome.BROKEN}:
+            self._tell(result)
+        now = time.monotonic()
+        if self.live:
+            width = shutil.get_terminal_size().columns - 1
+            self.stream.write(f"\r\x1b[K{self._state()[:width]}")
+            self.stream.flush()
+        elif now - self.said > _LOG_EVERY:
+            self.said = now
+            self._line(self._state())
+
+    def _tell(self, result: CellResult) -> None:
+        self._line(f"{SYMBOLS[result.outcome]} {result.outcome.value.upper()} {result.id}: {result.reason}")
+        for finding in result.new:
+            self._line("  " + finding_line(finding))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Say what will be run as soon as it is decided."""
+        self.config = session.config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Without workers, the items are collected here."""
+        self._begin(len(items))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """With workers, each tells what it collected."""
+        self._begin(len(ids))
+
+    def _begin(self, total: int) -> None:
+        if self.total or PLAN not in self.config.stash:
+            return
+        self.total = total
+        plan = self.config.stash[PLAN]
+        tools = ", ".join(dict.fromkeys(tool.label for tool in plan.tools))
+        self._line(f"{len(plan.scenarios)} scenarios, {total} cells: {tools}")
+        for one in plan.unavailable:
+            if one["remedy"]:
+                self._line(f"  not here: {one['name']} ({one['where']}): {one['reason']}; {one['remedy']}")
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Ctrl-C: the cells end, the report is written of what there is."""
+        self.interrupted = True
+
+    def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """An error of ours is one message; anything else is a fault of this program, and shown whole."""
+        if isinstance(excinfo.value, LabError):
+            self.error = excinfo.value
+        else:
+            self._line(str(excrepr))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Runs before the collector writes; only remembers where to look."""
+        if RUN in session.config.stash:
+            self.run = session.config.stash[RUN]
+
+    def pytest_unconfigure(self) -> None:
+        """The last words: what was found, and where the report is."""
+        run = self.run
+        if run is None or run.results_written is None:
+            return
+        self.ended = run.results_written
+        self._end(run, self.ended)
+
+    def _end(self, run: Run, results: Results) -> None:
+        from harness.compare.sentences import summary_lines  # noqa: PLC0415 - not needed on workers
+
+        if self.live:
+            self.stream.write("\r\x1b[K")
+        for line in summary_lines(results):
+            self._line(line)
+        for leak in run.leaks:
+            self._line(f"! LEFT BEHIND: {leak}")
+        skipped = Counter((c.reason, c.remedy) for c in results.cells if c.outcome is Outcome.SKIPPED and not c.excluded)
+        for (reason, remedy), number in skipped.most_common():
+            self._line(f"– {number} cells did not run: {reason}" + (f" → {remedy}" if remedy else ""))
+        counts = Counter(cell.outcome for cell in results.cells if not cell.excluded)
+        known = sum(1 for cell in results.cells for finding in cell.findings if finding.known is not None)
+        new = sum(len(cell.new) for cell in results.cells)
+        state = ", ".join(f"{counts[o]} {o.value}" for o in Outcome if counts[o])
+        self._line(f"{state}; {known} known findings, {new} new · {results.run.seconds:.1f} s · {run.folder / 'report.html'}")
+
+    def exit_code(self) -> int:
+        """The run's exit code."""
+        results = self.ended
+        outcomes = {cell.outcome for cell in results.cells if not cell.excluded} if results else set()
+        if Outcome.BROKEN in outcomes or (self.run is not None and self.run.leaks):
+            return EXIT_BROKEN
+        if Outcome.FINDING in outcomes:
+            return EXIT_FINDING
+        if outcomes == {Outcome.SKIPPED}:
+            return EXIT_ALL_SKIPPED
+        return EXIT_AS_EXPECTED

@@ -1,0 +1,298 @@
+"""Scenario files as pytest items, one for each cell: ``pytest scenarios``, and the engine of ``whiteout-lab run``.
+
+The controlling process makes the plan and writes it to the run's folder; xdist's workers read it there. Each item carries its result
+home as a user property; the controller writes ``results.json`` and the report.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from harness import __version__
+from harness.obstacles import obstacles_here
+from harness.errors import EXIT_ALL_SKIPPED, BrokenMachinery, LabError
+from harness.findings import Outcome
+from harness.judge import judge
+from harness.launch.cell import Bench, run_cell
+from harness.launch.leaks import find_leaks
+from harness.launch.workfolder import work_folder
+from harness.plan import Cell, NotRun
+from harness.results import CellResult, Results, RunFacts, cell_result, write_results
+from harness.scenario.layers import Profile
+from harness.session import PlanFile, Wanted, decide, not_run_result, read_plan, work_parent, write_plan
+from harness.verdict_text import describe
+
+PROPERTY = "whiteout-lab"
+RUN_ALONE = "whiteout-lab run --only '{id}'"
+
+
+class NotAsExpected(Exception):
+    """A cell with an unnamed finding, or without a known one."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of a run; ``whiteout-lab run`` passes its own here."""
+    group = parser.getgroup("whiteout-lab")
+    group.addoption("--lab-tool", action="append", default=[], metavar="T", help="a tool: NAME, NAME@WORLD or NAME=PATH")
+    group.addoption("--lab-profile", action="append", default=[], metavar="P", help="root or user (default: both)")
+    group.addoption("--lab-out", default="", metavar="FOLDER", help="the run's folder (default: reports/<time>-<id>)")
+    group.addoption("--lab-keep", default="always", choices=["never", "failed", "always"], help="which recordings stay")
+    group.addoption("--lab-strict", action="store_true", help="a tool or world that is missing is a failure")
+    group.addoption("--lab-timeout", type=float, default=60.0, metavar="S", help="seconds for one cell")
+    group.addoption("--lab-only", action="append", default=[], metavar="ID", help="the cell with this id")
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+class Run:
+    """The controller's side of a run: the plan, the work folder, the results as they come."""
+
+    def __init__(self, plan: PlanFile, stack: contextlib.ExitStack) -> None:
+        self.plan = plan
+        self.stack = stack
+        self.started = datetime.datetime.now(datetime.UTC)
+        self.clock = time.monotonic()
+        self.results: dict[str, CellResult] = {}
+        self.leaks: list[str] = []
+        self.results_written: Results | None = None
+        self.folder = Path(plan.folder)
+
+    def take(self, result: CellResult) -> None:
+        """Keep what an item brought home."""
+        self.results[result.id] = result
+
+    def finish(self, selected: set[str] | None) -> Results:
+        """Prove that nothing is left, and write ``results.json``. *selected*: ids that pytest was asked for; None: all."""
+        self.leaks = find_leaks(Path(self.plan.work))
+        self.stack.close()
+        for one in self.plan.cells():
+            cell = one.cell if isinstance(one, NotRun) else one
+            if cell.id in self.results or (selected is not None and cell.id not in selected and not _excluded(one)):
+                continue
+            missing = one if isinstance(one, NotRun) else NotRun(cell, "the run ended before it", "run again")
+            self.take(not_run_result(missing, self.plan.kernel))
+        order = {(one.cell if isinstance(one, NotRun) else one).id: i for i, one in enumerate(self.plan.cells())}
+        facts = RunFacts(
+            id=self.plan.run,
+            started=self.started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - self.clock, 2),
+            version=__version__,
+            command=tuple(sys.argv),
+            kernel=self.plan.kernel,
+            environment=self.plan.environment,
+            unavailable=tuple(self.plan.unavailable),
+        )
+        results = Results(1, facts, tuple(sorted(self.results.values(), key=lambda r: order[r.id])))
+        write_results(results, self.folder)
+        self.results_written = results
+        return results
+
+
+def _excluded(one: Cell | NotRun) -> bool:
+    return isinstance(one, NotRun) and one.excluded
+
+
+RUN = pytest.StashKey[Run]()
+PLAN = pytest.StashKey[PlanFile]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Plan on the controller; read the plan on a worker. Only when scenarios are collected at all."""
+    config = session.config
+    if _is_worker(config):
+        path = config.workerinput.get(PROPERTY)  # type: ignore[attr-defined]
+        if path:
+            config.stash[PLAN] = read_plan(Path(path))
+        return
+
+
+def the_plan(config: pytest.Config) -> PlanFile:
+    """The plan of this run; made on first need, so that ``pytest tests`` plans nothing."""
+    if PLAN not in config.stash:
+        option = config.option
+        wanted = Wanted(
+            scenarios=tuple(_scenario_words(config)),
+            tools=tuple(option.lab_tool),
+            profiles=tuple(Profile(p) for p in option.lab_profile),
+            out=Path(option.lab_out) if option.lab_out else None,
+            keep=option.lab_keep,
+            strict=option.lab_strict or os.environ.get("WHITEOUT_LAB_STRICT") == "1",
+            timeout=option.lab_timeout,
+        )
+        plan = decide(wanted, obstacles_here(), lambda line: print(line, file=sys.stderr))
+        stack = contextlib.ExitStack()
+        stack.enter_context(work_folder(work_parent(), plan.run))
+        write_plan(plan)
+        config.stash[PLAN] = plan
+        config.stash[RUN] = Run(plan, stack)
+        config.add_cleanup(stack.close)
+    return config.stash[PLAN]
+
+
+def _scenario_words(config: pytest.Config) -> list[str]:
+    """The files and folders of scenarios among pytest's arguments."""
+    words = [Path(str(arg).split("::", maxsplit=1)[0]) for arg in config.args]
+    found = {str(f) for path in words for f in (path.rglob("*.toml") if path.is_dir() else [path]) if f.suffix == ".toml"}
+    return sorted(f for f in found if "scenarios" in Path(f).absolute().parts or Path(f).is_absolute())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Xdist: tell a worker where the plan is."""
+    if _wants_scenarios(node.config):
+        the_plan(node.config)
+        node.workerinput[PROPERTY] = str(Path(the_plan(node.config).folder) / "plan.json")
+
+
+def _wants_scenarios(config: pytest.Config) -> bool:
+    return bool(_scenario_words(config))
+
+
+class ScenarioFile(pytest.File):
+    """One scenario file: an item for each of its cells."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        plan = the_plan(self.config)
+        only = set(self.config.option.lab_only)
+        here = str(self.path)
+        wanted = {plan.scenarios[i].name for i, file in enumerate(plan.files) if file == here}
+        for one in plan.cells():
+            cell = one.cell if isinstance(one, NotRun) else one
+            if cell.scenario.name in wanted and not _excluded(one) and (not only or cell.id in only):
+                yield CellItem.from_parent(self, name=cell.id, one=one)
+
+
+class CellItem(pytest.Item):
+    """One cell."""
+
+    def __init__(self, *, one: Cell | NotRun, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.one = one
+
+    def runtest(self) -> None:
+        plan = the_plan(self.config)
+        if isinstance(self.one, NotRun):
+            self._bring(not_run_result(self.one, plan.kernel))
+            if plan.strict:
+                raise BrokenMachinery(f"{self.one.reason} (strict: nothing may be missing)", remedy=self.one.remedy)
+            pytest.skip(f"{self.one.reason}" + (f" — {self.one.remedy}" if self.one.remedy else ""))
+        cell = self.one
+        keep_at = Path(plan.folder) / "cells" / cell.id
+        bench = Bench(Path(plan.work), plan.kernel, plan.environment, plan.timeout)
+        ran = run_cell(cell, bench, keep_at)
+        verdict = judge(ran.recording, ran.trees)
+        self._bring(cell_result(ran.recording, verdict, f"cells/{cell.id}"))
+        if verdict.outcome is Outcome.BROKEN:
+            raise BrokenMachinery(verdict.reason, where=cell.id)
+        if verdict.outcome is Outcome.FINDING:
+            raise NotAsExpected(describe(ran.recording, verdict, ran.trees))
+
+    def _bring(self, result: CellResult) -> None:
+        self.user_properties.append((PROPERTY, msgspec.json.encode(result).decode()))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, NotAsExpected | LabError):
+            return f"{excinfo.value}\n\nalone: {RUN_ALONE.format(id=self.name)}"
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None, self.name
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Scenario files are TOML files in a folder ``scenarios``, or named on the command line."""
+    if file_path.suffix != ".toml":
+        return None
+    if str(file_path) in {str(Path(word).absolute()) for word in _scenario_words(parent.config)} or _is_worker(parent.config):
+        plan = the_plan(parent.config)
+        if str(file_path) in plan.files:
+            return ScenarioFile.from_parent(parent, path=file_path)
+    return None
+
+
+def result_of(report: pytest.TestReport) -> CellResult | None:
+    """The result that a report carries, once for each item."""
+    if report.when != "call":
+        return None
+    for name, value in report.user_properties:
+        if name == PROPERTY:
+            return msgspec.json.decode(str(value), type=CellResult)
+    return None
+
+
+class Collector:
+    """Registered on the controller alone: takes the results as they come."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.selected: set[str] | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        result = result_of(report)
+        if result is not None and RUN in self.config.stash:
+            self.config.stash[RUN].take(result)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:  # noqa: ARG002
+        if RUN not in self.config.stash:
+            return
+        run = self.config.stash[RUN]
+        partial = bool(self.config.option.keyword or self.config.option.lab_only)
+        results = run.finish(set(run.results) if partial else None)
+        finish_run(run, results)
+        if run.leaks:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        elif results.cells and all(cell.outcome is Outcome.SKIPPED for cell in results.cells):
+            session.exitstatus = EXIT_ALL_SKIPPED
+
+
+def finish_run(run: Run, results: Results) -> None:
+    """The report, the link ``latest``, and what need not be kept."""
+    from harness.report.html import write_report  # noqa: PLC0415 - the report's templates cost a worker's start
+
+    write_report(run.folder, run.folder / "report.html")
+    if run.plan.keep != "always":
+        _drop(run, results)
+    latest = run.folder.parent / "latest"
+    with contextlib.suppress(OSError):
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(run.folder.name)
+
+
+def _drop(run: Run, results: Results) -> None:
+    from harness.launch.guarded import remove_tree  # noqa: PLC0415
+
+    for cell in results.cells:
+        if cell.folder and (run.plan.keep == "never" or cell.outcome is Outcome.PASSED):
+            remove_tree(run.folder / cell.folder)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The controller listens to its workers."""
+    if not _is_worker(config):
+        config.pluginmanager.register(Collector(config), "whiteout-lab-collector")
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """The four outcomes by their own names."""
+    if report.when == "call" and report.failed:
+        result = result_of(report)
+        if result is not None:
+            return {
+                Outcome.FINDING: ("finding", "F", "FINDING"),
+                Outcome.BROKEN: ("broken", "B", "BROKEN"),
+            }.get(result.outcome, ("failed", "F", "FAILED"))
+    return None

@@ -1,0 +1,224 @@
+"""A run, from the words of the command line to a plan that every worker reads from one file."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.errors import BrokenMachinery, UsageError
+from harness.launch.guarded import MARKER
+from harness.plan import Cell, NotRun, Obstacle, plan
+from harness.recording import tool_record
+from harness.results import CellResult
+from harness.findings import Outcome
+from harness.scenario.layers import Profile
+from harness.scenario.loader import find, load_all
+from harness.scenario.model import Scenario
+from harness.worlds.build import worlds_in_place
+from harness.worlds.cache import cache_folder
+from harness.worlds.host import host_world
+from harness.worlds.model import Excluded, Tool, Unavailable
+from harness.worlds.tools import discover
+
+PLAN = "plan.json"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The words of the command line, understood."""
+
+    scenarios: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    out: Path | None = None
+    keep: str = "always"
+    strict: bool = False
+    timeout: float = 60.0  # seconds for one cell
+    command: tuple[str, ...] = ()
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One cell of the plan as the plan file has it: indices, and why it does not run."""
+
+    scenario: int
+    tool: int
+    profile: Profile
+    reason: str = ""
+    remedy: str = ""
+    excluded: bool = False
+
+
+class PlanFile(msgspec.Struct, frozen=True):
+    """What the run decided, for its workers: nobody decides twice."""
+
+    run: str
+    folder: str
+    work: str
+    kernel: str
+    environment: dict[str, str]
+    strict: bool
+    keep: str
+    timeout: float
+    scenarios: list[Scenario]
+    files: list[str]
+    tools: list[Tool]
+    decisions: list[Decision]
+    unavailable: list[dict[str, str]]
+
+    def cells(self) -> list[Cell | NotRun]:
+        """The plan's cells, in its order."""
+        found: list[Cell | NotRun] = []
+        for one in self.decisions:
+            cell = Cell(self.scenarios[one.scenario], self.tools[one.tool], one.profile)
+            runs = not one.reason
+            found.append(cell if runs else NotRun(cell, one.reason, one.remedy, excluded=one.excluded))
+        return found
+
+
+def reports_folder() -> Path:
+    """``reports`` of the project when it is worked on in its own folder, of the current folder otherwise."""
+    return project_folder() / "reports"
+
+
+def project_folder() -> Path:
+    """The folder that holds ``scenarios``: this project's, or the current one."""
+    here = Path(__file__).resolve().parent.parent
+    return here if (here / "scenarios").is_dir() else Path.cwd()
+
+
+def scenario_files(words: Sequence[str]) -> list[Path]:
+    """The scenario files that words name; none: all of the project's."""
+    return find(words, project_folder() / "scenarios")
+
+
+def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile:
+    """Make the plan. Touches the machine only to look: worlds in place, programs, no builds.
+
+    Raises ScenarioError, UsageError.
+    """
+    files = scenario_files(wanted.scenarios)
+    scenarios = load_all(files)
+    if not scenarios:
+        raise UsageError("there is no scenario", where=str(project_folder() / "scenarios"))
+    found = discover([host_world(), *worlds_in_place()], wanted.tools, say=say)
+    tools = [one for one in found if isinstance(one, Tool)]
+    profiles = wanted.profiles or tuple(Profile)
+    decided = plan(scenarios, tools, profiles, obstacles)
+    run = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    where = {id(s): i for i, s in enumerate(scenarios)}
+    which = {id(t): i for i, t in enumerate(tools)}
+    return PlanFile(
+        run=run,
+        folder=str((wanted.out or reports_folder() / run).absolute()),
+        work=str(work_parent() / f"run-{run}"),
+        kernel=platform.release(),
+        environment=environment(),
+        strict=wanted.strict,
+        keep=wanted.keep,
+        timeout=wanted.timeout,
+        scenarios=scenarios,
+        files=[str(file.absolute()) for file in files],
+        tools=tools,
+        decisions=[_decision(one, where, which) for one in decided],
+        unavailable=[_why(one) for one in found if not isinstance(one, Tool)],
+    )
+
+
+def _decision(one: Cell | NotRun, where: dict[int, int], which: dict[int, int]) -> Decision:
+    if isinstance(one, Cell):
+        return Decision(where[id(one.scenario)], which[id(one.tool)], one.profile)
+    cell = one.cell
+    return Decision(where[id(cell.scenario)], which[id(cell.tool)], cell.profile, one.reason, one.remedy, one.excluded)
+
+
+def _why(one: Unavailable | Excluded) -> dict[str, str]:
+    remedy = one.remedy if isinstance(one, Unavailable) else ""
+    return {"name": one.name, "where": one.where, "reason": one.reason, "remedy": remedy}
+
+
+def work_parent() -> Path:
+    """Where work folders lie: ``$WHITEOUT_LAB_WORK``, or ``work`` in the cache."""
+    named = os.environ.get("WHITEOUT_LAB_WORK")
+    return Path(named).absolute() if named else cache_folder() / "work"
+
+
+def environment() -> dict[str, str]:
+    """What is true of the machine, for the report."""
+    release = platform.freedesktop_os_release()
+    return {
+        "kernel": f"{platform.system()} {platform.release()} {platform.version()}",
+        "machine": platform.machine(),
+        "system": release.get("PRETTY_NAME", platform.system()),
+        "python": platform.python_version(),
+        "work folder": str(work_parent()),
+        "file system of the work folder": file_system(work_parent()),
+        "user": "root" if os.geteuid() == 0 else "an ordinary user",
+        "processors": str(os.cpu_count()),
+    }
+
+
+def file_system(path: Path) -> str:
+    """The type of the file system that *path*, or the nearest folder above it, lies on."""
+    while not path.exists():
+        path = path.parent
+    device = path.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split(" ")
+        if words[2] == number:
+            return words[words.index("-") + 1]
+    return "unknown"
+
+
+def not_run_result(one: NotRun, kernel: str) -> CellResult:
+    """The result of a cell that does not run."""
+    cell = one.cell
+    return CellResult(
+        cell.id, cell.scenario.name, tool_record(cell.tool, kernel), cell.profile, Outcome.SKIPPED,
+        one.reason, one.remedy, one.excluded,
+    )  # fmt: skip
+
+
+def _to_plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(type(value))
+
+
+def _from_plain(kind: type, value: Any) -> Any:
+    return Path(value) if kind is Path else value
+
+
+def write_plan(decided: PlanFile) -> Path:
+    """Make the run's folder and write the plan there; returns the plan's file."""
+    folder = Path(decided.folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARKER).touch()
+        path = folder / PLAN
+        path.write_bytes(msgspec.json.encode(decided, enc_hook=_to_plain))
+    except OSError as error:
+        raise BrokenMachinery(
+            f"the run's folder cannot be written: {error.strerror}", where=str(folder), remedy="name another with --out"
+        ) from error
+    return path
+
+
+def read_plan(path: Path) -> PlanFile:
+    """The plan that the run made."""
+    return msgspec.json.decode(path.read_bytes(), type=PlanFile, dec_hook=_from_plain)
+
+
+def named_cells(decided: Iterable[Cell | NotRun]) -> dict[str, Cell | NotRun]:
+    """Cells by id."""
+    return {(one.cell if isinstance(one, NotRun) else one).id: one for one in decided}

@@ -1,0 +1,177 @@
+"""A tree from a folder on this machine, without following anything out of it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+
+import msgspec
+
+from harness.errors import BrokenMachinery
+from harness.names import escape
+from harness.snapshot.model import Entry, Kind, Snapshot
+from harness.snapshot.tar import SHORT
+
+_KINDS = {
+    stat.S_IFDIR: Kind.DIR,
+    stat.S_IFREG: Kind.FILE,
+    stat.S_IFLNK: Kind.LINK,
+    stat.S_IFCHR: Kind.CHAR,
+    stat.S_IFBLK: Kind.BLOCK,
+    stat.S_IFIFO: Kind.FIFO,
+    stat.S_IFSOCK: Kind.SOCKET,
+}
+_BLOCK = 1 << 20
+_NO_XATTRS = {errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA}
+
+
+def walk(top: bytes, *, one_device: bool = True) -> Iterator[Entry]:
+    """Every entry of the tree at *top*, itself first, directory by directory.
+
+    Content is digested with sha256. What was listed and cannot be looked at is ``unknown``; a directory that cannot be listed
+    holds one unknown entry ``?``. Another file system that is mounted below is named and not entered.
+    Raises BrokenMachinery when *top* itself is no folder that can be read.
+    """
+    try:
+        root = os.lstat(top)
+    except OSError as error:
+        raise BrokenMachinery(f"cannot be read: {error.strerror}", where=escape(top)) from error
+    if not stat.S_ISDIR(root.st_mode):
+        raise BrokenMachinery("is no folder", where=escape(top))
+    first_of: dict[tuple[int, int], bytes] = {}
+    yield _make(b"", root, _xattrs(top), first_of)
+    folders = [(top, b"")]
+    while folders:
+        full, prefix = folders.pop()
+        for entry, device in _list(full, prefix, first_of):
+            yield entry
+            if entry.kind is Kind.DIR and (device == root.st_dev or not one_device):
+                folders.append((full + b"/" + entry.name, entry.path))
+
+
+def _list(full: bytes, prefix: bytes, first_of: dict[tuple[int, int], bytes]) -> Iterator[tuple[Entry, int]]:
+    """The entries of one directory, each with its device number.
+
+    Everything is asked through descriptors: a path is walked once for each file, which is most of the time of a snapshot.
+    """
+    before = prefix + b"/" if prefix else b""
+    try:
+        here = os.open(full, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        yield Entry(before + b"?", Kind.UNKNOWN), -1
+        return
+    try:
+        with os.scandir(here) as names:
+            for name in names:
+                raw = os.fsencode(name.name)
+                try:
+                    yield _look(here, full, raw, before + raw, first_of, regular=name.is_file(follow_symlinks=False))
+                except OSError:
+                    yield Entry(before + raw, Kind.UNKNOWN), -1
+    finally:
+        os.close(here)
+
+
+def _look(
+    here: int, full: bytes, name: bytes, path: bytes, first_of: dict[tuple[int, int], bytes], *, regular: bool
+) -> tuple[Entry, int]:
+    if regular:
+        try:
+            file = os.open(name, _OPEN, dir_fd=here)
+        except PermissionError:
+            status = os.stat(name, dir_fd=here, follow_symlinks=False)
+            return _make(path, status, {}, first_of, content=(status.st_size, "", None)), status.st_dev
+        try:
+            status = os.fstat(file)
+            if stat.S_ISREG(status.st_mode):
+                xattrs = _xattrs(file)
+                return _make(path, status, xattrs, first_of, content=_content(file, status.st_size)), status.st_dev
+        finally:
+            os.close(file)
+    status = os.stat(name, dir_fd=here, follow_symlinks=False)
+    whole = full + b"/" + name
+    target = os.readlink(name, dir_fd=here) if stat.S_ISLNK(status.st_mode) else None
+    return _make(path, status, _xattrs(whole), first_of, target=target), status.st_dev
+
+
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NOTHING = (0, "", None)
+
+
+def _make(
+    path: bytes,
+    status: os.stat_result,
+    xattrs: dict[bytes, bytes],
+    first_of: dict[tuple[int, int], bytes],
+    *,
+    content: tuple[int, str, bytes | None] = _NOTHING,
+    target: bytes | None = None,
+) -> Entry:
+    mode = status.st_mode
+    kind = _KINDS.get(stat.S_IFMT(mode), Kind.UNKNOWN)
+    device = (os.major(status.st_rdev), os.minor(status.st_rdev)) if kind in _DEVICES else None
+    links, same_as = status.st_nlink, None
+    if kind is Kind.DIR:
+        links = 1
+    elif links > 1:
+        same_as = first_of.setdefault((status.st_dev, status.st_ino), path)
+    size, digest, text = content
+    return Entry(
+        path, kind, mode & 0o7777, status.st_uid, status.st_gid, size, device, digest, text, target, same_as, xattrs, links
+    )
+
+
+_DEVICES = frozenset({Kind.CHAR, Kind.BLOCK})
+
+
+def _content(file: int, expected: int) -> tuple[int, str, bytes | None]:
+    # a buffer of the file's size: a fixed one of 1 MiB costs more than all the rest for small files
+    block = os.read(file, min(expected, _BLOCK) + 1)
+    digest, size, first = hashlib.sha256(block), len(block), block
+    while block and size != expected:
+        block = os.read(file, _BLOCK)
+        digest.update(block)
+        size += len(block)
+    return size, digest.hexdigest(), first if size <= SHORT else None
+
+
+def _xattrs(file: int | bytes) -> dict[bytes, bytes]:
+    follow = isinstance(file, int)
+    try:
+        names = os.listxattr(file, follow_symlinks=follow)
+    except OSError as error:
+        if error.errno in _NO_XATTRS:
+            return {}
+        raise
+    found: dict[bytes, bytes] = {}
+    for name in names:
+        try:
+            found[os.fsencode(name)] = os.getxattr(file, name, follow_symlinks=follow)
+        except OSError as error:
+            if error.errno not in _NO_XATTRS:
+                raise
+    return found
+
+
+def unseen_here() -> tuple[str, ...]:
+    """The xattr namespaces that this process cannot read: ``trusted.*`` needs root in the first user namespace."""
+    with open("/proc/self/uid_map", encoding="ascii") as file:  # noqa: PTH123
+        first = file.read().split() == ["0", "0", "4294967295"]
+    return () if first and os.geteuid() == 0 else ("trusted",)
+
+
+def read_folder(top: bytes) -> Snapshot:
+    """The snapshot of a folder."""
+    entries = sorted(walk(top), key=lambda entry: entry.path)
+    firsts: dict[bytes, bytes] = {}  # the order of the walk is the file system's: name link groups by their first path
+    for entry in entries:
+        if entry.same_as is not None:
+            firsts.setdefault(entry.same_as, entry.path)
+    if firsts:
+        entries = [
+            msgspec.structs.replace(e, same_as=firsts[e.same_as]) if e.same_as is not None else e for e in entries
+        ]
+    return Snapshot.of(entries, unseen=unseen_here())
