@@ -32,15 +32,13 @@ def ensure_crate(say: Say) -> Path:
         raise MissingProgram(
             "cargo is not installed", where=f"{CRATE}@crate", remedy="apt-get install cargo (1.85 or later)"
         )
-    with (
-        locked("crate.build", lambda: say("crate: another program is building it, waiting")),
-        locked("crate.compile", lambda: say("crate: the rest of a killed build is still running, waiting")) as lock,
-    ):
+    with locked("crate.build", lambda: say("crate: another program is building it, waiting")):
         if there := crates_in_place():
             return there[-1][1]
-        for leftover in crates_folder().glob(".building-*"):
-            remove_tree(leftover)
-        return _build(lock.with_name("crate.cargo"), say)
+        with locked("crate.cargo", lambda: say("crate: the rest of a killed build is still running, waiting")) as lock:
+            for leftover in crates_folder().glob(".building-*"):
+                remove_tree(leftover)
+        return _build(lock, say)
 
 
 def _build(lock: Path, say: Say) -> Path:

@@ -1,0 +1,79 @@
+"""``whiteout-lab doctor``: what this machine can run, and the remedy for what it cannot."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+
+from harness.capabilities import Capability, Facts, assess
+from harness.doctor import examine
+from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN
+from harness.names import printable
+from harness.session import work_parent
+from harness.worlds.build import worlds_in_place
+from harness.worlds.model import Tool, World
+from harness.worlds.tools import Found, discover, where_of
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("doctor", help="what this machine can run, and the remedy for every obstacle")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    parser.set_defaults(handler=_doctor)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    facts = examine(work_parent())
+    capabilities = assess(facts)
+    worlds = worlds_in_place()
+    tools = discover(worlds)
+    if arguments.json:
+        print(json.dumps(_plain(facts, capabilities, worlds, tools), indent=1))
+    else:
+        print(printable("\n".join(text(capabilities, tools))))
+    return EXIT_AS_EXPECTED if any(c.ok for c in capabilities if c.key in {"root", "userns"}) else EXIT_BROKEN
+
+
+def text(capabilities: list[Capability], tools: list[Found]) -> list[str]:
+    """The lines for a reader."""
+    lines: list[str] = []
+    width = max(len(capability.name) for capability in capabilities)
+    for capability in capabilities:
+        said = capability.detail.removeprefix(f"{capability.name}: ")
+        lines.append(f"{'ok' if capability.ok else 'NO':2}  {capability.name:{width}}  {said}")
+        if not capability.ok:
+            lines.append(f"    {'':{width}}  needed for: {capability.needed_for}")
+            lines.append(f"    {'':{width}}  remedy: {capability.remedy}")
+    lines.append("")
+    for tool in tools:
+        where = where_of(tool)
+        if isinstance(tool, Tool):
+            package = (
+                f"package {tool.main.package}" if tool.main.package and tool.driver != "kernel" else tool.main.says
+            )
+            lines.append(f"ok  {tool.name} {tool.version} ({where}; {package})")
+        else:
+            lines.append(f"--  {tool.name} ({where}): {tool.reason}")
+    missing = [c.name for c in capabilities if not c.ok and c.stops_cells]
+    lines.append("")
+    lines.append(f"Not everything can run here: {', '.join(missing)}." if missing else "Everything can run here.")
+    return lines
+
+
+def _plain(facts: Facts, capabilities: list[Capability], worlds: list[World], tools: list[Found]) -> dict[str, object]:
+    return {
+        "schema": 1,
+        "kernel": facts.kernel,
+        "settings": dict(facts.settings),
+        "capabilities": [dataclasses.asdict(capability) for capability in capabilities],
+        "worlds": [{"name": world.name, "recipe": world.recipe, "packages": dict(world.packages)} for world in worlds],
+        "tools": [_tool(tool) for tool in tools],
+    }
+
+
+def _tool(tool: Found) -> dict[str, object]:
+    plain: dict[str, object] = {"name": tool.name, "where": where_of(tool)}
+    if isinstance(tool, Tool):
+        main = tool.main
+        return plain | {"version": tool.version, "package": main.package, "sha256": main.sha256, "says": main.says}
+    return plain | {"reason": tool.reason, "remedy": getattr(tool, "remedy", "")}

@@ -1,0 +1,72 @@
+"""``whiteout-lab worlds``: the userlands in the cache."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, UsageError, WorldError
+from harness.names import printable
+from harness.worlds.build import ensure, prune, world_in_place
+from harness.worlds.cache import cache_folder
+from harness.worlds.crate import crates_in_place, ensure_crate, prune_crates
+from harness.worlds.suites import SUITES
+
+_CRATE = "crate"
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("worlds", help="the userlands that tools come from")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="which worlds there are, and which are built").set_defaults(handler=_list)
+    build = actions.add_parser("build", help="build worlds that are not in place yet")
+    build.add_argument(
+        "names", nargs="*", metavar="SUITE", help=f"{', '.join(SUITES)} (default: all of them); or {_CRATE}"
+    )
+    build.set_defaults(handler=_build)
+    gone = actions.add_parser("prune", help="delete what older recipes and killed builds left")
+    gone.add_argument("--all", action="store_true", help="delete every world and crate")
+    gone.set_defaults(handler=_prune)
+
+
+def _list(_arguments: argparse.Namespace) -> int:
+    print(f"in {printable(str(cache_folder()))}:")
+    for suite in SUITES.values():
+        world = world_in_place(suite.name)
+        state = (
+            f"built, {len(world.packages)} packages" if world else f"not built: whiteout-lab worlds build {suite.name}"
+        )
+        print(f"  {suite.name:9} {state}\n            {suite.why}")
+    crates = ", ".join(version for version, _ in crates_in_place())
+    print(
+        f"  {_CRATE:9} {f'built: fuse-overlayfs {crates}' if crates else 'not built: whiteout-lab worlds build crate'}"
+    )
+    print("            fuse-overlayfs 2, the rewrite in Rust (needs cargo)")
+    return EXIT_AS_EXPECTED
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    known = (*SUITES, _CRATE)
+    if unknown := [name for name in arguments.names if name not in known]:
+        raise UsageError(f"there is no world {unknown[0]!r}", where="worlds build", remedy=f"known: {', '.join(known)}")
+    suites = [name for name in arguments.names if name != _CRATE] if arguments.names else list(SUITES)
+    done = ensure(suites, _say)
+    if _CRATE in arguments.names:
+        ensure_crate(_say)
+    failed = [world for world in done.values() if isinstance(world, WorldError)]
+    for error in failed:
+        print(f"whiteout-lab: {error}", file=sys.stderr)
+    return EXIT_BROKEN if failed else EXIT_AS_EXPECTED
+
+
+def _prune(arguments: argparse.Namespace) -> int:
+    gone = [*prune(everything=arguments.all), *(prune_crates() if arguments.all else [])]
+    for name in gone:
+        print(f"deleted {printable(name)}")
+    if not gone:
+        print("there is nothing to delete")
+    return EXIT_AS_EXPECTED
+
+
+def _say(line: str) -> None:
+    print(printable(line), file=sys.stderr, flush=True)
