@@ -1,0 +1,38 @@
+# The two that anybody needs: make reproduce, make test. ARGS is handed on: make reproduce ARGS="ghost-marker --profile user"
+.DEFAULT_GOAL := help
+.PHONY: help setup reproduce test bench lint worlds clean
+BIN := .venv/bin
+ARGS ?=
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:  ## .venv and the system packages (installed as root, else one line to type)
+	@sh harness/setup.sh
+
+reproduce: worlds  ## every scenario on every tool that can be had here, and the report
+	@$(BIN)/whiteout-lab run $(ARGS)
+
+test:  ## lint, types and all tests
+	@sh harness/setup.sh test
+	@$(BIN)/whiteout-lab worlds build || $(MISSING)
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest tests -n 2 $(ARGS)
+
+bench: worlds  ## the measurements of the README
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lint: setup  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+worlds: setup  ## the Debian userlands, those that are not in place yet
+	@$(BIN)/whiteout-lab worlds build || $(MISSING)
+
+clean:  ## what setup and tests made in this folder (the worlds stay: whiteout-lab worlds prune --all)
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A world that cannot be had is a skip with its reason, unless WHITEOUT_LAB_STRICT says that it must be there.
+MISSING = { test -z "$$WHITEOUT_LAB_STRICT" && echo "going on with the worlds that are there" >&2; }

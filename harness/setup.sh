@@ -1,0 +1,122 @@
+#!/bin/sh
+# Makes .venv and sees to the system packages. Usage: harness/setup.sh [test]
+#
+# As root on Debian or Ubuntu, missing packages are installed; otherwise one line to type is printed, with all of them, and what can run
+# without them runs. A second call finds everything in place: it starts no package manager and needs no network.
+set -eu
+cd "$(dirname "$0")/.."
+export DEBIAN_FRONTEND=noninteractive PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONNOUSERSITE=1
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+purpose=${1:-run}
+
+tell() { printf '%s\n' "setup: $*" >&2; }
+there() { command -v "$1" >/dev/null 2>&1; }
+is_root() { [ "$(id -u)" = 0 ]; }
+distribution() { (. /etc/os-release 2>/dev/null && printf %s "${ID:-}") || :; }
+
+# --- which Python ------------------------------------------------------------------------------------------------------------
+
+recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+complete() { recent "$1" && "$1" -c 'import venv, ensurepip' >/dev/null 2>&1; }
+find_python() {
+    for candidate in python3 python3.13 python3.12 python3.11 python3.14; do
+        if there "$candidate" && "$1" "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+}
+
+# The package that brings what is missing: venv for a Python that is recent enough, or a whole newer Python.
+python_packages() {
+    half=$(find_python recent)
+    if [ -n "$half" ]; then
+        "$half" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])'
+        return
+    fi
+    for version in 3.13 3.12 3.11; do
+        if there apt-cache && [ -n "$(apt-cache show "python$version" 2>/dev/null)" ]; then
+            echo "python$version python$version-venv"
+            return
+        fi
+    done
+    echo "python3 python3-venv"
+}
+
+# --- which system packages ---------------------------------------------------------------------------------------------------
+
+missing_packages() {
+    [ -n "$(find_python complete)" ] || python_packages
+    while read -r program package; do
+        there "$program" || echo "$package"
+    done <<END
+unshare util-linux
+mount mount
+setfattr attr
+fusermount3 fuse3
+mke2fs e2fsprogs
+tar tar
+perl perl-base
+mmdebstrap mmdebstrap
+gpg gpg
+END
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
+    # The report is tested in the distribution's own Chromium; Ubuntu has it as a snap alone, which cannot be driven.
+    if [ "$purpose" = test ] && [ "$(distribution)" = debian ] && ! there chromium; then echo chromium; fi
+}
+
+install_packages() {
+    # shellcheck disable=SC2086
+    apt-get install -y --no-install-recommends $1 >&2 ||
+        { apt-get update >&2 && apt-get install -y --no-install-recommends $1 >&2; }
+}
+
+missing=$(missing_packages | sort -u | tr '\n' ' ')
+missing=${missing% }
+if [ -n "$missing" ] && is_root && there apt-get; then
+    tell "installing $missing"
+    install_packages "$missing" || tell "they could not all be installed: see above; going on without"
+    missing=$(missing_packages | sort -u | tr '\n' ' ')
+    missing=${missing% }
+fi
+if [ -n "$missing" ]; then
+    if there apt-get && is_root; then
+        tell "still missing; what needs them is skipped. To try again, type:"
+        tell "    apt-get update && apt-get install -y $missing"
+    elif there apt-get; then
+        tell "some system packages are missing; what needs them is skipped. To install all of them, type:"
+        tell "    sudo apt-get install -y $missing"
+    else
+        tell "some programs are missing; what needs them is skipped. Install them (Debian's names): $missing"
+    fi
+fi
+
+# --- the virtual environment -------------------------------------------------------------------------------------------------
+
+python=$(find_python complete)
+stamp=.venv/.stamp
+# Where it lies belongs to it: a virtual environment cannot be moved.
+current=$({ pwd -P; cat pyproject.toml constraints.txt; } | sha256sum)
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$current" ] && .venv/bin/python -c '' 2>/dev/null; then
+    exit 0
+fi
+if [ -z "$python" ]; then
+    tell "no Python 3.11 or later with venv was found: nothing can run without it"
+    exit 3
+fi
+if ! { mkdir -p .venv && [ -w .venv ]; }; then
+    tell "$(pwd)/.venv cannot be written to: it belongs to $(stat -c %U .venv 2>/dev/null || echo another user)"
+    tell "    remedy: delete it as that user, or work in a clone of your own"
+    exit 3
+fi
+tell "making .venv with $("$python" --version) (once)"
+rm -f "$stamp"
+"$python" -m venv --clear .venv
+if ! .venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'; then
+    tell "the Python packages could not be installed: see above"
+    tell "    remedy: connect to the network (or set PIP_INDEX_URL or PIP_FIND_LINKS to where they are), then try again"
+    exit 3
+fi
+printf '%s\n' "$current" >"$stamp"
+# Root in somebody's clone: the owner must be able to renew it.
+if is_root; then chown -R --reference=. .venv ./*.egg-info 2>/dev/null || :; fi
