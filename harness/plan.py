@@ -12,6 +12,8 @@ from harness.scenario.layers import Profile, layer
 from harness.scenario.model import Scenario
 from harness.worlds.model import Tool, version_order
 
+# Tools that say nothing new in most scenarios, and cost much (the stack makes two images for each cell).
+ON_REQUEST = frozenset({"fuse-stack", "kernel-nouserxattr"})
 GIVEN_PROGRAM = "/mnt/tool"  # where a program that is not part of the world stands in the cell
 
 
@@ -57,12 +59,20 @@ Obstacles = Mapping[str, Obstacle]  # capability or capability@profile -> why no
 
 
 def plan(
-    scenarios: Iterable[Scenario], tools: Sequence[Tool], profiles: Sequence[Profile], obstacles: Obstacles
+    scenarios: Iterable[Scenario],
+    tools: Sequence[Tool],
+    profiles: Sequence[Profile],
+    obstacles: Obstacles,
+    asked: Iterable[str] = (),
 ) -> list[Cell | NotRun]:
-    """Every combination, decided: it runs, or it is skipped, or it is excluded."""
+    """Every combination, decided: it runs, or it is skipped, or it is excluded.
+
+    *asked*: names of tools that the user asked for, which then run every scenario.
+    """
+    asked_names = frozenset(asked)
     ordered = sorted(tools, key=tool_order)
     return [
-        _decide(Cell(scenario, tool, profile), obstacles)
+        _decide(Cell(scenario, tool, profile), obstacles, asked_names)
         for scenario in scenarios
         for tool in ordered
         for profile in profiles
@@ -74,10 +84,12 @@ def tool_order(tool: Tool) -> tuple[object, ...]:
     return (list(DRIVERS).index(tool.driver), tool.name, version_order(tool.version), tool.world.name)
 
 
-def _decide(cell: Cell, obstacles: Obstacles) -> Cell | NotRun:
+def _decide(cell: Cell, obstacles: Obstacles, asked: frozenset[str]) -> Cell | NotRun:
     scenario, tool, driver = cell.scenario, cell.tool, DRIVERS[cell.tool.driver]
     if scenario.on and not any(matches(word, tool) for word in scenario.on):
         return NotRun(cell, f"the scenario is for {', '.join(scenario.on)}", excluded=True)
+    if tool.name in ON_REQUEST and tool.name not in asked and tool.name not in (*scenario.on, *scenario.also):
+        return NotRun(cell, f"{tool.name} runs the scenarios that name it; all with --tool {tool.name}", excluded=True)
     if scenario.profiles and cell.profile not in scenario.profiles:
         return NotRun(cell, f"the scenario is for the profile {', '.join(scenario.profiles)}", excluded=True)
     if "nouserxattr" in tool.options and cell.profile is Profile.ROOT:

@@ -26,7 +26,7 @@ from harness.worlds.build import worlds_in_place
 from harness.worlds.cache import cache_folder
 from harness.worlds.host import host_world
 from harness.worlds.model import Excluded, Tool, Unavailable
-from harness.worlds.tools import discover
+from harness.worlds.tools import discover, parse_word
 
 PLAN = "plan.json"
 
@@ -113,7 +113,8 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
     found = discover([host_world(), *worlds_in_place()], wanted.tools, say=say)
     tools = [one for one in found if isinstance(one, Tool)]
     profiles = wanted.profiles or tuple(Profile)
-    decided = plan(scenarios, tools, profiles, obstacles)
+    asked = {parse_word(word).name for word in wanted.tools}
+    decided = plan(scenarios, tools, profiles, obstacles, asked)
     run = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     where = {id(s): i for i, s in enumerate(scenarios)}
     which = {id(t): i for i, t in enumerate(tools)}

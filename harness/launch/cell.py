@@ -63,7 +63,8 @@ def run_cell(cell: Cell, bench: Bench, keep_at: Path) -> Ran:
         if as_root and cell.profile is Profile.USER:
             for path in (stage, *stage.iterdir()):
                 os.chown(path, bench.uid, bench.uid)
-        enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, bench.uid, given)
+        loop = cell.scenario.below.fs == "ext4"
+        enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, bench.uid, given, loop)
         started = datetime.datetime.now(datetime.UTC)
         before = time.perf_counter()
         ended = run_on_lifeline(

@@ -18,10 +18,10 @@ from harness.scenario.layers import Profile
 CELL = "/mnt"
 
 # $1: root of the world   $2: folder of the cell   $3: program to place at /mnt/tool or ""
-# $4: how to go down: "" or the uid that an unprivileged user is to have
+# $4: how to go down: "" or the uid that an unprivileged user is to have   $5: 1 when the cell needs loop devices
 INIT = r"""
 set -eu
-root=$1 cell=$2 tool=$3 uid=$4
+root=$1 cell=$2 tool=$3 uid=$4 loop=$5
 exec 3<&0 </dev/null
 if [ "$root" = / ]; then
   root=
@@ -35,9 +35,14 @@ else
   mount -o bind,ro "$root" "$root" 2>/dev/null || mount --bind "$root" "$root"
   if [ "$LAB_REAL_ROOT" = 1 ]; then  # device nodes of the cell's own; a user namespace may not make them
     mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-    cp -a /dev/null /dev/zero /dev/urandom "$root/dev"
-    [ ! -e /dev/fuse ] || mknod -m 666 "$root/dev/fuse" c 10 229
-    [ ! -e /dev/loop-control ] || cp -a /dev/loop-control /dev/loop[0-9]* "$root/dev" 2>/dev/null || :
+    devices='/dev/null /dev/zero /dev/urandom'
+    [ "$loop" = 0 ] || devices="$devices /dev/loop*"
+    if [ -z "$uid" ]; then
+      cp -a $devices /dev/fuse "$root/dev" 2>/dev/null || cp -a $devices "$root/dev"
+    else  # /dev/fuse is 0600 on some machines
+      cp -a $devices "$root/dev"
+      [ ! -e /dev/fuse ] || mknod -m 666 "$root/dev/fuse" c 10 229
+    fi
   else
     mount --rbind /dev "$root/dev"
   fi
@@ -72,6 +77,7 @@ class Enclosure:
     as_root: bool  # whether this program runs as root
     uid: int
     tool: Path | None = None  # a program from outside the world
+    loop: bool = False  # whether the cell's own /dev gets the loop devices
 
     def argv(self, cell: Path) -> list[str]:
         """The command that runs ``script.sh`` in *cell*."""
@@ -80,6 +86,7 @@ class Enclosure:
         return [
             "unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private",
             "sh", "-c", INIT, "whiteout-lab-cell", str(self.root), str(cell), str(self.tool or ""), down,
+            str(int(self.loop)),
         ]  # fmt: skip
 
     def environment(self) -> dict[str, str]:

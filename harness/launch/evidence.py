@@ -38,9 +38,10 @@ def snapshots(out: Path, profile: Profile) -> dict[Station, Snapshot]:
             entries = read_tar(tar)
         except BrokenMachinery:  # the script was stopped while tar was writing: what is there is no tree
             continue
-        listed = parse_names(_bytes(out / f"{station}.names"))
+        names = out / f"{station}.names"
+        listed = parse_names(_bytes(names)) if names.exists() else None
         opened = {entry.path for entry in entries}
-        entries += [Entry(name, Kind.UNKNOWN) for name in listed if name not in opened]
+        entries += [Entry(name, Kind.UNKNOWN) for name in listed or () if name not in opened]
         found[station] = Snapshot.of(entries or EMPTY, listed=listed, unseen=unseen(profile))
     return found
 

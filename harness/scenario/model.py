@@ -87,6 +87,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     env: dict[str, str] = {}  # environment variables of the tool
     options: dict[str, str] = {}  # driver -> mount options added to its own
     on: tuple[str, ...] = ()  # drivers or tools that this scenario is for; empty: all
+    also: tuple[str, ...] = ()  # tools that run only the scenarios which name them (the stack), and this one too
     profiles: tuple[Literal["root", "user"], ...] = ()  # empty: both
     known: tuple[Known, ...] = ()
     name: str = ""

@@ -15,7 +15,7 @@ from harness.plan import Cell
 from harness.scenario.layers import layer
 from harness.scenario.steps import Remount, Step
 from harness.script.quote import quote, quote_bytes
-from harness.script.trees import build
+from harness.script.trees import build, folders
 from harness.snapshot.model import EMPTY
 from harness.whiteouts.union import merge
 
@@ -41,15 +41,15 @@ def compile_cell(cell: Cell) -> bytes:
 
     out: list[bytes] = [_head(cell), prelude(), b""]
     out.append(b"# ---- the layers " + b"-" * 101)
-    out.append(b"mkdir -p merged oracle || die 'the folder of the cell cannot be written'")
     out += below_before
+    trees = [*zip(lowers, layers, strict=True), ("upper", prepared), ("oracle", merge(layers, prepared))]
+    made = [word for folder, snapshot in trees for word in folders(folder, snapshot)]
+    out.append(b"mkdir -p merged work " + b" ".join(made) + b" || die 'the folder of the cell cannot be written'")
     out.append(b"say layers")
-    for folder, snapshot in zip(lowers, layers, strict=True):
+    for folder, snapshot in trees:
+        if folder == "oracle":
+            out.append(b"# the oracle starts as what the layers must show when they are merged")
         out += build(folder, snapshot)
-    out += build("upper", prepared)
-    out.append(b"mkdir -p work")
-    out.append(b"# the oracle starts as what the layers must show when they are merged")
-    out += build("oracle", merge(layers, prepared))
     out.append(b"")
     out.append(b"# ---- the steps " + b"-" * 102)
     segments = _segments(scenario.steps)
@@ -143,7 +143,7 @@ def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:
         b"say 'mount again'", b"mount_stack",
         b"say remount-view", b"take remount merged",
         b"say 'last unmount'", b"unmount_stack",
-        b"take oracle oracle",
+        b"pack oracle oracle",
     ]  # fmt: skip
     if nested:
         lines.append(b"unmount_inner")

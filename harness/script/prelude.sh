@@ -36,5 +36,8 @@ await() {
 # take NAME FOLDER: the names that readdir gives, then the tree as a PAX tar with every xattr that can be read.
 take() {
   ls -abUR1 "$2" >"$out/$1.names" 2>"$out/$1.names.err"
+  pack "$1" "$2"
+}
+pack() {
   tar -C "$2" --format=posix --xattrs --xattrs-include='*' --numeric-owner -cf "$out/$1.tar" . 2>"$out/$1.tar.err"
 }

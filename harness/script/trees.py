@@ -8,12 +8,16 @@ from harness.script.quote import quote_bytes
 from harness.snapshot.model import Entry, Kind, Snapshot
 
 
+def folders(folder: str, snapshot: Snapshot) -> list[bytes]:
+    """The directories of a tree below *folder*, that one first, as words of the shell: for one ``mkdir -p`` over many trees."""
+    return [_at(folder.encode(), entry) for entry in snapshot if entry.kind is Kind.DIR]
+
+
 def build(folder: str, snapshot: Snapshot) -> list[bytes]:
-    """Shell lines that make the tree below *folder*, which is made too. Needs a umask of 022."""
+    """Shell lines that fill the directories that :func:`folders` names. Needs a umask of 022."""
     base = folder.encode()
     firsts = [e for e in snapshot if e.same_as in (None, e.path) or e.same_as not in snapshot]
-    lines = [b"mkdir -p " + b" ".join(_at(base, e) for e in snapshot if e.kind is Kind.DIR)]
-    lines.extend(_make(entry, _at(base, entry)) for entry in firsts if entry.kind is not Kind.DIR)
+    lines = [_make(entry, _at(base, entry)) for entry in firsts if entry.kind is not Kind.DIR]
     lines.extend(
         b"ln -- " + _at(base, snapshot.entries[entry.same_as]) + b" " + _at(base, entry)
         for entry in snapshot
