@@ -1,0 +1,212 @@
+"""The sentences of the first screen: what was found in the whole run, which tools have it, and which do not.
+
+One sentence for each code and known link, and for each code that nobody has named; the founding case first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from harness.compare.words import Column, Name, Words, count, listing, names, plain, who
+from harness.findings import Finding, Outcome
+from harness.names import printable
+from harness.results import CellResult, Results
+from harness.whiteouts.codes import CODES
+
+FOUNDING = "WL101"
+
+
+class Rank(IntEnum):
+    """How a group of findings stands to what is known, the most urgent first."""
+
+    NEW = 0  # nobody has named it
+    FIXED = 1  # it is named, and did not appear
+    KNOWN = 2
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One thing that was found. ``scenarios`` are in the order of the run; ``link`` and ``reason`` are of the known finding."""
+
+    rank: Rank
+    code: str
+    words: Words
+    scenarios: tuple[str, ...]
+    cells: int
+    link: str = ""
+    reason: str = ""
+    tools: tuple[Column, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """``marker-of-a-marker``."""
+        return CODES[self.code].name if self.code in CODES else ""
+
+
+# What the tools do, as one of them does it and as many do; ``{}`` is where the names stand.
+_PHRASES: dict[str, tuple[str, str]] = {
+    "WL102": ("leaves {} in a directory that is opaque already", "leave {} in a directory that is opaque already"),
+    "WL103": ("leaves a whiteout {} that hides nothing", "leave a whiteout {} that hides nothing"),
+    "WL104": ("leaves a name beside its own whiteout {}", "leave a name beside its own whiteout {}"),
+    "WL105": (
+        "mixes encodings in one upper that no single reader honours together",
+        "mix encodings in one upper that no single reader honours together",
+    ),
+    "WL106": (
+        "marks {} opaque, where nothing lies below to be hidden",
+        "mark {} opaque, where nothing lies below to be hidden",
+    ),
+    "WL107": (
+        "leaves a private xattr on {} that changes what other readers see",
+        "leave a private xattr on {} that changes what other readers see",
+    ),
+    "WL108": ("writes a mark on {} that another reader does not honour", "write a mark on {} that another reader does not honour"),
+    "WL201": ("shows {} again after it was deleted", "show {} again after it was deleted"),
+    "WL202": ("loses {}, which must be there", "lose {}, which must be there"),
+    "WL203": ("lists {} without being able to open it, or the reverse", "list {} without being able to open it, or the reverse"),
+    "WL204": ("shows the marker {} to users", "show the marker {} to users"),
+    "WL205": ("changes {}", "change {}"),
+    "WL206": ("shows {} differently after a remount", "show {} differently after a remount"),
+    "WL207": ("gives another result for a step on {} than a plain directory",
+        "give another result for a step on {} than a plain directory"),
+    "WL208": ("dies or hangs", "die or hang"),
+}  # fmt: skip
+
+
+def sentences(cells: Iterable[CellResult]) -> tuple[Sentence, ...]:
+    """Every sentence of a run, ordered by importance."""
+    every = [cell for cell in cells if cell.outcome is not Outcome.SKIPPED]
+    ran = [cell for cell in every if cell.outcome is not Outcome.BROKEN]
+    groups: dict[tuple[Rank, str, str, str], dict[str, list[Finding]]] = {}
+    for cell in every:
+        for finding in cell.findings:
+            known = finding.known
+            key = (
+                (Rank.NEW, finding.code, "", "")
+                if known is None
+                else (Rank.KNOWN, finding.code, known.link, "" if known.link else known.reason)
+            )
+            groups.setdefault(key, {}).setdefault(cell.id, []).append(finding)
+        for missing in cell.missing:
+            key = (Rank.FIXED, missing.code, missing.link, "" if missing.link else missing.reason)
+            groups.setdefault(key, {}).setdefault(cell.id, [])
+    by_id = {cell.id: cell for cell in every}
+    made = [_sentence(key, found, by_id, ran) for key, found in groups.items()]
+    return tuple(sorted(made, key=_importance))
+
+
+def _importance(one: Sentence) -> tuple[object, ...]:
+    founding = one.code == FOUNDING and one.rank is not Rank.FIXED
+    return (not founding, one.rank, not one.code.startswith("WL2"), -one.cells, one.code, one.link, one.reason)
+
+
+def _sentence(
+    key: tuple[Rank, str, str, str],
+    found: Mapping[str, list[Finding]],
+    by_id: Mapping[str, CellResult],
+    ran: Iterable[CellResult],
+) -> Sentence:
+    rank, code, link, reason = key
+    scenarios = tuple(dict.fromkeys(by_id[cell].scenario for cell in found))
+    here = {_column(cell) for cell in ran if cell.scenario in scenarios} | {_column(by_id[cell]) for cell in found}
+    having = {_column(by_id[cell]) for cell in found}
+    subject, many = who(having, here)
+    findings = [finding for group in found.values() for finding in group]
+    does = _fixed(code, many=many) if rank is Rank.FIXED else _does(code, findings, many=many)
+    said = {(column.name, column.version) for column in having}
+    without = [column for column in here if (column.name, column.version) not in said]
+    words: Words = (f"{subject} ", *does)
+    if without and rank is not Rank.FIXED:
+        others, several = who(without, here)
+        words += (f"; {others} {'do' if several else 'does'} not",)
+    tools = tuple(sorted(having, key=lambda column: column.order))
+    why = reason or next((f.known.reason for f in findings if f.known), "")
+    return Sentence(rank, code, (*words, "."), scenarios, len(found), link, why, tools)
+
+
+def _column(cell: CellResult) -> Column:
+    return Column.of(cell.tool, cell.profile)
+
+
+def _fixed(code: str, *, many: bool) -> Words:
+    return (f"no longer {'have' if many else 'has'} the known {code}: it seems fixed, and the scenario should say so",)
+
+
+def _does(code: str, findings: list[Finding], *, many: bool) -> Words:
+    paths = [finding.path for finding in findings]
+    if code == FOUNDING:
+        forms = sorted({f.message.partition(" deletes ")[0] for f in findings if " deletes " in f.message})
+        last = names((path.rpartition("/")[2] for path in paths), 1)
+        return (
+            f"{'leave' if many else 'leaves'} {listing(forms) or 'a whiteout'} ",
+            *last,
+            ", a whiteout of a marker's own name",
+        )
+    if code not in _PHRASES:
+        return (f"{'have' if many else 'has'} {code} at ", *names(paths))
+    before, hole, after = _PHRASES[code][many].partition("{}")
+    return (before, *names(paths), after) if hole else (before,)
+
+
+def counts(results: Results) -> dict[str, int]:
+    """How many cells came to what; ``excluded`` are apart from those that something is missing for."""
+    found = dict.fromkeys(("passed", "known", "finding", "broken", "skipped", "excluded"), 0)
+    for cell in results.cells:
+        if cell.outcome is Outcome.SKIPPED:
+            found["excluded" if cell.excluded else "skipped"] += 1
+        elif cell.outcome is Outcome.PASSED and cell.findings:
+            found["known"] += 1
+        else:
+            found[cell.outcome.value] += 1
+    return found
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """Why cells did not run, or broke, and what to do; ``kind`` is skipped, excluded or broken."""
+
+    kind: str
+    reason: str
+    remedy: str
+    cells: tuple[str, ...]
+
+
+def not_run(cells: Iterable[CellResult]) -> tuple[NotRun, ...]:
+    """The reasons, those with the most cells first; broken machinery before all."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for cell in cells:
+        if cell.outcome is Outcome.SKIPPED:
+            groups.setdefault(("excluded" if cell.excluded else "skipped", cell.reason, cell.remedy), []).append(
+                cell.id
+            )
+        elif cell.outcome is Outcome.BROKEN:
+            groups.setdefault(("broken", cell.reason, cell.remedy), []).append(cell.id)
+    order = ("broken", "skipped", "excluded")
+    made = (NotRun(*key, tuple(ids)) for key, ids in groups.items())
+    return tuple(sorted(made, key=lambda one: (order.index(one.kind), -len(one.cells), one.reason)))
+
+
+_SIGNS = {Rank.NEW: "✗ NEW", Rank.FIXED: "✓ FIXED?", Rank.KNOWN: "✗ known"}
+
+
+def summary_lines(results: Results) -> list[str]:
+    """The first screen as plain text for a terminal; the names in it are escaped."""
+    lines: list[str] = []
+    for one in sentences(results.cells):
+        where = names(one.scenarios, 3)
+        lines.append(f"{_SIGNS[one.rank]}  {plain(one.words)}")
+        facts = [f"{one.code} {one.name}".strip(), one.link or one.reason, "in " + plain(where).replace("`", "")]
+        lines.append("        " + " · ".join(fact for fact in facts if fact))
+    if not lines:
+        lines.append("✓  nothing was found: every cell that ran shows what it should")
+    for why in not_run(results.cells):
+        if why.kind != "excluded":
+            sign, verb = ("!", "broke") if why.kind == "broken" else ("-", "did not run")
+            remedy = f" → {why.remedy}" if why.remedy else ""
+            lines.append(f"{sign}  {count(len(why.cells), 'cell')} {verb}: {why.reason}{remedy}")
+    return [printable(line.replace("\n", " ")) for line in lines]
+
+
+__all__ = ["Name", "NotRun", "Rank", "Sentence", "counts", "not_run", "sentences", "summary_lines"]

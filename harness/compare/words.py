@@ -1,0 +1,103 @@
+"""Sentences that hold names: text that is safe for a terminal and for HTML, since the names in it stay apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.drivers import DRIVERS
+from harness.recording import ToolRecord
+from harness.worlds.model import version_order
+
+TITLES = {"fuse-stack": "fuse stack", "kernel-nouserxattr": "kernel without userxattr"}
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name inside a sentence, in the escaped text form."""
+
+    text: str
+
+
+Words = tuple[str | Name, ...]
+
+
+def plain(words: Words) -> str:
+    """A sentence for a terminal: names stand between back quotes."""
+    return "".join(f"`{word.text}`" if isinstance(word, Name) else word for word in words)
+
+
+def listing(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+def names(texts: Iterable[str], most: int = 2) -> Words:
+    """Names with commas between them; of many the first ones, and how many more there are."""
+    every = sorted(set(texts))
+    out: list[str | Name] = []
+    for text in every[:most]:
+        out += [", ", Name(text)] if out else [Name(text)]
+    if len(every) > most:
+        out.append(f" and {len(every) - most} more")
+    return tuple(out)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """``1 cell``, ``2 cells``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A tool at a version, in a profile: what a column of the grid is, and a subject of sentences."""
+
+    driver: str
+    name: str
+    version: str
+    profile: str
+
+    @staticmethod
+    def of(tool: ToolRecord, profile: str) -> Column:
+        return Column(tool.driver, tool.name, tool.version, profile)
+
+    @property
+    def title(self) -> str:
+        """The tool without its version, as people say it."""
+        return TITLES.get(self.name, self.name)
+
+    @property
+    def label(self) -> str:
+        return f"{self.title} {self.version}"
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Kernel, fuse-overlayfs, stacks; then names, then versions as people read them, then root before user."""
+        known = list(DRIVERS)
+        place = known.index(self.driver) if self.driver in known else len(known)
+        return (place, self.name, version_order(self.version), self.version, self.profile)
+
+
+def who(columns: Iterable[Column], ran: Iterable[Column]) -> tuple[str, bool]:
+    """Tools and versions as a subject, and whether it is many: ``fuse-overlayfs 1.4, 1.10 and kernel 6.18 (user)``.
+
+    A profile is named only where a version ran in another one too and does not belong here.
+    """
+    having = sorted(set(columns), key=lambda column: column.order)
+    profiles: dict[tuple[str, str], set[str]] = {}
+    for column in ran:
+        profiles.setdefault((column.name, column.version), set()).add(column.profile)
+    groups: dict[tuple[str, str], list[str]] = {}  # (title, profile or "") -> versions
+    seen: set[tuple[str, str]] = set()
+    for column in having:
+        key = (column.name, column.version)
+        if key in seen:
+            continue
+        seen.add(key)
+        mine = {other.profile for other in having if (other.name, other.version) == key}
+        only = "" if mine >= profiles.get(key, set()) else listing(sorted(mine))
+        groups.setdefault((column.title, only), []).append(column.version)
+    parts = [
+        f"{title} {', '.join(versions)}" + (f" ({only})" if only else "") for (title, only), versions in groups.items()
+    ]
+    return listing(parts), len(seen) > 1

@@ -1,0 +1,82 @@
+"""The report: one HTML file, from recordings alone, with nothing in it that reaches out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from harness import __version__
+from harness.compare.words import count
+from harness.errors import BrokenMachinery
+from harness.report import markup
+from harness.report.load import load
+from harness.report.model import page
+
+
+def render(runs: Sequence[Path]) -> str:
+    """The page of one or several runs, from their folders."""
+    style, script = _asset("report.css"), _asset("report.js")
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            page=page(load(runs)),
+            style=Markup(style),  # noqa: S704 - our own files
+            script=Markup(script),  # noqa: S704
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+            version=__version__,
+        )
+    )
+
+
+def write_report(runs: Path | Sequence[Path], output: Path) -> Path:
+    """Write the report of a run, or of several, in one step: a reader never sees half of it."""
+    text = render([runs] if isinstance(runs, Path) else runs)
+    partial = output.with_name(f".{output.name}.part")
+    try:
+        partial.write_text(text, encoding="utf-8", errors="strict")
+        partial.replace(output)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise BrokenMachinery(
+            f"cannot be written: {error.strerror}", where=str(output), remedy="name a file in a folder that exists"
+        ) from error
+    return output
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("harness.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "words": markup.words,
+        "name": markup.name,
+        "badge": markup.badge,
+        "link": markup.link,
+        "anchor": markup.anchor,
+        "count": count,
+    }
+    environment.globals["flag"] = markup.flag
+    return environment
+
+
+def _asset(name: str) -> str:
+    return resources.files("harness.report").joinpath("templates", name).read_text(encoding="utf-8").strip()
+
+
+def _hash(text: str) -> str:
+    """What the page's own policy allows: this text and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

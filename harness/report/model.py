@@ -1,0 +1,115 @@
+"""The whole page as data: what the template takes. Pure, but for the attachments that are read last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.compare.noise import NOISE, Noise
+from harness.compare.sentences import NotRun, Rank, Sentence, counts, not_run, sentences
+from harness.compare.words import count
+from harness.recording import ToolRecord
+from harness.report.attachments import Attachments, attach
+from harness.report.grid import Grid, grid
+from harness.report.load import Loaded, LoadedRuns
+from harness.report.scenario import Section, section
+from harness.results import CellResult, RunFacts
+from harness.whiteouts.codes import CODES, Code
+from harness.whiteouts.encodings import ENCODINGS, Row
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything on the page, in its order."""
+
+    title: str
+    scale: str
+    kernel: str
+    date: str
+    lead: tuple[Sentence, ...]
+    new: tuple[Sentence, ...]
+    fixed: tuple[Sentence, ...]
+    known: tuple[Sentence, ...]
+    counts: dict[str, int]
+    not_run: tuple[NotRun, ...]
+    excluded: tuple[NotRun, ...]
+    unavailable: tuple[dict[str, str], ...]
+    grid: Grid
+    sections: tuple[tuple[Section, Attachments], ...]
+    codes: dict[str, Code]
+    encodings: tuple[Row, ...]
+    tools: tuple[ToolRecord, ...]
+    runs: tuple[RunFacts, ...]
+    noise: tuple[Noise, ...]
+    unseen: tuple[str, ...]
+    replaced: int
+
+
+def page(loaded: LoadedRuns) -> Page:
+    """The page of one or several runs."""
+    results = loaded.results
+    by_scenario: dict[str, list[Loaded]] = {}
+    for one in loaded.cells:
+        by_scenario.setdefault(one.result.scenario, []).append(one)
+    made = [(section(name, cells), cells) for name, cells in by_scenario.items()]
+    attached = attach(made)
+    found = sentences(results.cells)
+    lead = tuple(one for one in found[:1] if one.code == "WL101" and one.rank is not Rank.FIXED)
+    rest = found[len(lead) :]
+    reasons = not_run(results.cells)
+    table = grid(results.cells, {one.name: one.title for one, _ in made})
+    used = {one.code for one in found}
+    labels = {(column.name, column.version) for column in table.columns}
+    return Page(
+        title="Whiteout Lab",
+        scale=_scale(len(by_scenario), labels, results.cells),
+        kernel=results.run.kernel,
+        date=results.run.started[:16].replace("T", " "),
+        lead=lead,
+        new=tuple(one for one in rest if one.rank is Rank.NEW),
+        fixed=tuple(one for one in rest if one.rank is Rank.FIXED),
+        known=tuple(one for one in rest if one.rank is Rank.KNOWN),
+        counts=counts(results),
+        not_run=tuple(one for one in reasons if one.kind != "excluded"),
+        excluded=tuple(one for one in reasons if one.kind == "excluded"),
+        unavailable=tuple(one for run in loaded.runs for one in run.unavailable),
+        grid=table,
+        sections=tuple((one, more) for (one, _), more in zip(made, attached, strict=True)),
+        codes={code: CODES[code] for code in sorted(used) if code in CODES},
+        encodings=tuple(ENCODINGS.values()),
+        tools=_tools(loaded),
+        runs=loaded.runs,
+        noise=NOISE,
+        unseen=_unseen(loaded),
+        replaced=loaded.replaced,
+    )
+
+
+def _scale(scenarios: int, labels: set[tuple[str, str]], cells: Sequence[CellResult]) -> str:
+    profiles = {cell.profile for cell in cells}
+    return " \N{MULTIPLICATION SIGN} ".join(
+        (count(scenarios, "scenario"), count(len(labels), "tool"), count(len(profiles), "profile"))
+    )
+
+
+def _tools(loaded: LoadedRuns) -> tuple[ToolRecord, ...]:
+    found: dict[str, tuple[tuple[object, ...], ToolRecord]] = {}
+    for one in loaded.cells:
+        tool = one.result.tool
+        found.setdefault(
+            json.dumps([tool.name, tool.version, tool.world, tool.kernel, tool.sha256]), (one.column.order, tool)
+        )
+    return tuple(tool for _, tool in sorted(found.values(), key=lambda pair: pair[0][:4]))
+
+
+def _unseen(loaded: LoadedRuns) -> tuple[str, ...]:
+    found: dict[tuple[str, str], int] = {}
+    for one in loaded.cells:
+        for space in one.recording.unseen if one.recording else ():
+            key = (space, one.result.profile.value)
+            found[key] = found.get(key, 0) + 1
+    return tuple(
+        f"xattrs in {space}.* could not be read in the profile {profile} ({count(number, 'cell')}): not seen is not absent"
+        for (space, profile), number in sorted(found.items())
+    )

@@ -1,0 +1,33 @@
+"""A step in words: what a person would type, names escaped."""
+
+from __future__ import annotations
+
+from harness.compare.words import Name, Words
+from harness.scenario.steps import StepBase
+
+_JOINS = {"rename": " → ", "mv": " → ", "cp": " → ", "link": " → "}
+
+
+def step_words(step: StepBase) -> Words:
+    """``mkdir a/new``, ``rename a → b``, ``write f “text”``, each with what it must come to."""
+    do = str(step.__struct_config__.tag)
+    out: list[str | Name] = [do]
+    if do == "write" and getattr(step, "append", False):
+        out = ["append to"]
+    for number, (_, path) in enumerate(step.named()):
+        out += [_JOINS.get(do, " ") if number else " ", Name(path)]
+    for key in ("mode", "name", "target", "value", "text", "size", "owner", "device"):
+        value = getattr(step, key, None)
+        if value is None or (key in {"value", "text"} and value == ""):
+            continue
+        if key == "target":
+            out += [" → ", Name(value)]
+        elif key in {"text", "value"}:
+            out += [" = " if key == "value" else " ", Name(f"“{value}”")]
+        elif isinstance(value, tuple):
+            out.append(" " + ":".join(str(number) for number in value))
+        else:
+            out.append(f" {value}")
+    if step.fails:
+        out.append(" (must fail)")
+    return tuple(out)
