@@ -26,10 +26,11 @@ from harness.judge import judge
 from harness.launch.cell import Bench, run_cell
 from harness.launch.leaks import find_leaks
 from harness.launch.workfolder import work_folder
+from harness.names import printable
 from harness.plan import Cell, NotRun
 from harness.results import CellResult, Results, RunFacts, cell_result, write_results
 from harness.scenario.layers import Profile
-from harness.session import PlanFile, Wanted, decide, not_run_result, read_plan, work_parent, write_plan
+from harness.session import PlanFile, Wanted, decide, named_cells, not_run_result, read_plan, work_parent, write_plan
 from harness.verdict_text import describe
 
 PROPERTY = "whiteout-lab"
@@ -68,15 +69,27 @@ class Run:
         self.leaks: list[str] = []
         self.results_written: Results | None = None
         self.folder = Path(plan.folder)
+        self.cells = named_cells(plan.cells())
 
     def take(self, result: CellResult) -> None:
         """Keep what an item brought home."""
         self.results[result.id] = result
 
+    def crashed(self, report: pytest.TestReport) -> CellResult | None:
+        """The result of an item that brought none home: its worker died, or this program has a fault."""
+        one = self.cells.get(report.nodeid.rpartition("::")[2])
+        if one is None or isinstance(one, NotRun):
+            return None
+        bare = not_run_result(NotRun(one, printable(str(report.longrepr))[:2000]), self.plan.kernel)
+        return msgspec.structs.replace(bare, outcome=Outcome.BROKEN)
+
     def finish(self, selected: set[str] | None) -> Results:
         """Prove that nothing is left, and write ``results.json``. *selected*: ids that pytest was asked for; None: all."""
-        self.leaks = find_leaks(Path(self.plan.work))
-        self.stack.close()
+        try:
+            self.stack.close()
+        except LabError as error:
+            self.leaks.append(str(error))
+        self.leaks += find_leaks(Path(self.plan.work))
         for one in self.plan.cells():
             cell = one.cell if isinstance(one, NotRun) else one
             if cell.id in self.results or (selected is not None and cell.id not in selected and not _excluded(one)):
@@ -241,9 +254,12 @@ class Collector:
         self.selected: set[str] | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        result = result_of(report)
-        if result is not None and RUN in self.config.stash:
-            self.config.stash[RUN].take(result)
+        if RUN not in self.config.stash:
+            return
+        run = self.config.stash[RUN]
+        result = result_of(report) or (run.crashed(report) if report.failed else None)
+        if result is not None:
+            run.take(result)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:  # noqa: ARG002

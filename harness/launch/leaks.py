@@ -6,7 +6,10 @@ import contextlib
 import os
 from pathlib import Path
 
+from harness.launch.enclosure import INIT
 from harness.names import escape
+
+_INIT = os.fsencode(INIT)
 
 
 def find_leaks(work: Path) -> list[str]:
@@ -32,7 +35,7 @@ def _processes(here: bytes) -> list[str]:
         with contextlib.suppress(OSError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
             inside = os.fsencode(os.readlink(folder / "cwd"))
-            if b"whiteout-lab-cell" in words and any(word.startswith(here) for word in words):
+            if _INIT in words and any(word.startswith(here) for word in words):
                 found.append(f"the process {folder.name} of a cell")
             elif inside == here + b"/" or inside.startswith(here + b"/"):
                 found.append(f"the process {folder.name} ({escape(words[0])}) works in {escape(inside)}")
@@ -50,6 +53,4 @@ def _loops(here: bytes) -> list[str]:
 
 
 def _folders(work: Path) -> list[str]:
-    if not work.is_dir():
-        return []
-    return [f"the folder {path}" for path in sorted(work.iterdir()) if path.is_dir()]
+    return [f"the folder {work}"] if work.exists() else []

@@ -1,0 +1,248 @@
+"""Cells on real tools: what a wrong tool does is found, and what is killed leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.findings import Outcome, Station
+from harness.judge import Verdict, judge
+from harness.launch.cell import Bench, Ran, run_cell
+from harness.launch.leaks import find_leaks
+from harness.launch.workfolder import sweep, work_folder
+from harness.plan import Cell
+from harness.scenario.layers import Profile
+from harness.scenario.loader import parse
+from harness.worlds.build import world_in_place
+from harness.worlds.host import host_world
+from harness.worlds.model import Part, Tool, World
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.worlds,
+    pytest.mark.skipif(os.geteuid() != 0, reason="the wrappers reach into a world of root's; run as root"),
+]
+
+DELETE = b"""
+schema = 1
+title = "delete a file"
+guards = "a deleted file stays deleted"
+steps = [{ do = "unlink", path = "d/x" }]
+[[layers]]
+"d/x" = "old"
+"""
+MAKE = b"""
+schema = 1
+title = "make a directory"
+guards = "one mark"
+steps = [{ do = "mkdir", path = "d/new" }]
+[[layers]]
+"d/x" = "old"
+[[known]]
+code = "WL101"
+tools = ["fuse-overlayfs<2"]
+reason = "known"
+[[known]]
+code = "WL106"
+reason = "known"
+"""
+
+
+@pytest.fixture(scope="module")
+def trixie() -> World:
+    world = world_in_place("trixie")
+    if world is None:
+        if os.environ.get("WHITEOUT_LAB_STRICT") == "1":
+            pytest.fail("the world trixie is not built")
+        pytest.skip("the world trixie is not built: whiteout-lab worlds build trixie")
+    return world
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    work = tmp_path / "work"
+    work.mkdir()
+    return Bench(work, "6.0", {}, timeout=5)
+
+
+def real_program(world: World) -> str:
+    """A shell word that runs the world's fuse-overlayfs on the host."""
+    loader = next((world.root / "lib64").resolve().glob("ld-linux-*.so.2"), None) or next(
+        (world.root / "usr").rglob("ld-linux-*.so.2")
+    )
+    libraries = ":".join(sorted({str(p.parent) for p in (world.root / "usr/lib").glob("*/libfuse3.so*")}))
+    return f"{loader} --library-path {libraries} {world.root}/usr/bin/fuse-overlayfs"
+
+
+def tool(path: Path, text: str, version: str = "1.14") -> Tool:
+    path.write_text("#!/bin/sh\n" + text, encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    main = Part("fuse-overlayfs", version, "", str(path), "")
+    return Tool("fuse-overlayfs", "fuse-overlayfs", main, host_world(), origin="given")
+
+
+def go(scenario: bytes, program: Tool, bench: Bench, tmp_path: Path) -> tuple[Ran, Verdict]:
+    cell = Cell(parse(scenario, where="test", name="test"), program, Profile.ROOT)
+    ran = run_cell(cell, bench, tmp_path / "recording")
+    return ran, judge(ran.recording, ran.trees)
+
+
+def codes(verdict: Verdict, station: Station | None = None) -> set[str]:
+    return {f.code for f in verdict.new if station is None or f.station is station}
+
+
+def test_the_honest_tool_deletes(trixie: World, bench: Bench, tmp_path: Path) -> None:
+    ran, verdict = go(DELETE, tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n'), bench, tmp_path)
+    assert verdict.outcome is Outcome.PASSED, verdict
+    assert ran.trees[Station.UPPER].entries[b"d/x"].is_whiteout_device
+    assert any("fuse" in line for line in ran.recording.mounts), "what was really mounted is read back"
+    assert list(bench.work.iterdir()) == []
+
+
+def test_a_dropped_marker_is_found(trixie: World, bench: Bench, tmp_path: Path) -> None:
+    text = f'{real_program(trixie)} "$@"; code=$?; find upper -type c -delete; exit $code\n'
+    _, verdict = go(DELETE, tool(tmp_path / "fo", text), bench, tmp_path)
+    assert verdict.outcome is Outcome.FINDING
+    assert codes(verdict, Station.REMOUNT) >= {"WL201", "WL206"}
+    assert "WL201" not in codes(verdict, Station.VIEW)
+
+
+def test_one_that_hangs_is_stopped_and_found(trixie: World, bench: Bench, tmp_path: Path) -> None:
+    quick = Bench(bench.work, "6.0", {}, timeout=0.7)
+    ran, verdict = go(DELETE, tool(tmp_path / "fo", "exec sleep 1000\n"), quick, tmp_path)
+    assert ran.recording.timed_out
+    assert verdict.outcome is Outcome.FINDING
+    assert codes(verdict) == {"WL208"}
+    assert find_leaks(bench.work / "none") == []
+    assert not _running("sleep 1000")
+
+
+def test_one_that_dies_under_the_steps_is_found(trixie: World, bench: Bench, tmp_path: Path) -> None:
+    text = (
+        f'{real_program(trixie)} "$@" & child=$!\n'
+        "until grep -q ' /mnt/merged ' /proc/self/mountinfo; do :; done\n"
+        "kill -9 $child; wait $child; kill -9 $$\n"
+    )
+    _, verdict = go(DELETE, tool(tmp_path / "fo", text), bench, tmp_path)
+    assert verdict.outcome is Outcome.FINDING
+    assert "WL208" in codes(verdict)
+
+
+def test_one_that_dies_before_it_mounts_is_found(trixie: World, bench: Bench, tmp_path: Path) -> None:
+    _, verdict = go(DELETE, tool(tmp_path / "fo", "kill -SEGV $$\n"), bench, tmp_path)
+    assert codes(verdict) == {"WL208"}
+
+
+def test_one_that_refuses_is_broken_machinery_in_its_own_words(trixie: World, bench: Bench, tmp_path: Path) -> None:
+    _, verdict = go(DELETE, tool(tmp_path / "fo", "echo no such option >&2; exit 1\n"), bench, tmp_path)
+    assert verdict.outcome is Outcome.BROKEN
+    assert "no such option" in verdict.reason
+
+
+def test_a_lie_about_the_version_does_not_hide_the_bug(trixie: World, bench: Bench, tmp_path: Path) -> None:
+    honest = tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n')
+    _, verdict = go(MAKE, honest, bench, tmp_path)
+    assert verdict.outcome is Outcome.PASSED
+    assert {f.code for f in verdict.findings} == {"WL101", "WL106"}
+    _, verdict = go(MAKE, tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n', "2.0"), bench, tmp_path)
+    assert verdict.outcome is Outcome.FINDING
+    assert codes(verdict) == {"WL101"}
+
+
+def test_a_known_finding_that_does_not_appear_fails(trixie: World, bench: Bench, tmp_path: Path) -> None:
+    scenario = DELETE + b'[[known]]\ncode = "WL102"\nreason = "long ago"\n'
+    _, verdict = go(scenario, tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n'), bench, tmp_path)
+    assert verdict.outcome is Outcome.FINDING
+    assert "seems fixed" in verdict.reason
+
+
+@pytest.mark.parametrize("victim", ["unshare", "init", "script", "daemon"])
+def test_sigkill_of_any_process_leaves_nothing(victim: str, trixie: World, bench: Bench, tmp_path: Path) -> None:
+    program = tool(tmp_path / "fo", f'sleep 0.3; exec {real_program(trixie)} "$@"\n')
+    killer = os.fork()
+    if killer == 0:
+        _kill_when_there(victim)
+        os._exit(0)
+    before = time.monotonic()
+    go(DELETE, program, bench, tmp_path)
+    os.waitpid(killer, 0)
+    assert time.monotonic() - before < 5
+    _wait_until_clean(str(bench.work))
+    assert list(bench.work.iterdir()) == []
+
+
+def _kill_when_there(victim: str) -> None:
+    wanted = {"unshare": b"unshare\0--mount", "init": b"sh\0", "script": b"sh\0script.sh", "daemon": b"fuse-overlayfs\0-f"}
+    for _ in range(2000):
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = path.read_bytes()
+            except OSError:
+                continue
+            if wanted[victim] in words and (b"launch/init.sh" in words or victim in {"script", "daemon"}):
+                time.sleep(0.01)
+                try:
+                    os.kill(int(path.parts[2]), signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+                return
+        time.sleep(0.001)
+
+
+def _running(text: str) -> bool:
+    wanted = text.replace(" ", "\0").encode()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().startswith(wanted):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _wait_until_clean(work: str) -> None:
+    for _ in range(100):
+        if not [leak for leak in find_leaks(Path(work)) if not leak.startswith("the folder")]:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"left behind: {find_leaks(Path(work))}")
+
+
+def test_a_work_folder_goes_with_a_killed_run(tmp_path: Path) -> None:
+    parent = tmp_path / "parent"
+    ready, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with work_folder(parent, "killed") as folder:
+            (folder / "deep").mkdir()
+            (folder / "deep" / "closed").mkdir(mode=0)
+            os.write(tell, b"x")
+            time.sleep(60)
+        os._exit(0)
+    os.read(ready, 1)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    for _ in range(100):
+        if not (parent / "run-killed").exists():
+            break
+        time.sleep(0.05)
+    assert not (parent / "run-killed").exists()
+
+
+def test_what_a_killed_reaper_left_is_swept(tmp_path: Path) -> None:
+    parent = tmp_path / "parent"
+    with work_folder(parent, "one"):
+        pass
+    dead = parent / "run-dead"
+    dead.mkdir()
+    (dead / "lock").touch()
+    (dead / ".whiteout-lab").touch()
+    with work_folder(parent, "alive") as alive:
+        assert not dead.exists()
+        sweep(parent)
+        assert alive.exists(), "a run that lives is not swept"
