@@ -28,6 +28,7 @@ PROGRAMS: Mapping[str, str] = {  # program: what it is for
 }
 PACKAGES: Mapping[str, str] = {
     "unshare": "util-linux",
+    "cargo": "cargo, or rustup where that is older than 1.85",
     "setpriv": "util-linux",
     "setfattr": "attr",
     "fusermount3": "fuse3",

@@ -12,7 +12,7 @@ from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN
 from harness.names import printable
 from harness.session import work_parent
 from harness.worlds.build import worlds_in_place
-from harness.worlds.model import Tool, World
+from harness.worlds.model import Tool, Unavailable, World
 from harness.worlds.tools import Found, discover, where_of
 
 
@@ -53,7 +53,8 @@ def text(capabilities: list[Capability], tools: list[Found]) -> list[str]:
             )
             lines.append(f"ok  {tool.name} {tool.version} ({where}; {package})")
         else:
-            lines.append(f"--  {tool.name} ({where}): {tool.reason}")
+            remedy = f"; remedy: {tool.remedy}" if isinstance(tool, Unavailable) and tool.remedy else ""
+            lines.append(f"--  {tool.name} ({where}): {tool.reason}{remedy}")
     missing = [c.name for c in capabilities if not c.ok and c.stops_cells]
     lines.append("")
     lines.append(f"Not everything can run here: {', '.join(missing)}." if missing else "Everything can run here.")

@@ -30,7 +30,9 @@ def ensure_crate(say: Say) -> Path:
         return there[-1][1]
     if which("cargo") is None:
         raise MissingProgram(
-            "cargo is not installed", where=f"{CRATE}@crate", remedy="apt-get install cargo (1.85 or later)"
+            "cargo is not installed",
+            where=f"{CRATE}@crate",
+            remedy="install cargo 1.85 or later (apt-get install cargo, or rustup where that is older)",
         )
     with locked("crate.build", lambda: say("crate: another program is building it, waiting")):
         if there := crates_in_place():

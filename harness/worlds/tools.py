@@ -182,7 +182,7 @@ def _matches(word: Word, one: Found) -> bool:
 
 def _absent(words: Iterable[Word], found: Sequence[Found]) -> list[Unavailable]:
     """Words that mean something, but not on this machine."""
-    hints = {HOST: "install it on this machine", CRATE: "apt-get install cargo"}
+    hints = {HOST: "install it on this machine", CRATE: "whiteout-lab worlds build crate"}
     return [
         Unavailable(
             word.name, word.where or "any world", "it is not here", hints.get(word.where, "whiteout-lab worlds build")

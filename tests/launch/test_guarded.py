@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,17 +44,17 @@ def test_what_is_not_there_is_no_error(tmp_path: Path) -> None:
 
 
 def test_hostile_names_and_folders_without_permission_go(tmp_path: Path) -> None:
-    tree = os.fsencode(tmp_path / "tree")
-    os.makedirs(tree)
-    mark(tmp_path / "tree")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    mark(tree)
     for name in (b"\xff\xfe", b"line\nbreak", b"-rf", b"\x1b[31m", b"x" * 255):
-        os.mkdir(os.path.join(tree, name))
-        with open(os.path.join(tree, name, b"f\xff"), "wb"):
-            pass
-        os.chmod(os.path.join(tree, name), 0)
-    os.chmod(tree, 0o555)
-    remove_tree(tree)
-    assert not os.path.lexists(tree)
+        folder = tree / os.fsdecode(name)
+        folder.mkdir()
+        (folder / os.fsdecode(b"f\xff")).touch()
+        folder.chmod(0)
+    tree.chmod(0o555)
+    remove_tree(os.fsencode(tree))
+    assert not tree.exists()
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
@@ -95,8 +96,6 @@ except BrokenMachinery as error:
 
 @pytest.mark.real
 def test_a_bind_mount_of_the_same_device_stops_it(tmp_path: Path) -> None:
-    import sys  # noqa: PLC0415
-
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     space = ["unshare", *user, "--mount", "--propagation", "private"]
     if not run([*space, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).ok:

@@ -1,0 +1,174 @@
+"""Facts and what they mean; and one real look at this machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness import doctor
+from harness.capabilities import Capability, Facts, Tried, assess
+from harness.doctor import examine, probe, read_answers
+
+KEYS = ("userns", "mount@user", "mount@root", "proc@user", "overlay@root", "overlay@user", "fuse@root", "fuse@user")
+REST = ("whiteout@user", "loop", "user_xattr", "trusted_xattr", "work")
+WELL = Facts(
+    is_root=True,
+    kernel="6.1.0",
+    work="/work",
+    tried={key: Tried(ok=True) for key in (*KEYS, *REST)},
+    free=10**10,
+    cgroup="version 2",
+    python="3.12.1",
+    programs={"unshare": "/usr/bin/unshare"},
+)
+
+
+def _without(facts: Facts, **said: str) -> Facts:
+    """The facts, with some things that failed; ``__`` stands for ``@``."""
+    failed = {key.replace("__", "@"): Tried(ok=False, said=words) for key, words in said.items()}
+    return replace(facts, tried={**facts.tried, **failed})
+
+
+def _one(facts: Facts, key: str) -> Capability:
+    (found,) = (capability for capability in assess(facts) if capability.key == key)
+    return found
+
+
+def test_on_a_good_machine_nothing_is_in_the_way() -> None:
+    assert WELL.obstacles() == {}
+    assert WELL.is_root
+    assert all((WELL.userns, WELL.fuse, WELL.fuse_user, WELL.overlay, WELL.overlay_userns, WELL.loop, WELL.user_xattr))
+
+
+def test_an_ordinary_user_is_told_so_and_nothing_of_root() -> None:
+    user = replace(WELL, is_root=False)
+    assert set(user.obstacles()) == {"root"}
+    assert not {"overlay@root", "fuse@root", "loop", "trusted_xattr"} & {c.key for c in assess(user)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "seccomp", "detail", "remedy"),
+    [
+        (
+            {"user.max_user_namespaces": "0"},
+            False,
+            "user.max_user_namespaces is 0",
+            "sysctl -w user.max_user_namespaces=15000",
+        ),
+        ({"kernel.unprivileged_userns_clone": "0"}, False, "is 0", "sysctl -w kernel.unprivileged_userns_clone=1"),
+        (
+            {"kernel.apparmor_restrict_unprivileged_userns": "1", "user.max_user_namespaces": "9"},
+            False,
+            "AppArmor",
+            "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
+        ({}, True, "seccomp", "--security-opt seccomp=unconfined"),
+        ({}, False, "Operation not permitted", "CONFIG_USER_NS"),
+    ],
+)
+def test_what_blocks_user_namespaces_is_named(
+    settings: dict[str, str], seccomp: bool, detail: str, remedy: str
+) -> None:
+    facts = replace(
+        _without(WELL, userns="unshare failed: Operation not permitted"), settings=settings, seccomp=seccomp
+    )
+    obstacle = facts.obstacles()["userns"]
+    assert detail in obstacle.reason
+    assert remedy in obstacle.remedy
+    assert not any((facts.userns, facts.overlay_userns, facts.fuse_user))
+
+
+def test_a_namespace_in_which_nothing_can_be_mounted_is_none() -> None:
+    """Ubuntu 24.04: the namespace is made, and has no capabilities."""
+    facts = replace(
+        _without(WELL, mount__user="mount: permission denied"),
+        settings={"kernel.apparmor_restrict_unprivileged_userns": "1"},
+    )
+    assert not facts.userns
+    assert "nothing can be mounted in one; mount: permission denied; AppArmor" in facts.obstacles()["userns"].reason
+
+
+def test_fuse_that_only_root_may_open_has_its_remedy() -> None:
+    facts = replace(_without(WELL, fuse__user="sh: cannot create /dev/fuse: Permission denied"), is_root=False)
+    assert set(facts.obstacles()) == {"root", "fuse@user"}
+    assert "chmod 666 /dev/fuse" in facts.obstacles()["fuse@user"].remedy
+    gone = _without(WELL, fuse__user="sh: cannot create /dev/fuse: No such file", fuse__root="No such file")
+    assert set(gone.obstacles()) == {"fuse@root", "fuse@user"}
+    assert "modprobe fuse" in gone.obstacles()["fuse@user"].remedy
+
+
+def test_root_that_may_not_mount_is_no_root() -> None:
+    assert "may not mount" in _without(WELL, mount__root="mount: denied").obstacles()["root"].reason
+
+
+def test_each_obstacle_has_a_reason_and_a_remedy() -> None:
+    nothing = replace(WELL, tried={}, free=0, cgroup="", python="3.10.2", programs={})
+    for facts in (nothing, replace(nothing, is_root=False), replace(nothing, tried={"userns": Tried(ok=True)})):
+        for capability in assess(facts):
+            assert capability.ok or (capability.detail and capability.remedy and capability.needed_for), capability
+
+
+def test_little_room_and_an_old_python_are_told_and_stop_no_cell() -> None:
+    facts = replace(WELL, free=1000, python="3.10.2")
+    assert not _one(facts, "space").ok
+    assert not _one(facts, "python").ok
+    assert facts.obstacles() == {}
+
+
+def test_programs_show_their_version_and_missing_ones_their_package() -> None:
+    facts = replace(WELL, versions={"unshare": "unshare from util-linux 2.38"})
+    assert _one(facts, "program:unshare").detail == "unshare from util-linux 2.38 (/usr/bin/unshare)"
+    assert _one(facts, "program:setfattr").remedy == "apt-get install attr"
+
+
+def test_answers_are_read_line_by_line() -> None:
+    output = "userns ok\noverlay@user no mount: wrong fs type \nnoise\nfuse@user ok\n"
+    assert read_answers(output) == {
+        "userns": Tried(ok=True),
+        "overlay@user": Tried(ok=False, said="mount: wrong fs type"),
+        "fuse@user": Tried(ok=True),
+    }
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WHITEOUT_LAB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.real
+def test_a_real_look_leaves_nothing_and_is_written_down(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = Path("/proc/self/mountinfo").read_text()
+    work = tmp_path / "work"
+    facts = probe(work)
+    assert facts.is_root == (os.geteuid() == 0)
+    assert facts.can("work")
+    assert {"userns", "user_xattr", "loop"} <= set(facts.tried)
+    assert [path.name for path in work.iterdir()] == [".whiteout-lab"]
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+    monkeypatch.setattr(doctor, "run", None)  # the second look starts no process
+    start = time.monotonic()
+    assert replace(probe(work), free=0) == replace(facts, free=0)
+    assert time.monotonic() - start < 0.1
+
+
+@pytest.mark.real
+def test_programs_are_asked_for_their_versions(cache: Path, tmp_path: Path) -> None:
+    facts = examine(tmp_path / "work")
+    assert "tar" in facts.versions["tar"]
+    assert facts.python.startswith("3.")
+
+
+def test_a_work_folder_that_is_not_ours_is_an_obstacle(cache: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "precious").touch()
+    facts = probe(work)
+    assert "not ours" in facts.obstacles()["work"].reason
+    assert [path.name for path in work.iterdir()] == ["precious"]
