@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from harness.compare.classes import Seen
 from harness.compare.describe import Look, differing
-from harness.compare.words import Name, Words, listing
+from harness.compare.words import Name, Words, listing, short
 from harness.findings import Station
 from harness.names import escape
 
@@ -111,7 +111,7 @@ def _findings(older: Seen, newer: Seen) -> Iterable[Words]:
 def _some(paths: Sequence[str]) -> Words:
     out: list[str | Name] = []
     for path in paths[:SHOWN]:
-        out += [", ", Name(path)] if out else [Name(path)]
+        out += [", ", Name(short(path))] if out else [Name(short(path))]
     return (*out, f" and {len(paths) - SHOWN} more") if len(paths) > SHOWN else tuple(out)
 
 
@@ -141,7 +141,7 @@ def _told(changed: Sequence[tuple[bytes, Look, Look]]) -> Words:
     out: list[str | Name] = []
     for path, before, after in changed[:SHOWN]:
         out += ["; "] if out else []
-        out += [Name(escape(path) or "/"), f" as {after.text}, not as {before.text}"]
+        out += [Name(short(escape(path) or "/")), f" as {after.text}, not as {before.text}"]
     if len(changed) > SHOWN:
         out.append(f"; and {len(changed) - SHOWN} more")
     return tuple(out)

@@ -41,12 +41,15 @@ NOTHING = Look("")
 _SAYS = {Says.GONE: "whiteout", Says.OPAQUE: "opaque", Says.HOLDS: "holds whiteouts"}
 
 
-def looks(snapshot: Snapshot) -> dict[bytes, Look]:
-    """What stands at every path, with the markers that *speak of* it, wherever they lie."""
+def looks(snapshot: Snapshot, *, view: bool = False) -> dict[bytes, Look]:
+    """What stands at every path, with the markers that *speak of* it, wherever they lie.
+
+    A *view* is what users see, and to them a marker is a file like any other: nothing is gone or opaque there.
+    """
     spoken: dict[bytes, list[Encoding]] = {}
-    for marker in find_markers(snapshot):
+    for marker in () if view else find_markers(snapshot):
         spoken.setdefault(marker.path, []).append(marker.encoding)
-    found = {e.path: Look(*_entry(e), tuple(sorted(spoken.get(e.path, ())))) for e in snapshot}
+    found = {e.path: Look(*_entry(e, view=view), tuple(sorted(spoken.get(e.path, ())))) for e in snapshot}
     if snapshot.listed is not None:  # opened, and readdir did not give it: as much a fact as the reverse
         for path in found.keys() - snapshot.listed - {b""}:
             look = found[path]
@@ -66,28 +69,31 @@ def differing(one: Mapping[bytes, Look], other: Mapping[bytes, Look]) -> list[tu
     ]
 
 
-def _entry(entry: Entry) -> tuple[str, tuple[str, ...]]:
+def _entry(entry: Entry, *, view: bool) -> tuple[str, tuple[str, ...]]:
     mine = {marker.encoding for marker in markers_of(entry)}
+    whole = bool(mine & _WHOLE)
+    if view:
+        return _WORDS.get(entry.kind, entry.kind.value), _rest(entry, set(), whole=whole)
+    word = _WORDS.get(entry.kind, entry.kind.value)
     if entry.is_whiteout_device:
-        return "whiteout", _rest(entry, mine)
-    if Encoding.OPAQUE_FILE in mine:
-        return "opaque file", _rest(entry, mine)
-    if mine & {Encoding.FILE, Encoding.XATTR_TRUSTED, Encoding.XATTR_USER}:
-        return "whiteout file", _rest(entry, mine)
-    return _WORDS.get(entry.kind, entry.kind.value), _rest(entry, mine)
+        word = "whiteout"
+    elif Encoding.OPAQUE_FILE in mine:
+        word = "opaque file"
+    elif whole:
+        word = "whiteout file"
+    return word, _rest(entry, mine, whole=whole)
 
 
-def _rest(entry: Entry, mine: Set[Encoding]) -> tuple[str, ...]:
+def _rest(entry: Entry, mine: Set[Encoding], *, whole: bool) -> tuple[str, ...]:
     """Everything that can differ and that neither the word nor a marker says, in a fixed order."""
     out: list[str] = []
-    marker = bool(mine & _WHOLE)
-    if entry.kind is Kind.FILE and not (marker and entry.size == 0):
+    if entry.kind is Kind.FILE and not (whole and entry.size == 0):
         out.append(_content(entry))
-    if entry.device is not None and not entry.is_whiteout_device:
+    if entry.device is not None and Encoding.DEVICE not in mine:
         out.append(f"{entry.device[0]}:{entry.device[1]}")
     if entry.target is not None:
         out.append(f"→ {_cut(escape(entry.target))}")
-    if entry.mode != _USUAL.get(entry.kind, 0o644) and not marker and entry.kind is not Kind.UNKNOWN:
+    if entry.mode != _USUAL.get(entry.kind, 0o644) and not whole and entry.kind is not Kind.UNKNOWN:
         out.append(f"{entry.mode:04o}")
     if entry.uid or entry.gid:
         out.append(f"owner {entry.uid}:{entry.gid}")

@@ -30,9 +30,9 @@ NOISE: tuple[Noise, ...] = (
         "the kernel may link its whiteouts together, and nobody reads it",
     ),
     Noise("mode of a whiteout or of an opaque file", "0000 or 0700, by tool and version; no reader looks at it"),
-    *(
-        Noise(f"xattr {escape(name)}", "bookkeeping of the tool that wrote it; it marks nothing")
-        for name in sorted(NOISE_XATTRS)
+    Noise(
+        "xattrs " + ", ".join(escape(name) for name in sorted(NOISE_XATTRS)),
+        "bookkeeping of the tool that wrote them; they mark nothing",
     ),
 )
 

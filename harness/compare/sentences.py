@@ -80,11 +80,15 @@ def sentences(cells: Iterable[CellResult]) -> tuple[Sentence, ...]:
     every = [cell for cell in cells if cell.outcome is not Outcome.SKIPPED]
     ran = [cell for cell in every if cell.outcome is not Outcome.BROKEN]
     groups: dict[tuple[Rank, str, str, str], dict[str, list[Finding]]] = {}
+    families: dict[tuple[str, str], set[str]] = {}  # (scenario, code) -> kinds of tools that have it, unnamed
+    for cell in every:
+        for finding in cell.new:
+            families.setdefault((cell.scenario, finding.code), set()).add(_family(cell))
     for cell in every:
         for finding in cell.findings:
             known = finding.known
             key = (
-                (Rank.NEW, finding.code, "", "")
+                (Rank.NEW, finding.code, "", "+".join(sorted(families[cell.scenario, finding.code])))
                 if known is None
                 else (Rank.KNOWN, finding.code, known.link, "" if known.link else known.reason)
             )
@@ -95,6 +99,11 @@ def sentences(cells: Iterable[CellResult]) -> tuple[Sentence, ...]:
     by_id = {cell.id: cell for cell in every}
     made = [_sentence(key, found, by_id, ran) for key, found in groups.items()]
     return tuple(sorted(made, key=_importance))
+
+
+def _family(cell: CellResult) -> str:
+    """Kernels, or FUSE programs and their stacks: what nobody has named is told for each of them apart."""
+    return cell.tool.name.partition("-")[0]
 
 
 def _importance(one: Sentence) -> tuple[object, ...]:
@@ -122,6 +131,8 @@ def _sentence(
         others, several = who(without, here)
         words += (f"; {others} {'do' if several else 'does'} not",)
     tools = tuple(sorted(having, key=lambda column: column.order))
+    if rank is Rank.NEW:
+        return Sentence(rank, code, (*words, "."), scenarios, len(found), tools=tools)
     why = reason or next((f.known.reason for f in findings if f.known), "")
     return Sentence(rank, code, (*words, "."), scenarios, len(found), link, why, tools)
 

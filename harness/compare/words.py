@@ -34,13 +34,18 @@ def listing(words: Sequence[str]) -> str:
 
 def names(texts: Iterable[str], most: int = 2) -> Words:
     """Names with commas between them; of many the first ones, and how many more there are."""
-    every = sorted(set(texts))
+    every = [short(text) for text in sorted(set(texts))]
     out: list[str | Name] = []
     for text in every[:most]:
         out += [", ", Name(text)] if out else [Name(text)]
     if len(every) > most:
         out.append(f" and {len(every) - most} more")
     return tuple(out)
+
+
+def short(text: str, longest: int = 64) -> str:
+    """A long name with its middle left out: what stands in a sentence; tables have the whole of it."""
+    return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-longest // 4 :]}"
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -15,7 +15,6 @@ from harness.launch.evidence import TREES
 from harness.recording import Recording, read
 from harness.results import CellResult, Results, RunFacts, read_results
 from harness.snapshot.jsonl import read_jsonl
-from harness.snapshot.model import Snapshot
 
 
 @dataclass(frozen=True)
@@ -46,16 +45,17 @@ Tree = Mapping[bytes, Look]
 class _Trees:
     """The decoder of snapshots that remembers: the same bytes give the same tree."""
 
-    known: dict[bytes, Tree] = field(default_factory=dict)
+    known: dict[tuple[bool, bytes], Tree] = field(default_factory=dict)
 
-    def read(self, path: Path) -> Tree | None:
+    def read(self, folder: Path, station: Station) -> Tree | None:
+        path = folder / f"{station}.jsonl"
         try:
-            raw = path.read_bytes()
+            key = (station is not Station.UPPER, path.read_bytes())
         except FileNotFoundError:
             return None
-        if raw not in self.known:
-            self.known[raw] = looks(normalise(read_jsonl(path)))
-        return self.known[raw]
+        if key not in self.known:
+            self.known[key] = looks(normalise(read_jsonl(path)), view=key[0])
+        return self.known[key]
 
 
 def load(folders: Sequence[Path]) -> LoadedRuns:
@@ -78,7 +78,7 @@ def _load(cell: CellResult, run: Path, trees: _Trees) -> Loaded:
     if not cell.folder:
         return Loaded(cell, column, run)
     folder = run / cell.folder
-    found = {station: tree for station in TREES if (tree := trees.read(folder / f"{station}.jsonl")) is not None}
+    found = {station: tree for station in TREES if (tree := trees.read(folder, station)) is not None}
     return Loaded(cell, column, folder, read(folder), Seen(cell.id, column, found, cell.findings))
 
 
@@ -88,8 +88,3 @@ def raw(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except OSError:
         return b""
-
-
-def snapshot(folder: Path, station: Station) -> Snapshot:
-    """One snapshot with its noise."""
-    return read_jsonl(folder / f"{station}.jsonl")

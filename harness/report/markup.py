@@ -12,11 +12,13 @@ from harness.compare.words import Name, Words
 from harness.whiteouts.encodings import ENCODINGS, Encoding, Says
 
 _SAID = {Says.GONE: "gone", Says.OPAQUE: "opaque", Says.HOLDS: "holds"}
+LONG = 44  # characters; a longer name may be broken anywhere
 _SAFE_ID = re.compile(r"[A-Za-z0-9.-]")
 
 
-def name(text: str, extra: str = "") -> Markup:
+def name(text: str) -> Markup:
     """A name in the escaped text form. A backslash in it means that it is not shown as it is: that is marked."""
+    extra = "long" if len(text) > LONG else ""
     if "\\" in text:
         return Markup(
             '<code class="name esc {}" title="this name is not printable as it is: it is shown escaped">{}</code>'

@@ -65,7 +65,7 @@ def page(loaded: LoadedRuns) -> Page:
         title="Whiteout Lab",
         scale=_scale(len(by_scenario), labels, results.cells),
         kernel=results.run.kernel,
-        date=results.run.started[:16].replace("T", " "),
+        date=results.run.started[:16].replace("T", " ") + " UTC",
         lead=lead,
         new=tuple(one for one in rest if one.rank is Rank.NEW),
         fixed=tuple(one for one in rest if one.rank is Rank.FIXED),

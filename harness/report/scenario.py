@@ -20,7 +20,7 @@ from harness.compare.classes import (
     with_station,
 )
 from harness.compare.describe import Look, looks
-from harness.compare.words import Column, Words, count, who
+from harness.compare.words import Column, count, who
 from harness.findings import Finding, Outcome, Station
 from harness.names import escape
 from harness.recording import Recording
@@ -148,17 +148,13 @@ def section(name: str, cells: Sequence[Loaded]) -> Section:
         uppers_same=_same("leaves the same upper", uppers, columns),
         views=_view_table(views, columns),
         views_same=_views_same(views, columns),
-        boundaries=tuple((one.changed, markup.words(_capital(one.words))) for one in boundaries(seen)),
+        boundaries=tuple((one.changed, markup.words(one.words)) for one in boundaries(seen)),
         findings=found,
         codes=tuple(dict.fromkeys(one.code for one in found)),
         cells=tuple(_cell_row(one, letters.get(one.result.id, "")) for one in cells if not one.result.excluded),
         classes=uppers,
         unseen=_unseen(recordings.values()),
     )  # fmt: skip
-
-
-def _capital(words: Words) -> Words:
-    return (words[0][0].upper() + words[0][1:], *words[1:]) if words and isinstance(words[0], str) else words
 
 
 def _facts(scenario: Scenario) -> tuple[str, ...]:
@@ -201,7 +197,8 @@ def _row(row: Row, flags: Sequence[Mapping[str, Flags]]) -> TableRow:
     path = escape(row.path) or "/"
     fields = tuple(markup.look(look, mine.get(path, ())) for look, mine in zip(row.looks, flags, strict=True))
     depth = row.path.count(b"/") + 1 if row.path else 0
-    return TableRow(path, escape(row.path.rpartition(b"/")[2]) or "/", min(depth, 9), fields)
+    slash = "/" if row.path and any(look.word == "dir" for look in row.looks) else ""
+    return TableRow(path, (escape(row.path.rpartition(b"/")[2]) or "/") + slash, min(depth, 9), fields)
 
 
 def _table(
@@ -312,7 +309,7 @@ def _findings(cells: Sequence[Seen], columns: Sequence[Column]) -> tuple[Finding
     made = [
         FindingRow(
             code, CODES[code].name if code in CODES else "", path,
-            ", ".join(dict.fromkeys(finding.station.value for _, finding in found)),
+            ", ".join(station for station in Station if any(finding.station is station for _, finding in found)),
             message, who([seen.column for seen, _ in found], columns)[0], new, reason, link,
         )
         for (code, path, message, new, reason, link), found in groups.items()

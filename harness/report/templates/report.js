@@ -60,6 +60,7 @@
       const hit = fits(d.code.toLowerCase(), d.tools.toLowerCase(), d.state) && d.scenarios.split(" ").some((name) => shown.has(name));
       li.hidden = query !== "" && !hit;
     }
+    if (query) for (const more of $("details.more")) more.open = true;
     told.value = query ? `${shown.size} of ${rows.length} scenarios` : "";
   }
 
@@ -96,5 +97,5 @@
   }
 
   // On paper everything raw that is short is open; scripts and snapshots stay folded unless they are open already.
-  addEventListener("beforeprint", () => { for (const d of $("details.equal, details.reasons")) d.open = true; });
+  addEventListener("beforeprint", () => { for (const d of $("details.equal, details.reasons, details.more")) d.open = true; });
 })();
