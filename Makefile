@@ -20,7 +20,7 @@ test:  ## lint, types and all tests
 	$(BIN)/python -m pytest tests -n 2 $(ARGS)
 
 bench: worlds  ## the measurements of the README
-	@$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m harness.bench $(ARGS)
 
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -113,6 +113,8 @@ def _blocked(cell: Cell, obstacles: Obstacles) -> NotRun | None:
         why = _beyond_a_user(cell)
         if why:
             return NotRun(cell, why, "run the profile root", excluded=True)
+    if cell.tool.world.is_host:
+        needs += _host_programs(cell)
     if cell.scenario.below.fs == "ext4":
         needs.append("loop")
     if cell.scenario.below.fs in {"host", "same"}:
@@ -124,6 +126,18 @@ def _blocked(cell: Cell, obstacles: Obstacles) -> NotRun | None:
     if cell.profile is Profile.ROOT and "root" in obstacles:
         return NotRun(cell, obstacles["root"].reason, obstacles["root"].remedy)
     return None
+
+
+def _host_programs(cell: Cell) -> list[str]:
+    """Programs of the host that the script calls, as capabilities; a world brings its own."""
+    scenario = cell.scenario
+    entries = [e for tree in (*scenario.layers, scenario.upper) for e in layer(tree, cell.profile)]
+    words = {step.words()[0] for step in scenario.steps}
+    return [
+        "host:tar",
+        *(["host:setfattr"] if b"setfattr" in words or any(e.xattrs for e in entries) else []),
+        *(["host:perl"] if b"rename" in words else []),
+    ]
 
 
 def _beyond_a_user(cell: Cell) -> str:

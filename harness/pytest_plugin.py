@@ -19,7 +19,6 @@ import msgspec
 import pytest
 
 from harness import __version__
-from harness.obstacles import obstacles_here
 from harness.errors import EXIT_ALL_SKIPPED, BrokenMachinery, LabError
 from harness.findings import Outcome
 from harness.judge import judge
@@ -30,7 +29,17 @@ from harness.names import printable
 from harness.plan import Cell, NotRun
 from harness.results import CellResult, Results, RunFacts, cell_result, write_results
 from harness.scenario.layers import Profile
-from harness.session import PlanFile, Wanted, decide, named_cells, not_run_result, read_plan, work_parent, write_plan
+from harness.session import (
+    PlanFile,
+    Wanted,
+    decide,
+    named_cells,
+    not_run_result,
+    obstacles_here,
+    read_plan,
+    work_parent,
+    write_plan,
+)
 from harness.verdict_text import describe
 
 PROPERTY = "whiteout-lab"
@@ -44,7 +53,9 @@ class NotAsExpected(Exception):
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of a run; ``whiteout-lab run`` passes its own here."""
     group = parser.getgroup("whiteout-lab")
-    group.addoption("--lab-tool", action="append", default=[], metavar="T", help="a tool: NAME, NAME@WORLD or NAME=PATH")
+    group.addoption(
+        "--lab-tool", action="append", default=[], metavar="T", help="a tool: NAME, NAME@WORLD or NAME=PATH"
+    )
     group.addoption("--lab-profile", action="append", default=[], metavar="P", help="root or user (default: both)")
     group.addoption("--lab-out", default="", metavar="FOLDER", help="the run's folder (default: reports/<time>-<id>)")
     group.addoption("--lab-keep", default="always", choices=["never", "failed", "always"], help="which recordings stay")
@@ -158,7 +169,9 @@ def the_plan(config: pytest.Config) -> PlanFile:
 def _scenario_words(config: pytest.Config) -> list[str]:
     """The files and folders of scenarios among pytest's arguments."""
     words = [Path(str(arg).split("::", maxsplit=1)[0]) for arg in config.args]
-    found = {str(f) for path in words for f in (path.rglob("*.toml") if path.is_dir() else [path]) if f.suffix == ".toml"}
+    found = {
+        str(f) for path in words for f in (path.rglob("*.toml") if path.is_dir() else [path]) if f.suffix == ".toml"
+    }
     return sorted(f for f in found if "scenarios" in Path(f).absolute().parts or Path(f).is_absolute())
 
 
@@ -229,7 +242,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Scenario files are TOML files in a folder ``scenarios``, or named on the command line."""
     if file_path.suffix != ".toml":
         return None
-    if str(file_path) in {str(Path(word).absolute()) for word in _scenario_words(parent.config)} or _is_worker(parent.config):
+    if str(file_path) in {str(Path(word).absolute()) for word in _scenario_words(parent.config)} or _is_worker(
+        parent.config
+    ):
         plan = the_plan(parent.config)
         if str(file_path) in plan.files:
             return ScenarioFile.from_parent(parent, path=file_path)

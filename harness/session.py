@@ -13,12 +13,14 @@ from typing import Any
 
 import msgspec
 
+from harness.capabilities import PACKAGES
+from harness.doctor import probe
 from harness.errors import BrokenMachinery, UsageError
+from harness.findings import Outcome
 from harness.launch.guarded import MARKER
 from harness.plan import Cell, NotRun, Obstacle, plan
 from harness.recording import tool_record
 from harness.results import CellResult
-from harness.findings import Outcome
 from harness.scenario.layers import Profile
 from harness.scenario.loader import find, load_all
 from harness.scenario.model import Scenario
@@ -99,6 +101,17 @@ def project_folder() -> Path:
 def scenario_files(words: Sequence[str]) -> list[Path]:
     """The scenario files that words name; none: all of the project's."""
     return find(words, project_folder() / "scenarios")
+
+
+def obstacles_here() -> dict[str, Obstacle]:
+    """What this machine cannot run, in the words of the plan; ``host:PROGRAM`` is a program that the host lacks."""
+    facts = probe(work_parent())
+    missing = {
+        f"host:{name}": Obstacle(f"{name} is not installed on the host", f"apt-get install {PACKAGES.get(name, name)}")
+        for name, path in facts.programs.items()
+        if not path
+    }
+    return {**missing, **facts.obstacles()}
 
 
 def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile:

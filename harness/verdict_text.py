@@ -48,4 +48,6 @@ def side_by_side(trees: Mapping[Station, Snapshot]) -> list[str]:
     rows = [["path", *(title for title, _ in there)]]
     rows += [[escape(path) or "/", *(entry_text(tree.get(path)) for _, tree in there)] for path in paths]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]

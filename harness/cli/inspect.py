@@ -46,7 +46,9 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("path", metavar="PATH", help="a folder, or an uncompressed or compressed tar")
-    parser.add_argument("--lower", action="append", default=[], metavar="PATH", help="a layer below it; the lowest first")
+    parser.add_argument(
+        "--lower", action="append", default=[], metavar="PATH", help="a layer below it; the lowest first"
+    )
     parser.add_argument("--json", action="store_true", help="JSON: entries, markers, findings, what could not be seen")
     parser.add_argument("--mtree", action="store_true", help="mtree(5), with device= and xattr. keywords")
     parser.set_defaults(handler=show)
@@ -120,5 +122,3 @@ def _print_text(path: str, snapshot: Snapshot, findings: list[Finding]) -> None:
         print(f"  {finding.code} {CODES[finding.code].name}: {finding.message}")
     if snapshot.unseen:
         print(f"not seen: xattrs in {', '.join(snapshot.unseen)}.*; run as root to see them")
-
-

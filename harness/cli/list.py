@@ -8,16 +8,17 @@ from collections import Counter
 from typing import Any
 
 from harness.names import printable
-from harness.obstacles import obstacles_here
 from harness.plan import NotRun
 from harness.scenario.layers import Profile
-from harness.session import Wanted, decide
+from harness.session import Wanted, decide, obstacles_here
 
 
 def register(commands: Any) -> None:
     """Add ``list`` to the command line."""
     parser = commands.add_parser("list", help="every cell of the plan, and why some do not run")
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="a scenario's name, a file or a folder (default: all)")
+    parser.add_argument(
+        "scenarios", nargs="*", metavar="SCENARIO", help="a scenario's name, a file or a folder (default: all)"
+    )
     parser.add_argument("--tool", action="append", default=[], metavar="T", help="NAME, NAME@WORLD, or NAME=PATH")
     parser.add_argument("--profile", action="append", default=[], choices=["root", "user"], help="default: both")
     parser.add_argument("--json", action="store_true", help="for other programs")
@@ -41,7 +42,12 @@ def show(arguments: argparse.Namespace) -> int:
         why = f"  {row['reason']}" + (f" → {row['remedy']}" if row["remedy"] else "") if row["reason"] else ""
         print(printable(f"{row['state']:8}  {row['id']}{why}"))
     for tool in decided.unavailable:
-        print(printable(f"not here  {tool['name']} ({tool['where']}): {tool['reason']}" + (f" → {tool['remedy']}" if tool["remedy"] else "")))
+        print(
+            printable(
+                f"not here  {tool['name']} ({tool['where']}): {tool['reason']}"
+                + (f" → {tool['remedy']}" if tool["remedy"] else "")
+            )
+        )
     counts = Counter(row["state"] for row in rows)
     print(", ".join(f"{number} {state}" for state, number in counts.most_common()))
     return 0

@@ -37,13 +37,28 @@ def register(commands: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="a scenario's name, a file or a folder (default: all)")
-    parser.add_argument("--tool", action="append", default=[], metavar="T", help="NAME, NAME@WORLD, or NAME=PATH to add a program")
+    parser.add_argument(
+        "scenarios", nargs="*", metavar="SCENARIO", help="a scenario's name, a file or a folder (default: all)"
+    )
+    parser.add_argument(
+        "--tool", action="append", default=[], metavar="T", help="NAME, NAME@WORLD, or NAME=PATH to add a program"
+    )
     parser.add_argument("--profile", action="append", default=[], choices=["root", "user"], help="default: both")
-    parser.add_argument("--only", action="append", default=[], metavar="ID", help="the cell with this id alone (see: list)")
-    parser.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1, metavar="N", help="cells side by side (default: processors)")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="the run's folder (default: reports/<time>-<short id>)")
-    parser.add_argument("--keep", choices=["never", "failed", "always"], default="always", help="which recordings stay (default: always)")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="ID", help="the cell with this id alone (see: list)"
+    )
+    parser.add_argument(
+        "--jobs", type=_jobs, default=os.cpu_count() or 1, metavar="N", help="cells side by side (default: processors)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="the run's folder (default: reports/<time>-<short id>)"
+    )
+    parser.add_argument(
+        "--keep",
+        choices=["never", "failed", "always"],
+        default="always",
+        help="which recordings stay (default: always)",
+    )
     parser.add_argument("--strict", action="store_true", help="a tool or world that is missing is a failure")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for one cell (default: 60)")
     parser.add_argument("-x", "--exitfirst", action="store_true", help="stop at the first cell that is not as expected")
@@ -59,7 +74,9 @@ def _jobs(text: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Run through pytest, with output of our own; returns the exit code."""
     if arguments.out is not None and arguments.out.exists() and any(arguments.out.iterdir()):
-        raise UsageError("the run's folder is not empty", where=str(arguments.out), remedy="name a new folder with --out")
+        raise UsageError(
+            "the run's folder is not empty", where=str(arguments.out), remedy="name a new folder with --out"
+        )
     files = [str(path) for path in scenario_files(arguments.scenarios)]
     words = [
         *files, "-p", "harness.pytest_plugin", f"--rootdir={project_folder()}", "-p", "no:cacheprovider", "--tb=short",

@@ -37,6 +37,8 @@ def find_cell(cell_id: str, tools: list[str]) -> Cell:
     cells = named_cells(decided.cells())
     if cell_id not in cells:
         near = difflib.get_close_matches(cell_id, cells, n=3)
-        raise UsageError(f"no cell {cell_id!r}", remedy=f"did you mean {', '.join(near)}?" if near else "see: whiteout-lab list")
+        raise UsageError(
+            f"no cell {cell_id!r}", remedy=f"did you mean {', '.join(near)}?" if near else "see: whiteout-lab list"
+        )
     one = cells[cell_id]
     return one.cell if isinstance(one, NotRun) else one

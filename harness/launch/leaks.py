@@ -34,7 +34,7 @@ def _processes(here: bytes) -> list[str]:
             continue
         with contextlib.suppress(OSError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
-            inside = os.fsencode(os.readlink(folder / "cwd"))
+            inside = os.fsencode((folder / "cwd").readlink())
             if _INIT in words and any(word.startswith(here) for word in words):
                 found.append(f"the process {folder.name} of a cell")
             elif inside == here + b"/" or inside.startswith(here + b"/"):

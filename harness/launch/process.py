@@ -44,6 +44,9 @@ def which(program: str) -> Path | None:
     return Path(found).absolute() if found else None
 
 
+_ANY = tuple(range(-255, 256))  # no exit code is an error of this module: callers look at it
+
+
 def run(
     argv: Sequence[str | Path],
     *,
@@ -82,7 +85,7 @@ def run(
             _decode_errors="replace",
             _new_session=True,
             _return_cmd=True,
-            _ok_code=range(-255, 256),
+            _ok_code=_ANY,
             _cwd=str(cwd) if cwd else None,
             _env=dict(env) if env is not None else None,
         )

@@ -40,9 +40,9 @@ class Opaque(StrEnum):
 
 
 class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One entry of a layer. A key that ends in ``/`` is a directory; otherwise one of the keys says the type, or it is an empty file.
+    r"""One entry of a layer. A key that ends in ``/`` is a directory; otherwise one of the keys says the type, or it is an empty file.
 
-    A plain string instead of a table is the text of a regular file. Names and texts may hold escapes: ``\\xNN``, ``\\n``, ``\\t``, ``\\\\``.
+    A plain string instead of a table is the text of a regular file. Names and texts may hold escapes: ``\xNN``, ``\n``, ``\t``, ``\\``.
     """
 
     text: str | None = None

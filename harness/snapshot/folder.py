@@ -120,7 +120,19 @@ def _make(
         same_as = first_of.setdefault((status.st_dev, status.st_ino), path)
     size, digest, text = content
     return Entry(
-        path, kind, mode & 0o7777, status.st_uid, status.st_gid, size, device, digest, text, target, same_as, xattrs, links
+        path,
+        kind,
+        mode & 0o7777,
+        status.st_uid,
+        status.st_gid,
+        size,
+        device,
+        digest,
+        text,
+        target,
+        same_as,
+        xattrs,
+        links,
     )
 
 

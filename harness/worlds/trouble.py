@@ -16,6 +16,11 @@ _MIRROR = "name another mirror in WHITEOUT_LAB_MIRROR"
 _SIGNS: tuple[tuple[str, str, str], ...] = (
     (r"No space left on device|not enough free space|Disk quota exceeded", _FULL, ""),
     (
+        r"Failed to fetch .* [45]\d\d +[A-Z]|does not have a Release file",
+        "the mirror does not have what its index promises",
+        f"try again later, or {_MIRROR}",
+    ),
+    (
         r"NO_PUBKEY|is not signed|signed-by.*not (found|exist)|couldn't be verified|keyring",
         "the archive's signature cannot be checked: its key is missing",
         "apt-get install debian-archive-keyring gpg (newer ones, when they are older than the suite)",
@@ -34,11 +39,6 @@ _SIGNS: tuple[tuple[str, str, str], ...] = (
         r"Unable to locate package|has no installation candidate",
         "the archive does not have every package of the recipe",
         _MIRROR,
-    ),
-    (
-        r"404|does not have a Release file",
-        "the mirror does not have what its index promises",
-        f"try again later, or {_MIRROR}",
     ),
     (
         r"Read-only file system|Permission denied",

@@ -65,6 +65,7 @@ def test_versions_come_from_the_names_of_package_files() -> None:
         ("E: Release file for x is expired (invalid since 3d)", "not valid at this time", "clock"),
         ("Err:1 x trixie\nE: Failed to fetch x  Temporary failure resolving 'x'", "cannot be reached", "network"),
         ("E: Failed to fetch x/fuse2fs.deb  404  Not Found", "does not have what its index promises", "WHITEOUT_LAB_MIRROR"),
+        ("E: Failed to fetch x/InRelease  400  Bad Request\nE: x is not signed.", "index promises", "WHITEOUT_LAB_MIRROR"),
         ("E: Unable to locate package usr-is-merged", "every package", "WHITEOUT_LAB_MIRROR"),
         ("E: cannot create x: Permission denied", "cannot be written to", "WHITEOUT_LAB_CACHE"),
         ("something else", "exit code 25", "above"),

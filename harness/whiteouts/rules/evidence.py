@@ -47,6 +47,12 @@ class Evidence:
         return find_markers(self.upper) if self.upper is not None else []
 
     @cached_property
+    def written(self) -> list[Marker]:
+        """The markers that came during the run: what the scenario itself put into the upper is not the tool's doing."""
+        given = set(find_markers(self.prepared))
+        return [marker for marker in self.markers if marker not in given]
+
+    @cached_property
     def before(self) -> Snapshot:
         """What users would see of layers and prepared upper before the first step."""
         return merge(self.layers or [EMPTY], self.prepared)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.findings import Finding, Station
+from harness.snapshot.model import EMPTY
 from harness.whiteouts.encodings import ENCODINGS, OPAQUE_NAME, OVERLAY_PREFIXES, WH, Encoding, Says
 from harness.whiteouts.markers import Marker
 from harness.whiteouts.readers import READERS
@@ -21,11 +22,11 @@ def _is_marker_name(name: bytes) -> bool:
 
 
 def _whiteouts(evidence: Evidence) -> list[Marker]:
-    return [m for m in evidence.markers if m.says is Says.GONE]
+    return [m for m in evidence.written if m.says is Says.GONE]
 
 
 def _opaque(evidence: Evidence) -> list[Marker]:
-    return [m for m in evidence.markers if m.says is Says.OPAQUE]
+    return [m for m in evidence.written if m.says is Says.OPAQUE]
 
 
 def marker_of_a_marker(evidence: Evidence) -> Iterator[Finding]:
@@ -44,7 +45,7 @@ def marker_of_a_marker(evidence: Evidence) -> Iterator[Finding]:
 
 def whiteout_in_opaque(evidence: Evidence) -> Iterator[Finding]:
     """WL102: containers/fuse-overlayfs#306. The kernel lists such a name and cannot open it."""
-    folders = {m.path for m in _opaque(evidence)}
+    folders = {m.path for m in evidence.markers if m.says is Says.OPAQUE}
     for marker in _whiteouts(evidence):
         parent = marker.path.rpartition(b"/")[0]
         if parent in folders and not _is_marker_name(marker.path.rpartition(b"/")[2]):
@@ -59,7 +60,7 @@ def needless_whiteout(evidence: Evidence) -> Iterator[Finding]:
     """WL103: containers/fuse-overlayfs#327, canonical/craft-parts#274."""
     for marker in _whiteouts(evidence):
         name = marker.path.rpartition(b"/")[2]
-        if marker.path not in evidence.below and not _is_marker_name(name) and marker.at not in evidence.prepared:
+        if marker.path not in evidence.below and not _is_marker_name(name):
             yield _found("WL103", marker.at, f"no lower layer has {shown(marker.path)}: the whiteout hides nothing")
 
 
@@ -80,6 +81,8 @@ def name_and_whiteout(evidence: Evidence) -> Iterator[Finding]:
 def mixed_encodings(evidence: Evidence) -> Iterator[Finding]:
     """WL105: containers/podman#12347."""
     for says, word in ((Says.GONE, "deletions"), (Says.OPAQUE, "opaque marks")):
+        if not any(marker.says is says for marker in evidence.written):
+            continue
         groups: dict[bytes, set[Encoding]] = {}
         for marker in evidence.markers:
             if marker.says is says and not _is_marker_name(marker.path.rpartition(b"/")[2]):
@@ -93,14 +96,13 @@ def mixed_encodings(evidence: Evidence) -> Iterator[Finding]:
 
 
 def needless_opaque(evidence: Evidence) -> Iterator[Finding]:
-    """WL106: moby/moby#34300. Such a directory hides what a later change of the lower layers puts there."""
-    seen: set[bytes] = set()
-    for marker in _opaque(evidence):
-        if marker.path in seen or marker.at in evidence.prepared.entries and marker.path in evidence.prepared.entries:
-            continue
-        seen.add(marker.path)
-        if not any(True for _ in evidence.below.below(marker.path)):
-            yield _found("WL106", marker.path, f"{shown(marker.path)} is opaque, and no lower layer has anything in it")
+    """WL106: moby/moby#34300. Such a directory hides what a later change of the lower layers puts there.
+
+    A mark over a lower name, even over an empty directory, is not needless: it says that the name was replaced, and the kernel must set it.
+    """
+    for path in sorted({marker.path for marker in _opaque(evidence)}):
+        if path not in evidence.below:
+            yield _found("WL106", path, f"{shown(path)} is opaque, and no lower layer has anything of that name")
 
 
 _CHANGING = ("redirect", "metacopy")
@@ -126,15 +128,16 @@ def unreadable_mark(evidence: Evidence) -> Iterator[Finding]:
     if upper is None or not evidence.markers:
         return
     whole = merge(evidence.layers, upper)
+    oracle = evidence.trees.get(Station.ORACLE, EMPTY)  # what users made themselves comes back to nobody
     for reader in READERS[evidence.recording.profile]:
-        missed = {m.path: m for m in evidence.markers if m.says is not Says.HOLDS}
+        missed = {m.path: m for m in evidence.written if m.says is not Says.HOLDS}
         read = {m.path for m in evidence.markers if m.encoding in reader.honours}
         unread = {path: m for path, m in missed.items() if path not in read}
         if not unread:
             continue
         seen = merge(evidence.layers, upper, reader)
         for path, marker in sorted(unread.items()):
-            back = _comes_back(path, marker, seen.entries.keys() - whole.entries.keys())
+            back = _comes_back(path, marker, seen.entries.keys() - whole.entries.keys() - oracle.entries.keys())
             if back:
                 forms = ", ".join(sorted(ENCODINGS[m.encoding].badge for m in evidence.markers if m.path == path))
                 names = ", ".join(shown(name) for name in back[:3]) + (" …" if len(back) > 3 else "")
