@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from harness.findings import Finding, Station
 from harness.names import escape
 from harness.recording import Recording
-from harness.scenario.layers import layer
+from harness.scenario.layers import Profile, layer
 from harness.snapshot.model import EMPTY, Snapshot
 from harness.whiteouts.markers import Marker, find_markers
 from harness.whiteouts.union import merge
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """One cell's recording and trees, with what follows from them."""
+class UpperEvidence:
+    """What the WL1 rules look at: an upper, what lies below it, and what was in it before; with what follows from them."""
 
-    recording: Recording
     trees: Mapping[Station, Snapshot]
+    profile: Profile  # with whose privilege the upper was written
+    layers: list[Snapshot]  # the lower layers, the lowest first
+    prepared: Snapshot  # the upper before the first step: what the tool did not write
 
-    @cached_property
-    def layers(self) -> list[Snapshot]:
-        """The lower layers that the scenario says, the lowest first."""
-        return [layer(tree, self.recording.profile) for tree in self.recording.scenario.layers]
+    @property
+    def upper(self) -> Snapshot | None:
+        return self.trees.get(Station.UPPER)
 
     @cached_property
     def below(self) -> Snapshot:
         """The lower layers merged, every marker honoured: what there was to delete."""
         return merge(self.layers) if self.layers else EMPTY
-
-    @cached_property
-    def prepared(self) -> Snapshot:
-        """The upper as the scenario put it there: what the tool did not write."""
-        return layer(self.recording.scenario.upper, self.recording.profile)
-
-    @property
-    def upper(self) -> Snapshot | None:
-        return self.trees.get(Station.UPPER)
 
     @cached_property
     def markers(self) -> list[Marker]:
@@ -52,12 +42,37 @@ class Evidence:
         given = set(find_markers(self.prepared))
         return [marker for marker in self.markers if marker not in given]
 
+
+class TreeEvidence(UpperEvidence):
+    """A tree that no cell made, and the layers that were named with it."""
+
+    def __init__(self, upper: Snapshot, layers: Sequence[Snapshot]) -> None:
+        self.trees = {Station.UPPER: upper}
+        self.layers = list(layers)
+        self.prepared = EMPTY
+        names = {name for entry in upper for name in entry.xattrs}
+        private = any(name.startswith((b"user.overlay.", b"user.fuseoverlayfs.")) for name in names)
+        native = any(name.startswith(b"trusted.overlay.") for name in names)
+        self.profile = Profile.USER if private and not native else Profile.ROOT  # as far as its xattrs tell
+
+
+class Evidence(UpperEvidence):
+    """One cell's recording and trees."""
+
+    def __init__(self, recording: Recording, trees: Mapping[Station, Snapshot]) -> None:
+        self.recording = recording
+        self.trees = trees
+        self.profile = recording.profile
+        self.layers = [layer(tree, recording.profile) for tree in recording.scenario.layers]
+        self.prepared = layer(recording.scenario.upper, recording.profile)
+
     @cached_property
     def before(self) -> Snapshot:
         """What users would see of layers and prepared upper before the first step."""
         return merge(self.layers or [EMPTY], self.prepared)
 
 
+UpperRule = Callable[[UpperEvidence], Iterator[Finding]]
 Rule = Callable[[Evidence], Iterator[Finding]]
 
 

@@ -9,7 +9,7 @@ from harness.snapshot.model import EMPTY
 from harness.whiteouts.encodings import ENCODINGS, OPAQUE_NAME, OVERLAY_PREFIXES, WH, Encoding, Says
 from harness.whiteouts.markers import Marker
 from harness.whiteouts.readers import READERS
-from harness.whiteouts.rules.evidence import Evidence, shown
+from harness.whiteouts.rules.evidence import UpperEvidence, UpperRule, shown
 from harness.whiteouts.union import merge
 
 
@@ -21,15 +21,15 @@ def _is_marker_name(name: bytes) -> bool:
     return name.startswith(WH)
 
 
-def _whiteouts(evidence: Evidence) -> list[Marker]:
+def _whiteouts(evidence: UpperEvidence) -> list[Marker]:
     return [m for m in evidence.written if m.says is Says.GONE]
 
 
-def _opaque(evidence: Evidence) -> list[Marker]:
+def _opaque(evidence: UpperEvidence) -> list[Marker]:
     return [m for m in evidence.written if m.says is Says.OPAQUE]
 
 
-def marker_of_a_marker(evidence: Evidence) -> Iterator[Finding]:
+def marker_of_a_marker(evidence: UpperEvidence) -> Iterator[Finding]:
     """WL101: sylabs/singularity#3176. A whiteout is for a name of a user; nobody can have a name that is a marker."""
     for marker in _whiteouts(evidence):
         name = marker.path.rpartition(b"/")[2]
@@ -43,7 +43,7 @@ def marker_of_a_marker(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
-def whiteout_in_opaque(evidence: Evidence) -> Iterator[Finding]:
+def whiteout_in_opaque(evidence: UpperEvidence) -> Iterator[Finding]:
     """WL102: containers/fuse-overlayfs#306. The kernel lists such a name and cannot open it."""
     folders = {m.path for m in evidence.markers if m.says is Says.OPAQUE}
     for marker in _whiteouts(evidence):
@@ -56,7 +56,7 @@ def whiteout_in_opaque(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
-def needless_whiteout(evidence: Evidence) -> Iterator[Finding]:
+def needless_whiteout(evidence: UpperEvidence) -> Iterator[Finding]:
     """WL103: containers/fuse-overlayfs#327, canonical/craft-parts#274."""
     for marker in _whiteouts(evidence):
         name = marker.path.rpartition(b"/")[2]
@@ -64,7 +64,7 @@ def needless_whiteout(evidence: Evidence) -> Iterator[Finding]:
             yield _found("WL103", marker.at, f"no lower layer has {shown(marker.path)}: the whiteout hides nothing")
 
 
-def name_and_whiteout(evidence: Evidence) -> Iterator[Finding]:
+def name_and_whiteout(evidence: UpperEvidence) -> Iterator[Finding]:
     """WL104: opencontainers/image-spec, layer.md: readers differ in which of the two wins."""
     upper = evidence.upper
     for marker in _whiteouts(evidence):
@@ -78,7 +78,7 @@ def name_and_whiteout(evidence: Evidence) -> Iterator[Finding]:
                 )
 
 
-def mixed_encodings(evidence: Evidence) -> Iterator[Finding]:
+def mixed_encodings(evidence: UpperEvidence) -> Iterator[Finding]:
     """WL105: containers/podman#12347."""
     for says, word in ((Says.GONE, "deletions"), (Says.OPAQUE, "opaque marks")):
         if not any(marker.says is says for marker in evidence.written):
@@ -89,13 +89,13 @@ def mixed_encodings(evidence: Evidence) -> Iterator[Finding]:
                 groups.setdefault(marker.path, set()).add(marker.encoding)
         if len(groups) < 2:
             continue
-        readers = READERS[evidence.recording.profile]
+        readers = READERS[evidence.profile]
         if not any(all(forms & reader.honours for forms in groups.values()) for reader in readers):
             forms = sorted({form.value for group in groups.values() for form in group})
             yield _found("WL105", b"", f"{word} are written as {', '.join(forms)}, and no reader honours all of them")
 
 
-def needless_opaque(evidence: Evidence) -> Iterator[Finding]:
+def needless_opaque(evidence: UpperEvidence) -> Iterator[Finding]:
     """WL106: moby/moby#34300. Such a directory hides what a later change of the lower layers puts there.
 
     A mark over a lower name, even over an empty directory, is not needless: it says that the name was replaced, and the kernel must set it.
@@ -108,7 +108,7 @@ def needless_opaque(evidence: Evidence) -> Iterator[Finding]:
 _CHANGING = ("redirect", "metacopy")
 
 
-def unportable_xattr(evidence: Evidence) -> Iterator[Finding]:
+def unportable_xattr(evidence: UpperEvidence) -> Iterator[Finding]:
     """WL107: moby/moby#34342, moby/moby#47962: only the kernel's overlay with the same options follows them."""
     for entry in evidence.upper or ():
         for prefix in OVERLAY_PREFIXES:
@@ -122,14 +122,14 @@ def unportable_xattr(evidence: Evidence) -> Iterator[Finding]:
                     )
 
 
-def unreadable_mark(evidence: Evidence) -> Iterator[Finding]:
+def unreadable_mark(evidence: UpperEvidence) -> Iterator[Finding]:
     """WL108: sylabs/singularity#3177, containers/podman#12347."""
     upper = evidence.upper
     if upper is None or not evidence.markers:
         return
     whole = merge(evidence.layers, upper)
     oracle = evidence.trees.get(Station.ORACLE, EMPTY)  # what users made themselves comes back to nobody
-    for reader in READERS[evidence.recording.profile]:
+    for reader in READERS[evidence.profile]:
         missed = {m.path: m for m in evidence.written if m.says is not Says.HOLDS}
         read = {m.path for m in evidence.markers if m.encoding in reader.honours}
         unread = {path: m for path, m in missed.items() if path not in read}
@@ -156,7 +156,7 @@ def _comes_back(path: bytes, marker: Marker, extra: set[bytes]) -> list[bytes]:
     )
 
 
-RULES = (
+RULES: tuple[UpperRule, ...] = (
     marker_of_a_marker, whiteout_in_opaque, needless_whiteout, name_and_whiteout,
     mixed_encodings, needless_opaque, unportable_xattr, unreadable_mark,
 )  # fmt: skip
