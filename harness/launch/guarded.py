@@ -34,7 +34,8 @@ def claim(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if not is_marked(path):
-            if any(path.iterdir()):
+            # Asked twice: another process may have claimed it, and filled it, in between.
+            if any(path.iterdir()) and not is_marked(path):
                 raise UsageError(
                     "the folder holds files that are not ours",
                     where=str(path),

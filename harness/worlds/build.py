@@ -34,6 +34,9 @@ RECIPE = 1  # goes up when a world made by this module is no longer what an olde
 _LIST = "whiteout-lab-packages"  # written by a hook inside the root, while the packages' files are still there
 _OPTIONS = (
     "--variant=extract",
+    # For root too: any other mode mounts the host's /dev/shm, /proc and /sys into the root as soon as there is a hook,
+    # and a build that is killed leaves them there. Unpacking needs neither privilege nor a mount.
+    "--mode=chrootless",
     "--verbose",
     '--aptopt=Acquire::Check-Valid-Until "false"',  # sid's index, or a mirror's, may look expired
     '--aptopt=Acquire::Languages "none"',
@@ -173,12 +176,9 @@ def _unpacked(suite: Suite, names: Sequence[str]) -> dict[str, str]:
 
 def _unpack(suite: Suite, root: Path, lock: Path, say: Say) -> None:
     mirror = os.environ.get("WHITEOUT_LAB_MIRROR", "")
-    mode = (
-        "root" if os.geteuid() == 0 else "chrootless"
-    )  # unpacking needs no privilege; ownership does not matter to a cell
     command = [
         *(["flock", str(lock)] if which("flock") else []),
-        "mmdebstrap", f"--mode={mode}", *_OPTIONS, f"--include={','.join(suite.packages)}",
+        "mmdebstrap", *_OPTIONS, f"--include={','.join(suite.packages)}",
         suite.name, str(root), *([mirror] if mirror else []),
     ]  # fmt: skip
     stages = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,11 @@ def test_a_folder_of_others_cannot_be_claimed(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BrokenMachinery):
         claim(tmp_path / "file")
+
+
+def test_one_folder_is_claimed_by_many_at_once(tmp_path: Path) -> None:
+    def one(number: int) -> None:
+        (claim(tmp_path / f"cache-{number % 20}") / f"file-{number}").touch()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, range(400)))

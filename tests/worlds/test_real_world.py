@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,11 +19,23 @@ from harness.worlds.tools import discover
 pytestmark = [pytest.mark.real, pytest.mark.worlds]
 
 
+def _mounts_while(task: Future[dict[str, World | WorldError]]) -> set[str]:
+    seen: set[str] = set()
+    while not task.done():
+        seen.update(Path("/proc/self/mountinfo").read_text().splitlines())
+        time.sleep(0.01)
+    return seen
+
+
 @pytest.fixture(scope="module")
 def bookworm(tmp_path_factory: pytest.TempPathFactory) -> World:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WHITEOUT_LAB_CACHE", str(tmp_path_factory.mktemp("cache")))
-        world = ensure(["bookworm"], lambda _line: None)["bookworm"]
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
+        patch.setenv("WHITEOUT_LAB_CACHE", str(cache))
+        building = pool.submit(ensure, ["bookworm"], lambda _line: None)
+        mounted = {line for line in _mounts_while(building) if str(cache) in line}
+        world = building.result()["bookworm"]
+    assert not mounted, "a build that is killed would leave these behind"
     if isinstance(world, WorldError):
         missing = pytest.fail if os.environ.get("WHITEOUT_LAB_STRICT") else pytest.skip
         missing(f"the world cannot be built here: {world}")
