@@ -161,7 +161,7 @@ def report(work: Path) -> None:
     more = [replace(c, id=f"again-{c.id}", scenario=f"again-{c.scenario}") for c in ran[: max(0, 1000 - len(ran))]]
     write_results(replace(results, cells=(*ran, *more)), folder)
     output = work / "thousand.html"
-    program = [sys.executable, "-m", "harness", "report", folder, "--output", output]
+    program: list[str | Path] = [sys.executable, "-m", "harness", "report", folder, "--output", output]
     seconds = [timed(lambda: run(program, timeout=600)) for _ in range(3)]
     size = output.stat().st_size / 1e6
     print(

@@ -12,9 +12,8 @@ from typing import Any
 import msgspec
 
 from harness.errors import EXIT_AS_EXPECTED, EXIT_FINDING, UsageError
-from harness.findings import Finding, Station
+from harness.findings import Finding
 from harness.names import escape
-from harness.scenario.layers import Profile
 from harness.snapshot.folder import read_folder
 from harness.snapshot.jsonl import to_json
 from harness.snapshot.model import Snapshot
@@ -23,7 +22,7 @@ from harness.snapshot.tar import read_tar
 from harness.whiteouts.codes import CODES
 from harness.whiteouts.encodings import ENCODINGS
 from harness.whiteouts.markers import find_markers
-from harness.whiteouts.rules.evidence import Evidence
+from harness.whiteouts.rules.evidence import TreeEvidence
 from harness.whiteouts.rules.upper import RULES
 
 _EPILOG = """\
@@ -82,17 +81,10 @@ def read(path: str) -> Snapshot:
 
 def judge_tree(upper: Snapshot, layers: list[Snapshot]) -> list[Finding]:
     """The WL1 findings of a tree. Without lower layers, the rules that compare with them are left out."""
-    evidence = Evidence(None, {Station.UPPER: upper}, given_layers=layers, given_profile=_profile(upper))
+    evidence = TreeEvidence(upper, layers)
     needs_layers = {"WL103", "WL106", "WL108"}
     found = [finding for rule in RULES for finding in rule(evidence)]
-    return [finding for finding in found if layers or finding.code not in needs_layers]
-
-
-def _profile(snapshot: Snapshot) -> Profile:
-    """Who wrote it, as far as its xattrs tell."""
-    names = {name for entry in snapshot for name in entry.xattrs}
-    user = any(name.startswith((b"user.overlay.", b"user.fuseoverlayfs.")) for name in names)
-    return Profile.USER if user and not any(n.startswith(b"trusted.overlay.") for n in names) else Profile.ROOT
+    return sorted((f for f in found if layers or f.code not in needs_layers), key=lambda f: (f.code, f.path))
 
 
 def _print_json(snapshot: Snapshot, findings: list[Finding]) -> None:
