@@ -107,6 +107,8 @@ def _rest(entry: Entry, mine: Set[Encoding], *, whole: bool) -> tuple[str, ...]:
 
 
 def _content(entry: Entry) -> str:
+    if entry.text and not entry.text.strip(b"\0"):  # the size alone is there: a sparse file, a metacopy
+        return f"{len(entry.text):,} zero bytes"
     if entry.text is not None and len(entry.text) <= LONGEST:
         return f"“{escape(entry.text)}”" if entry.text else "empty"
     return f"{entry.size:,} bytes, sha256 {entry.digest[:12]}" if entry.size else "empty"

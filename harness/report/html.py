@@ -10,11 +10,12 @@ from importlib import resources
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from harness import __version__
 from harness.compare.words import count
 from harness.errors import BrokenMachinery
+from harness.names import printable
 from harness.report import markup
 from harness.report.load import load
 from harness.report.model import page
@@ -60,6 +61,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_inert,
     )
     environment.filters |= {
         "words": markup.words,
@@ -68,9 +70,15 @@ def _environment() -> jinja2.Environment:
         "link": markup.link,
         "anchor": markup.anchor,
         "count": count,
+        "verbatim": escape,
     }
     environment.globals["flag"] = markup.flag
     return environment
+
+
+def _inert(value: object) -> object:
+    """Whatever stands in a recording, no control character of it reaches the page: a last guard, after the recorder's own."""
+    return printable(value) if type(value) is str and not value.isprintable() else value
 
 
 def _asset(name: str) -> str:

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from harness.compare.describe import Look
 from harness.compare.words import Name, Words
+from harness.names import printable
 from harness.whiteouts.encodings import ENCODINGS, Encoding, Says
 
 _SAID = {Says.GONE: "gone", Says.OPAQUE: "opaque", Says.HOLDS: "holds"}
@@ -29,7 +30,9 @@ def name(text: str) -> Markup:
 
 def words(sentence: Words) -> Markup:
     """A sentence with its names."""
-    return Markup("").join(name(word.text) if isinstance(word, Name) else escape(word) for word in sentence)
+    return Markup("").join(
+        name(printable(word.text)) if isinstance(word, Name) else escape(printable(word)) for word in sentence
+    )
 
 
 @lru_cache(maxsize=64)

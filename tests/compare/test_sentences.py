@@ -1,0 +1,119 @@
+"""The sentences of the first screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.compare.sentences import Rank, counts, not_run, sentences, summary_lines
+from harness.compare.words import Column, listing, names, plain, short, who
+from harness.findings import Known
+from harness.results import Results, read_results
+from harness.scenario.layers import Profile
+from tests.factory import GHOST_ORACLE, PLAIN_UPPER, FakeCell, file, make_run, scenario
+
+LINK = "https://github.com/sylabs/singularity/issues/3176"
+KNOWN = (
+    Known("WL101", "the founding case", LINK, ("fuse-overlayfs<2",)),
+    Known("WL106", "not needed", tools=("fuse-overlayfs<2",)),
+)
+
+
+def results(tmp_path: Path, *cells: FakeCell) -> Results:
+    return read_results(make_run(tmp_path / "run", cells))
+
+
+def test_the_founding_sentence_says_who_and_who_not(tmp_path: Path) -> None:
+    run = results(
+        tmp_path,
+        FakeCell("kernel", "6.18", upper=PLAIN_UPPER),
+        *(FakeCell(version=version, profile=profile) for version in ("1.14", "1.4") for profile in Profile),
+        FakeCell(version="2.0.0", upper=PLAIN_UPPER),
+    )
+    first = sentences(run.cells)[0]
+    assert (first.code, first.name, first.rank) == ("WL101", "marker-of-a-marker", Rank.NEW)
+    assert plain(first.words) == (
+        "fuse-overlayfs 1.4, 1.14 leave a character device 0:0 `.wh..opq`, a whiteout of a marker's own name; "
+        "kernel 6.18 and fuse-overlayfs 2.0.0 do not."
+    )
+    assert first.scenarios == ("ghost-marker",)
+
+
+def test_known_findings_carry_their_link_and_stand_after_new_ones(tmp_path: Path) -> None:
+    strange = FakeCell(scenario=scenario("other"), view=(*GHOST_ORACLE, file(b"a/back")))
+    run = results(tmp_path, FakeCell(scenario=scenario(known=KNOWN)), strange)
+    found = sentences(run.cells)
+    assert [(one.code, one.rank) for one in found] == [
+        ("WL101", Rank.NEW), ("WL101", Rank.KNOWN), ("WL201", Rank.NEW), ("WL106", Rank.NEW), ("WL106", Rank.KNOWN),
+    ]  # fmt: skip
+    assert found[1].link == LINK
+    assert found[4].reason == "not needed"
+
+
+def test_a_known_finding_that_does_not_appear_is_told(tmp_path: Path) -> None:
+    run = results(tmp_path, FakeCell(upper=PLAIN_UPPER, scenario=scenario(known=KNOWN)))
+    assert {one.rank for one in sentences(run.cells)} == {Rank.FIXED}
+    assert "fuse-overlayfs 1.14 no longer has the known WL101" in summary_lines(run)[0]
+
+
+def test_a_profile_is_named_where_it_alone_has_the_finding(tmp_path: Path) -> None:
+    run = results(tmp_path, FakeCell(profile=Profile.USER), FakeCell(profile=Profile.ROOT, upper=PLAIN_UPPER))
+    assert plain(sentences(run.cells)[0].words).startswith("fuse-overlayfs 1.14 (user) leaves ")
+
+
+def test_cells_that_did_not_run_are_counted_with_reason_and_remedy(tmp_path: Path) -> None:
+    run = results(
+        tmp_path,
+        FakeCell(version="1.4", skipped="no world"),
+        FakeCell(version="1.10", skipped="no world"),
+        FakeCell(version="2", skipped="not for it", excluded=True),
+        FakeCell(broken="it did not mount"),
+    )
+    assert [(one.kind, len(one.cells)) for one in not_run(run.cells)] == [
+        ("broken", 1),
+        ("skipped", 2),
+        ("excluded", 1),
+    ]
+    assert counts(run) == {"passed": 0, "known": 0, "finding": 0, "broken": 1, "skipped": 2, "excluded": 1}
+    lines = "\n".join(summary_lines(run))
+    assert "1 cell broke: it did not mount" in lines
+    assert "2 cells did not run: no world → install it" in lines
+
+
+def test_nothing_found_is_said(tmp_path: Path) -> None:
+    assert summary_lines(results(tmp_path, FakeCell("kernel", "6.18", upper=PLAIN_UPPER)))[0].startswith("✓")
+
+
+def test_one_sentence_for_one_code_over_many_scenarios(tmp_path: Path) -> None:
+    run = results(tmp_path, *(FakeCell(scenario=scenario(f"s{number}")) for number in range(35)))
+    assert [(one.code, len(one.scenarios)) for one in sentences(run.cells)] == [("WL101", 35), ("WL106", 35)]
+
+
+columns = st.builds(
+    Column,
+    st.just("fuse-overlayfs"),
+    st.sampled_from(["fuse-overlayfs", "other"]),
+    st.sampled_from(["1.4", "1.10", "2.0.0"]),
+    st.sampled_from(["root", "user"]),
+)
+
+
+@given(st.lists(columns, min_size=1), st.lists(columns))
+def test_who_names_every_version_and_does_not_mind_the_order(having: list[Column], more: list[Column]) -> None:
+    text, many = who(having, having + more)
+    assert (text, many) == who(having[::-1], more[::-1] + having)
+    assert many == (len({(column.name, column.version) for column in having}) > 1)
+    assert all(column.version in text and column.name in text for column in having)
+
+
+@given(st.lists(st.text("ab,", max_size=3)))
+def test_names_are_counted_where_they_are_many(texts: list[str]) -> None:
+    said = plain(names(texts, 2))
+    assert said.count("`") == 2 * min(2, len(set(texts)))
+
+
+def test_words() -> None:
+    assert [listing(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+    assert len(short("n" * 255)) < 90

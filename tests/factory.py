@@ -1,0 +1,127 @@
+"""Run folders made of a few entries: what a test of comparison or report needs, without a tool, a mount or a privilege."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import recording as recordings
+from harness.findings import Known, Outcome, Station
+from harness.judge import judge
+from harness.launch.evidence import write_snapshots
+from harness.recording import Recording, Step, ToolRecord
+from harness.results import CellResult, Results, RunFacts, cell_result, write_results
+from harness.scenario.layers import Profile
+from harness.scenario.model import Scenario, Tree
+from harness.scenario.steps import Mkdir
+from harness.snapshot.model import Entry, Kind, Snapshot
+
+ROOT = Entry(b"", Kind.DIR, 0o755)
+
+
+def folder(path: bytes, **xattrs: bytes) -> Entry:
+    """A directory; ``trusted_overlay_opaque=b"y"`` is the xattr ``trusted.overlay.opaque``."""
+    return Entry(path, Kind.DIR, 0o755, xattrs={key.replace("_", ".").encode(): value for key, value in xattrs.items()})
+
+
+def file(path: bytes, text: bytes = b"") -> Entry:
+    """A regular file; its digest is not a real one, and differs where the text does."""
+    return Entry(path, Kind.FILE, 0o644, size=len(text), digest=text.hex().ljust(64, "0")[:64], text=text)
+
+
+def whiteout(path: bytes, mode: int = 0) -> Entry:
+    """A character device 0:0."""
+    return Entry(path, Kind.CHAR, mode, device=(0, 0))
+
+
+def tree(entries: Iterable[Entry]) -> Snapshot:
+    """A snapshot with its root and the directories on the way."""
+    given = {entry.path: entry for entry in entries}
+    for path in list(given):
+        parent = path.rpartition(b"/")[0]
+        while parent and parent not in given:
+            given[parent] = folder(parent)
+            parent = parent.rpartition(b"/")[0]
+    given.setdefault(b"", ROOT)
+    return Snapshot.of(given.values())
+
+
+GHOST_LAYERS: tuple[Tree, ...] = ({"a/f": "old"},)
+GHOST_ORACLE = (file(b"a/f", b"old"), folder(b"a/new"))
+GHOST_UPPER = (
+    folder(b"a/new", trusted_overlay_opaque=b"y"), whiteout(b"a/new/.wh..opq"), file(b"a/new/.wh..wh..opq"),
+)  # fmt: skip
+PLAIN_UPPER = (folder(b"a/new"),)
+
+
+def scenario(name: str = "ghost-marker", known: tuple[Known, ...] = ()) -> Scenario:
+    """The founding case."""
+    return Scenario(
+        1, "make a directory", "a new directory gets one mark", (Mkdir(path="a/new"),),
+        ("https://github.com/sylabs/singularity/issues/3176",), GHOST_LAYERS, known=known, name=name,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FakeCell:
+    """One cell: a tool, and the trees that it left. ``broken`` and ``skipped`` are reasons."""
+
+    tool: str = "fuse-overlayfs"
+    version: str = "1.14"
+    profile: Profile = Profile.ROOT
+    upper: Sequence[Entry] = GHOST_UPPER
+    view: Sequence[Entry] = GHOST_ORACLE
+    remount: Sequence[Entry] | None = None
+    scenario: Scenario = field(default_factory=scenario)
+    oracle: Sequence[Entry] = GHOST_ORACLE
+    broken: str = ""
+    skipped: str = ""
+    excluded: bool = False
+    script: bytes = b"#!/bin/sh\nmkdir a/new\n"
+    log: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.scenario.name}[{self.tool}-{self.version}-{self.profile}]"
+
+
+def make_run(run: Path, cells: Iterable[FakeCell], environment: Mapping[str, str] | None = None) -> Path:
+    """Write a run folder; the cells are judged by the real rules. Returns the folder."""
+    run.mkdir(parents=True, exist_ok=True)
+    results = tuple(_cell(run, cell, number) for number, cell in enumerate(cells))
+    facts = RunFacts(
+        run.name, "2026-01-02T03:04:05+00:00", 1.5, "0.1.0", ("whiteout-lab", "run"), "6.18.1", dict(environment or {})
+    )
+    write_results(Results(1, facts, results), run)
+    return run
+
+
+def _cell(run: Path, cell: FakeCell, number: int) -> CellResult:
+    driver = "kernel" if cell.tool.startswith("kernel") else cell.tool
+    tool = ToolRecord(cell.tool, cell.version, driver, f"{cell.version}-1", "trixie", "6.18.1", f"/usr/bin/{cell.tool}")
+    if cell.skipped:
+        return CellResult(
+            cell.id, cell.scenario.name, tool, cell.profile, Outcome.SKIPPED, cell.skipped, "install it", cell.excluded
+        )
+    place = run / "cells" / f"{number}"
+    place.mkdir(parents=True)
+    (place / "script.sh").write_bytes(cell.script)
+    steps = tuple(Step(index, 0) for index, _ in enumerate(cell.scenario.steps))
+    made = Recording(
+        1, cell.id, cell.scenario, tool, cell.profile, "2026-01-02T03:04:05+00:00", 0.05, 0, False,
+        "mount" if cell.broken else "end", cell.broken, (0,), steps, steps,
+        (f"44 66 0:41 / /mnt/merged rw - fuse.{cell.tool} {cell.tool} rw",),
+        ("trusted",) if cell.profile is Profile.USER else (), {}, cell.log,
+    )  # fmt: skip
+    recordings.write(made, place)
+    trees: dict[Station, Snapshot] = {}
+    if not cell.broken:
+        trees = {
+            Station.UPPER: tree(cell.upper),
+            Station.VIEW: tree(cell.view),
+            Station.REMOUNT: tree(cell.view if cell.remount is None else cell.remount),
+            Station.ORACLE: tree(cell.oracle),
+        }
+    write_snapshots(trees, place)
+    return cell_result(made, judge(made, trees), f"cells/{number}")
