@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from harness import __version__
 from harness.errors import EXIT_INTERRUPTED, LabError
 
-COMMANDS = ("run", "list", "script", "report", "inspect", "doctor", "worlds")
+COMMANDS = ("run", "list", "script", "report", "inspect", "explain", "doctor", "worlds", "schema")
 
 _EPILOG = """\
 Start with:
