@@ -12,8 +12,10 @@ from harness.names import escape
 from harness.report.load import Loaded, raw
 from harness.report.scenario import Section, broken
 
-SCRIPT_BUDGET = 1_500_000  # bytes of all scripts together: a third of what the page may weigh
-RAW_BUDGET = 700_000
+WHOLE = 4_400_000  # bytes that the page may have before what is shown is cut: an attachment of 5 MB, with room for surprises
+EACH = 2_600  # bytes that a cell takes besides: its field, its row, its share of the tables (measured)
+LEAST, MOST = 300_000, 2_400_000  # of scripts and snapshots together
+SCRIPTS = 0.75  # their part of it: they are what a reader takes away
 LONGEST_SCRIPT = 60_000
 LONGEST_RAW = 24_000
 
@@ -64,7 +66,9 @@ class Attachments:
 
 def attach(sections: Sequence[tuple[Section, Sequence[Loaded]]]) -> list[Attachments]:
     """For every section its scripts and snapshots; the most interesting class of every scenario comes first in the budget."""
-    scripts, raws = Budget(SCRIPT_BUDGET), Budget(RAW_BUDGET)
+    ran = sum(one.recording is not None for _, cells in sections for one in cells)
+    together = min(MOST, max(LEAST, WHOLE - EACH * ran))
+    scripts, raws = Budget(int(together * SCRIPTS)), Budget(int(together * (1 - SCRIPTS)))
     wanted = [_wanted(section, cells) for section, cells in sections]
     found: list[dict[int, tuple[Attachment, list[Attachment]]]] = [{} for _ in wanted]
     urgent = {"new": 0, "fixed": 0, "broken": 0, "known": 1}
