@@ -126,11 +126,6 @@ class Progress:
             self._line(line)
         for leak in run.leaks:
             self._line(f"! LEFT BEHIND: {leak}")
-        skipped = Counter(
-            (c.reason, c.remedy) for c in results.cells if c.outcome is Outcome.SKIPPED and not c.excluded
-        )
-        for (reason, remedy), number in skipped.most_common():
-            self._line(f"– {number} cells did not run: {reason}" + (f" → {remedy}" if remedy else ""))
         counts = Counter(cell.outcome for cell in results.cells if not cell.excluded)
         known = sum(1 for cell in results.cells for finding in cell.findings if finding.known is not None)
         new = sum(len(cell.new) for cell in results.cells)

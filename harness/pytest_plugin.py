@@ -167,12 +167,15 @@ def the_plan(config: pytest.Config) -> PlanFile:
 
 
 def _scenario_words(config: pytest.Config) -> list[str]:
-    """The files and folders of scenarios among pytest's arguments."""
-    words = [Path(str(arg).split("::", maxsplit=1)[0]) for arg in config.args]
-    found = {
-        str(f) for path in words for f in (path.rglob("*.toml") if path.is_dir() else [path]) if f.suffix == ".toml"
-    }
-    return sorted(f for f in found if "scenarios" in Path(f).absolute().parts or Path(f).is_absolute())
+    """The scenario files among pytest's arguments: TOML files that are named, and those of folders called ``scenarios``."""
+    found: set[str] = set()
+    for arg in config.args:
+        path = Path(str(arg).split("::", maxsplit=1)[0]).absolute()
+        if path.is_dir():
+            found |= {str(file) for file in path.rglob("*.toml") if "scenarios" in file.parts}
+        elif path.suffix == ".toml":
+            found.add(str(path))
+    return sorted(found)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -242,9 +245,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Scenario files are TOML files in a folder ``scenarios``, or named on the command line."""
     if file_path.suffix != ".toml":
         return None
-    if str(file_path) in {str(Path(word).absolute()) for word in _scenario_words(parent.config)} or _is_worker(
-        parent.config
-    ):
+    if _is_worker(parent.config) or str(file_path) in _scenario_words(parent.config):
         plan = the_plan(parent.config)
         if str(file_path) in plan.files:
             return ScenarioFile.from_parent(parent, path=file_path)

@@ -1,7 +1,7 @@
 """A recording: everything observed of one cell, on disk, self-sufficient. Reports are built from recordings alone.
 
-A folder with ``recording.json``, ``script.sh``, the evidence as the script left it (``*.tar``, ``*.names``, ``*.steps``, logs), and the snapshots
-made of it as sorted JSON Lines. Names in JSON are in the escaped text form of ``harness.names``.
+A folder with ``recording.json``, ``script.sh``, the evidence as the script left it (``*.tar``, ``*.names``, ``*.steps``, logs),
+and the snapshots made of it as sorted JSON Lines. Names in JSON are in the escaped text form of ``harness.names``.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Recording(msgspec.Struct, frozen=True):
     unseen: tuple[str, ...]  # xattr namespaces that could not be read
     environment: dict[str, str]
     log: str = ""  # the daemon's own log, its last 4 KiB, escaped
-    left_behind: tuple[str, ...] = ()  # what the leak check found; must be empty
+    work_left: tuple[str, ...] = ()  # what the tool left in its work folder, escaped paths
 
 
 _encoder = msgspec.json.Encoder(enc_hook=str)

@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "the run's folder is not empty", where=str(arguments.out), remedy="name a new folder with --out"
         )
-    files = [str(path) for path in scenario_files(arguments.scenarios)]
+    files = [str(path.absolute()) for path in scenario_files(arguments.scenarios)]
     words = [
         *files, "-p", "harness.pytest_plugin", f"--rootdir={project_folder()}", "-p", "no:cacheprovider", "--tb=short",
         f"--lab-keep={arguments.keep}", f"--lab-timeout={arguments.timeout}",
@@ -93,7 +93,9 @@ def run(arguments: argparse.Namespace) -> int:
     progress = Progress(sys.stdout)
     quiet = io.StringIO()
     with contextlib.redirect_stdout(quiet):
-        code = int(pytest.main([*words, "-p", "xdist"], plugins=[progress]))
+        code = int(
+            pytest.main([*words, "-p", "xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning"], plugins=[progress])
+        )
     if progress.error is not None:
         raise progress.error
     if progress.ended is None:

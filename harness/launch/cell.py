@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import recording as records
+from harness.errors import BrokenMachinery
 from harness.findings import Station
 from harness.launch import evidence
 from harness.launch.enclosure import Enclosure
@@ -50,42 +51,50 @@ def run_cell(cell: Cell, bench: Bench, keep_at: Path) -> Ran:
     The cell's own folder below ``bench.work`` is removed, whatever happens. Raises MissingProgram when ``unshare`` is not there.
     """
     folder = bench.work / f"cell-{os.getpid()}-{time.monotonic_ns():x}"
-    stage = folder / "cell"
-    stage.mkdir(parents=True)
-    mark(folder)
     try:
-        script = compile_cell(cell)
-        (stage / "script.sh").write_bytes(script)
-        as_root = os.geteuid() == 0
-        given = Path(cell.tool.main.path) if cell.program == GIVEN_PROGRAM else None
-        if given is not None:
-            (stage / "tool").touch()
-        if as_root and cell.profile is Profile.USER:
-            for path in (stage, *stage.iterdir()):
-                os.chown(path, bench.uid, bench.uid)
-        loop = cell.scenario.below.fs == "ext4"
-        enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, bench.uid, given, loop)
-        started = datetime.datetime.now(datetime.UTC)
-        before = time.perf_counter()
-        ended = run_on_lifeline(
-            enclosure.argv(stage), timeout=bench.timeout, env=enclosure.environment(), cwd=bench.work
-        )
-        seconds = time.perf_counter() - before
-        out = stage / "out"
-        out.mkdir(exist_ok=True)
-        trees = evidence.snapshots(out, cell.profile)
-        record = _record(cell, bench, out, ended, started.isoformat(timespec="milliseconds"), seconds)
-        _keep(stage, keep_at)
-        evidence.write_snapshots(trees, keep_at)
-        records.write(record, keep_at)
-        return Ran(record, trees)
+        return _run(cell, bench, folder, keep_at)
+    except OSError as error:
+        raise BrokenMachinery(
+            f"the cell's folder cannot be used: {error.strerror}",
+            where=str(error.filename or folder),
+            remedy="see that the disk has room, or name another folder in WHITEOUT_LAB_WORK",
+        ) from error
     finally:
         remove_tree(folder)
 
 
-def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, started: str, seconds: float) -> Recording:
+def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
+    stage = folder / "cell"
+    stage.mkdir(parents=True)
+    mark(folder)
+    script = compile_cell(cell)
+    (stage / "script.sh").write_bytes(script)
+    as_root = os.geteuid() == 0
+    given = Path(cell.tool.main.path) if cell.program == GIVEN_PROGRAM else None
+    if given is not None:
+        (stage / "tool").touch()
+    if as_root and cell.profile is Profile.USER:
+        for path in (stage, *stage.iterdir()):
+            os.chown(path, bench.uid, bench.uid)
+    loop = cell.scenario.below.fs == "ext4"
+    enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, bench.uid, given, loop)
+    started = datetime.datetime.now(datetime.UTC)
+    before = time.perf_counter()
+    ended = run_on_lifeline(enclosure.argv(stage), timeout=bench.timeout, env=enclosure.environment(), cwd=bench.work)
+    seconds = time.perf_counter() - before
+    out = stage / "out"
+    out.mkdir(exist_ok=True)
+    trees = evidence.snapshots(out, cell.profile)
+    record = _record(cell, bench, out, ended, started=started.isoformat(timespec="milliseconds"), seconds=seconds)
+    _keep(stage, keep_at)
+    evidence.write_snapshots(trees, keep_at)
+    records.write(record, keep_at)
+    return Ran(record, trees)
+
+
+def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, seconds: float) -> Recording:
     phase = evidence.phase(out)
-    broken = evidence.broken(out)
+    broken = evidence.broken(out) or evidence.no_space(out, ended.err)
     if not broken and not ended.timed_out and ended.code not in {0, DIED_BEFORE_MOUNT} and not phase:
         broken = (
             f"the cell could not be entered (exit code {ended.code}): " + ended.err.decode("utf-8", "replace").strip()
@@ -109,6 +118,7 @@ def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, started: str, sec
         unseen=evidence.unseen(cell.profile),
         environment=bench.environment,
         log=evidence.log(out),
+        work_left=evidence.leftovers(out),
     )
 
 

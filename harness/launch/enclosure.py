@@ -4,8 +4,9 @@
 folder is entered by ``pivot_root``: in a chroot the kernel refuses ``unshare --user``. The cell's folder stands at ``/mnt`` in every
 world, so that one script fits all, and so that a path which an ordinary user may not walk is not walked.
 
-The first process is ``init.sh`` beside this module. It holds the *lifeline*: standard input is a pipe from the program, and at its end of file, which
-also SIGKILL of the program causes, it leaves; the kernel then ends every process of the PID namespace and drops every mount.
+The first process is ``init.sh`` beside this module. It holds the *lifeline*: standard input is a pipe from the program, and at
+its end of file, which also SIGKILL of the program causes, it leaves; the kernel then ends every process of the PID namespace and
+drops every mount.
 """
 
 from __future__ import annotations

@@ -69,6 +69,19 @@ def broken(out: Path) -> str:
     return escape(_bytes(out / "broken").strip()).replace("\\n", " ")
 
 
+def no_space(out: Path, err: bytes) -> str:
+    """Whether the cell's evidence is cut since the disk was full: then nothing may be judged."""
+    said = [err, *(_bytes(path) for path in out.glob("*.err"))]
+    if any(b"No space left on device" in words for words in said):
+        return "the file system of the work folder is full: what was recorded is cut"
+    return ""
+
+
+def leftovers(out: Path) -> tuple[str, ...]:
+    """What the tool left in its work folder, as escaped paths."""
+    return tuple(escape(name) for name in sorted(parse_names(_bytes(out / "work.names"))))
+
+
 def daemon_exits(out: Path) -> tuple[int, ...]:
     """The daemon's exit codes, unmount by unmount."""
     return tuple(int(line) for line in _bytes(out / "daemon.exit").split() if line.isdigit())

@@ -345,7 +345,7 @@ def _cell_row(one: Loaded, letter: str) -> CellRow:
     return CellRow(
         *base,
         codes if codes == oracle else f"{codes} (oracle: {oracle})",
-        ended, f"{recording.seconds:.2f} s", recording.mounts, words, recording.log.strip(), recording.left_behind,
+        ended, f"{recording.seconds:.2f} s", recording.mounts, words, recording.log.strip(), recording.work_left,
     )  # fmt: skip
 
 

@@ -37,8 +37,10 @@ def find(words: Sequence[str], folder: Path) -> list[Path]:
             found.append(known[word])
         elif path.is_dir():
             found.extend(sorted(path.rglob("*.toml")))
-        elif path.is_file():
+        elif path.is_file() and path.suffix == ".toml":
             found.append(path)
+        elif path.exists():
+            raise UsageError("is no scenario file", where=word, remedy="name a .toml file, or a folder of them")
         else:
             near = difflib.get_close_matches(word, known, n=3)
             raise UsageError(

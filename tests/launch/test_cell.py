@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import stat
@@ -166,7 +167,7 @@ def test_sigkill_of_any_process_leaves_nothing(victim: str, trixie: World, bench
     program = tool(tmp_path / "fo", f'sleep 0.3; exec {real_program(trixie)} "$@"\n')
     killer = os.fork()
     if killer == 0:
-        _kill_when_there(victim)
+        _kill_when_there(victim, bench.work)
         os._exit(0)
     before = time.monotonic()
     go(DELETE, program, bench, tmp_path)
@@ -176,22 +177,42 @@ def test_sigkill_of_any_process_leaves_nothing(victim: str, trixie: World, bench
     assert list(bench.work.iterdir()) == []
 
 
-def _kill_when_there(victim: str) -> None:
-    wanted = {"unshare": b"unshare\0--mount", "init": b"sh\0", "script": b"sh\0script.sh", "daemon": b"fuse-overlayfs\0-f"}
+def _kill_when_there(victim: str, work: Path) -> None:
+    """SIGKILL one process of the cell that works in *work*, and of no other cell on this machine."""
+    own = os.fsencode(work)
     for _ in range(2000):
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                words = path.read_bytes()
-            except OSError:
-                continue
-            if wanted[victim] in words and (b"launch/init.sh" in words or victim in {"script", "daemon"}):
+        table = _processes()
+        roots = [pid for pid, (_, words) in table.items() if words[:1] == [b"unshare"] and any(own in w for w in words)]
+        family = {pid for pid in table if roots and _descends(pid, roots[0], table)}
+        wanted = {
+            "unshare": lambda words: words[:1] == [b"unshare"],
+            "init": lambda words: words[:1] == [b"sh"] and words[1:2] != [b"script.sh"] and len(words) > 3,
+            "script": lambda words: words[:2] == [b"sh", b"script.sh"],
+            "daemon": lambda words: any(w.endswith(b"/fuse-overlayfs") for w in words) and b"-f" in words,
+        }[victim]
+        for pid in sorted(family):
+            if wanted(table[pid][1]):
                 time.sleep(0.01)
-                try:
-                    os.kill(int(path.parts[2]), signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-                return
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    return
         time.sleep(0.001)
+
+
+def _processes() -> dict[int, tuple[int, list[bytes]]]:
+    """Every process: its parent and its words."""
+    table = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):
+            parent = int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
+            table[int(folder.name)] = (parent, (folder / "cmdline").read_bytes().split(b"\0"))
+    return table
+
+
+def _descends(pid: int, root: int, table: dict[int, tuple[int, list[bytes]]]) -> bool:
+    while pid in table and pid != root:
+        pid = table[pid][0]
+    return pid == root
 
 
 def _running(text: str) -> bool:
