@@ -167,36 +167,39 @@ def test_sigkill_of_any_process_leaves_nothing(victim: str, trixie: World, bench
     program = tool(tmp_path / "fo", f'sleep 0.3; exec {real_program(trixie)} "$@"\n')
     killer = os.fork()
     if killer == 0:
-        _kill_when_there(victim, bench.work)
-        os._exit(0)
+        os._exit(0 if _kill_when_there(victim, bench.work) else 1)
     before = time.monotonic()
     go(DELETE, program, bench, tmp_path)
-    os.waitpid(killer, 0)
+    assert os.waitpid(killer, 0)[1] == 0, f"there was no {victim} to kill"
     assert time.monotonic() - before < 5
     _wait_until_clean(str(bench.work))
     assert list(bench.work.iterdir()) == []
 
 
-def _kill_when_there(victim: str, work: Path) -> None:
+def _kill_when_there(victim: str, work: Path) -> bool:
     """SIGKILL one process of the cell that works in *work*, and of no other cell on this machine."""
     own = os.fsencode(work)
-    for _ in range(2000):
+    for _ in range(500):
         table = _processes()
         roots = [pid for pid, (_, words) in table.items() if words[:1] == [b"unshare"] and any(own in w for w in words)]
         family = {pid for pid in table if roots and _descends(pid, roots[0], table)}
-        wanted = {
-            "unshare": lambda words: words[:1] == [b"unshare"],
-            "init": lambda words: words[:1] == [b"sh"] and words[1:2] != [b"script.sh"] and len(words) > 3,
-            "script": lambda words: words[:2] == [b"sh", b"script.sh"],
-            "daemon": lambda words: any(w.endswith(b"/fuse-overlayfs") for w in words) and b"-f" in words,
-        }[victim]
         for pid in sorted(family):
-            if wanted(table[pid][1]):
+            if _is(victim, table[pid][1]):
                 time.sleep(0.01)
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                    return
+                    return True
         time.sleep(0.001)
+    return False
+
+
+def _is(victim: str, words: list[bytes]) -> bool:
+    return {
+        "unshare": words[:1] == [b"unshare"],
+        "init": words[:1] == [b"sh"] and any(word.endswith(b"/init.sh") for word in words),
+        "script": words[:2] == [b"sh", b"script.sh"],
+        "daemon": b"/mnt/tool" in words and b"-f" in words,
+    }[victim]
 
 
 def _processes() -> dict[int, tuple[int, list[bytes]]]:
