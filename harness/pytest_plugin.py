@@ -130,6 +130,7 @@ def _excluded(one: Cell | NotRun) -> bool:
 
 RUN = pytest.StashKey[Run]()
 PLAN = pytest.StashKey[PlanFile]()
+CELLS = pytest.StashKey[dict[str, list[tuple[str, Cell | NotRun]]]]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -153,6 +154,7 @@ def the_plan(config: pytest.Config) -> PlanFile:
             profiles=tuple(Profile(p) for p in option.lab_profile),
             out=Path(option.lab_out) if option.lab_out else None,
             keep=option.lab_keep,
+            only=tuple(option.lab_only),
             strict=option.lab_strict or os.environ.get("WHITEOUT_LAB_STRICT") == "1",
             timeout=option.lab_timeout,
         )
@@ -190,18 +192,25 @@ def _wants_scenarios(config: pytest.Config) -> bool:
     return bool(_scenario_words(config))
 
 
+def _by_scenario(plan: PlanFile) -> dict[str, list[tuple[str, Cell | NotRun]]]:
+    found: dict[str, list[tuple[str, Cell | NotRun]]] = {}
+    for cell_id, one in named_cells(plan.cells()).items():
+        found.setdefault(cell_id.partition("[")[0], []).append((cell_id, one))
+    return found
+
+
 class ScenarioFile(pytest.File):
     """One scenario file: an item for each of its cells."""
 
     def collect(self) -> Iterator[pytest.Item]:
         plan = the_plan(self.config)
+        if CELLS not in self.config.stash:
+            self.config.stash[CELLS] = _by_scenario(plan)
         only = set(self.config.option.lab_only)
-        here = str(self.path)
-        wanted = {plan.scenarios[i].name for i, file in enumerate(plan.files) if file == here}
-        for one in plan.cells():
-            cell = one.cell if isinstance(one, NotRun) else one
-            if cell.scenario.name in wanted and not _excluded(one) and (not only or cell.id in only):
-                yield CellItem.from_parent(self, name=cell.id, one=one)
+        name = plan.scenarios[plan.files.index(str(self.path))].name
+        for cell_id, one in self.config.stash[CELLS][name]:
+            if not _excluded(one) and (not only or cell_id in only):
+                yield CellItem.from_parent(self, name=cell_id, one=one)
 
 
 class CellItem(pytest.Item):
@@ -324,7 +333,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
         result = result_of(report)
         if result is not None:
             return {
-                Outcome.FINDING: ("finding", "F", "FINDING"),
-                Outcome.BROKEN: ("broken", "B", "BROKEN"),
+                Outcome.FINDING: ("failed", "F", "FINDING"),
+                Outcome.BROKEN: ("failed", "B", "BROKEN"),
             }.get(result.outcome, ("failed", "F", "FAILED"))
     return None

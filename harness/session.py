@@ -42,6 +42,7 @@ class Wanted:
     scenarios: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     profiles: tuple[Profile, ...] = ()
+    only: tuple[str, ...] = ()  # ids of cells
     out: Path | None = None
     keep: str = "always"
     strict: bool = False
@@ -127,6 +128,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
     tools = [one for one in found if isinstance(one, Tool)]
     profiles = wanted.profiles or tuple(Profile)
     asked = {parse_word(word).name for word in wanted.tools}
+    asked |= {tool.name for tool in tools for cell in wanted.only if f"[{tool.key}-" in cell}
     decided = plan(scenarios, tools, profiles, obstacles, asked)
     run = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     where = {id(s): i for i, s in enumerate(scenarios)}

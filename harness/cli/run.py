@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness.cli.script import find_cell
 from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, UsageError
 from harness.progress import Progress
 from harness.session import project_folder, scenario_files
@@ -77,7 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "the run's folder is not empty", where=str(arguments.out), remedy="name a new folder with --out"
         )
-    files = [str(path.absolute()) for path in scenario_files(arguments.scenarios)]
+    named = [find_cell(cell, arguments.tool).scenario.name for cell in arguments.only]
+    files = [str(path.absolute()) for path in scenario_files(arguments.scenarios or named)]
     words = [
         *files, "-p", "harness.pytest_plugin", f"--rootdir={project_folder()}", "-p", "no:cacheprovider", "--tb=short",
         f"--lab-keep={arguments.keep}", f"--lab-timeout={arguments.timeout}",
@@ -104,4 +106,6 @@ def run(arguments: argparse.Namespace) -> int:
         return EXIT_USAGE if code == pytest.ExitCode.USAGE_ERROR else EXIT_BROKEN
     if code == pytest.ExitCode.INTERRUPTED and progress.interrupted:
         return EXIT_INTERRUPTED
+    if not progress.total:
+        raise UsageError("nothing to run: every cell is excluded", remedy="see why: whiteout-lab list")
     return progress.exit_code()
