@@ -77,7 +77,7 @@ def test_without_its_known_entries_the_founding_bug_is_found_again(tmp_path: Pat
 
 def test_a_failing_cell_prints_both_trees_and_the_command_for_it_alone(tmp_path: Path) -> None:
     path = scenario(tmp_path, known=False)
-    words = [
+    words: list[str | Path] = [
         sys.executable,
         "-m",
         "pytest",
@@ -98,7 +98,7 @@ def test_a_failing_cell_prints_both_trees_and_the_command_for_it_alone(tmp_path:
 
 
 def test_pytest_selects_and_distributes_cells(tmp_path: Path) -> None:
-    words = [
+    words: list[str | Path] = [
         sys.executable,
         "-m",
         "pytest",
@@ -149,7 +149,7 @@ def test_sigkill_of_the_whole_run_leaves_nothing(moment: float, tmp_path: Path) 
     if child == 0:
         os.setsid()
         os.environ["WHITEOUT_LAB_WORK"] = str(work)
-        with open(os.devnull, "w", encoding="ascii") as nothing:
+        with Path(os.devnull).open("w", encoding="ascii") as nothing:
             os.dup2(nothing.fileno(), 1)
             os.dup2(nothing.fileno(), 2)
         os.chdir(project_folder())
@@ -173,9 +173,9 @@ def test_sigkill_of_the_whole_run_leaves_nothing(moment: float, tmp_path: Path) 
 def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
-        with open(tmp_path / "log", "w", encoding="utf-8") as log:
-            os.dup2(log.fileno(), 1)
-            os.dup2(log.fileno(), 2)
+        with (tmp_path / "log").open("w", encoding="utf-8") as output:
+            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), 2)
         os.chdir(project_folder())
         os.execv(
             sys.executable,
