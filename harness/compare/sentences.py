@@ -38,6 +38,7 @@ class Sentence:
     link: str = ""
     reason: str = ""
     tools: tuple[Column, ...] = ()
+    spread: str = ""  # how many of the scenarios each version has it in, where that differs
 
     @property
     def name(self) -> str:
@@ -131,10 +132,25 @@ def _sentence(
         others, several = who(without, here)
         words += (f"; {others} {'do' if several else 'does'} not",)
     tools = tuple(sorted(having, key=lambda column: column.order))
+    spread = _spread([by_id[cell] for cell in found])
     if rank is Rank.NEW:
-        return Sentence(rank, code, (*words, "."), scenarios, len(found), tools=tools)
+        return Sentence(rank, code, (*words, "."), scenarios, len(found), tools=tools, spread=spread)
     why = reason or next((f.known.reason for f in findings if f.known), "")
-    return Sentence(rank, code, (*words, "."), scenarios, len(found), link, why, tools)
+    return Sentence(rank, code, (*words, "."), scenarios, len(found), link, why, tools, spread)
+
+
+def _spread(cells: Iterable[CellResult]) -> str:
+    found: dict[tuple[str, str], set[str]] = {}
+    for cell in sorted(cells, key=lambda cell: _column(cell).order):
+        found.setdefault((_column(cell).title, cell.tool.version), set()).add(cell.scenario)
+    if len({len(scenarios) for scenarios in found.values()}) < 2:
+        return ""
+    titles = {title for title, _ in found}
+    told = (
+        f"{version if len(titles) == 1 else f'{title} {version}'} in {len(scenarios)}"
+        for (title, version), scenarios in found.items()
+    )
+    return ", ".join(told)
 
 
 def _column(cell: CellResult) -> Column:
@@ -202,15 +218,23 @@ def not_run(cells: Iterable[CellResult]) -> tuple[NotRun, ...]:
 _SIGNS = {Rank.NEW: "✗ NEW", Rank.FIXED: "✓ FIXED?", Rank.KNOWN: "✗ known"}
 
 
-def summary_lines(results: Results) -> list[str]:
-    """The first screen as plain text for a terminal; the names in it are escaped."""
+def summary_lines(results: Results, most: int | None = None) -> list[str]:
+    """The first screen as plain text for a terminal; the names in it are escaped. *most* is of sentences."""
     lines: list[str] = []
-    for one in sentences(results.cells):
+    every = sentences(results.cells)
+    for one in every[:most]:
         where = names(one.scenarios, 3)
         lines.append(f"{_SIGNS[one.rank]}  {plain(one.words)}")
-        facts = [f"{one.code} {one.name}".strip(), one.link or one.reason, "in " + plain(where).replace("`", "")]
+        facts = [
+            f"{one.code} {one.name}".strip(),
+            one.link or one.reason,
+            one.spread,
+            "in " + plain(where).replace("`", ""),
+        ]
         lines.append("        " + " · ".join(fact for fact in facts if fact))
-    if not lines:
+    if len(every) > len(every[:most]):
+        lines.append(f"   {count(len(every) - len(every[:most]), 'more sentence')} in the report")
+    if not every:
         lines.append("✓  nothing was found: every cell that ran shows what it should")
     for why in not_run(results.cells):
         if why.kind != "excluded":

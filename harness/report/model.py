@@ -18,6 +18,8 @@ from harness.results import CellResult, RunFacts
 from harness.whiteouts.codes import CODES, Code
 from harness.whiteouts.encodings import ENCODINGS, Row
 
+MANY = 1200  # cells that ran; beyond, mounts and logs are shown of one cell for each class
+
 
 @dataclass(frozen=True)
 class Page:
@@ -44,6 +46,7 @@ class Page:
     noise: tuple[Noise, ...]
     unseen: tuple[str, ...]
     replaced: int
+    brief: bool
 
 
 def page(loaded: LoadedRuns) -> Page:
@@ -52,7 +55,8 @@ def page(loaded: LoadedRuns) -> Page:
     by_scenario: dict[str, list[Loaded]] = {}
     for one in loaded.cells:
         by_scenario.setdefault(one.result.scenario, []).append(one)
-    made = [(section(name, cells), cells) for name, cells in by_scenario.items()]
+    brief = sum(one.recording is not None for one in loaded.cells) > MANY
+    made = [(section(name, cells, brief=brief), cells) for name, cells in by_scenario.items()]
     attached = attach(made)
     found = sentences(results.cells)
     lead = tuple(one for one in found[:1] if one.code == "WL101" and one.rank is not Rank.FIXED)
@@ -83,6 +87,7 @@ def page(loaded: LoadedRuns) -> Page:
         noise=NOISE,
         unseen=_unseen(loaded),
         replaced=loaded.replaced,
+        brief=brief,
     )
 
 

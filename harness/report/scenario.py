@@ -119,8 +119,11 @@ class Section:
     unseen: str
 
 
-def section(name: str, cells: Sequence[Loaded]) -> Section:
-    """The section of one scenario; *cells* are all of its cells, those that did not run too."""
+def section(name: str, cells: Sequence[Loaded], *, brief: bool = False) -> Section:
+    """The section of one scenario; *cells* are all of its cells, those that did not run too.
+
+    *brief* leaves out what is least missed: the raw lines of cells that are like another one.
+    """
     ran = [one for one in cells if one.recording is not None and one.seen is not None]
     seen = sorted((one.seen for one in ran if one.seen is not None), key=lambda s: s.column.order)
     recordings = {one.result.id: one.recording for one in ran if one.recording is not None}
@@ -131,6 +134,7 @@ def section(name: str, cells: Sequence[Loaded]) -> Section:
     chosen = most_interesting(uppers) or most_interesting(views)
     found = _findings(seen, columns)
     state, summary = _summary(cells)
+    stand_for = {one.first.id for one in uppers}
     letters = {member.id: one.letter for one in uppers for member in one.members}
     return Section(
         id=markup.anchor(name),
@@ -151,7 +155,11 @@ def section(name: str, cells: Sequence[Loaded]) -> Section:
         boundaries=tuple((one.changed, markup.words(one.words)) for one in boundaries(seen)),
         findings=found,
         codes=tuple(dict.fromkeys(one.code for one in found)),
-        cells=tuple(_cell_row(one, letters.get(one.result.id, "")) for one in cells if not one.result.excluded),
+        cells=tuple(
+            _cell_row(one, letters.get(one.result.id, ""), raw=not brief or one.result.id in stand_for)
+            for one in cells
+            if not one.result.excluded
+        ),
         classes=uppers,
         unseen=_unseen(recordings.values()),
     )  # fmt: skip
@@ -317,7 +325,7 @@ def _findings(cells: Sequence[Seen], columns: Sequence[Column]) -> tuple[Finding
     return tuple(sorted(made, key=lambda one: (not one.new, one.code, one.path, one.message)))
 
 
-def _cell_row(one: Loaded, letter: str) -> CellRow:
+def _cell_row(one: Loaded, letter: str, *, raw: bool) -> CellRow:
     cell, recording = one.result, one.recording
     field = field_of(cell)
     said = field.label.removeprefix(f"{cell.scenario}, {cell.tool.label}, {cell.profile}: ")
@@ -341,11 +349,14 @@ def _cell_row(one: Loaded, letter: str) -> CellRow:
         ended += f", in the phase “{recording.phase or 'start'}”"
     if any(recording.daemon_exits):
         ended += f"; daemon {' '.join(str(code) for code in recording.daemon_exits)}"
+    codes = codes if codes == oracle else f"{codes} (oracle: {oracle})"
+    seconds = f"{recording.seconds:.2f} s"
+    if not raw and letter:
+        return CellRow(*base, codes, ended, seconds, (), (), "", ())
     words = tuple(f"step {step.index + 1}: {step.words}" for step in recording.steps if step.words)
     return CellRow(
         *base,
-        codes if codes == oracle else f"{codes} (oracle: {oracle})",
-        ended, f"{recording.seconds:.2f} s", recording.mounts, words, recording.log.strip(), recording.work_left,
+        codes, ended, seconds, recording.mounts, words, recording.log.strip(), recording.work_left,
     )  # fmt: skip
 
 

@@ -91,6 +91,24 @@ def test_one_sentence_for_one_code_over_many_scenarios(tmp_path: Path) -> None:
     assert [(one.code, len(one.scenarios)) for one in sentences(run.cells)] == [("WL101", 35), ("WL106", 35)]
 
 
+def test_versions_that_have_it_in_fewer_scenarios_are_counted(tmp_path: Path) -> None:
+    one, two = scenario("one"), scenario("two")
+    run = results(
+        tmp_path,
+        FakeCell(version="1.4", scenario=one),
+        FakeCell(version="1.4", scenario=two),
+        FakeCell(version="1.14", scenario=one),
+        FakeCell(version="1.14", scenario=two, upper=PLAIN_UPPER),
+    )
+    assert sentences(run.cells)[0].spread == "1.4 in 2, 1.14 in 1"
+
+
+def test_a_terminal_may_ask_for_the_first_sentences(tmp_path: Path) -> None:
+    lines = summary_lines(results(tmp_path, FakeCell()), most=1)
+    assert lines[-1].strip() == "1 more sentence in the report"
+    assert len(lines) == 3
+
+
 columns = st.builds(
     Column,
     st.just("fuse-overlayfs"),

@@ -193,7 +193,11 @@ def test_a_script_can_be_copied(browser: Browser, pages: dict[str, str]) -> None
     it.page.context.close()
 
 
-def test_it_prints(browser: Browser, pages: dict[str, str]) -> None:
-    it = opened(browser, pages["usual"])
+@pytest.mark.parametrize("kind", ["usual", "hostile"])
+def test_on_paper_it_is_light_and_nothing_is_cut(browser: Browser, pages: dict[str, str], kind: str) -> None:
+    it = opened(browser, pages[kind], width=794, dark=True)  # A4 at 96 dpi, without margins
+    it.page.emulate_media(media="print")
+    assert it.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert it.page.evaluate("document.documentElement.scrollWidth") <= 794
     assert it.page.pdf(format="A4").startswith(b"%PDF")
     it.page.context.close()

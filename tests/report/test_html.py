@@ -123,6 +123,18 @@ def test_what_is_cut_is_said(tmp_path: Path) -> None:
     assert "left out to keep this page small (100,010 bytes): it is cells/0/script.sh of the run" in text
 
 
+def test_of_very_many_cells_one_for_each_class_has_its_mounts(tmp_path: Path) -> None:
+    cells = [
+        FakeCell(version=f"1.{number}", profile=profile, scenario=scenario(f"s{place}"))
+        for place in range(10)
+        for number in range(65)
+        for profile in Profile
+    ]
+    html = render([make_run(tmp_path / "run", cells)])
+    assert html.count("44 66 0:41 / /mnt/merged") == 10  # both profiles leave the same upper here
+    assert "Mounts and logs are shown of one cell for each class" in html
+
+
 def test_one_thousand_cells_are_quick_and_small(tmp_path: Path) -> None:
     cells = [
         FakeCell(version=version, profile=profile, scenario=scenario(f"s{number:02}"))
