@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -101,7 +102,7 @@ def parse(raw: bytes, *, where: str, name: str) -> Scenario:
     try:
         scenario = msgspec.convert({**data, "name": name}, Scenario)
     except msgspec.ValidationError as error:
-        raise _validation(str(error), where) from error
+        raise _in_a_tree(data, where) or _validation(str(error), where) from error
     if not NAME.fullmatch(name):
         raise ScenarioError(
             f"the name {name!r} is not one for a scenario", where=where, remedy="use lower-case letters, digits and '-'"
@@ -110,9 +111,22 @@ def parse(raw: bytes, *, where: str, name: str) -> Scenario:
     return scenario
 
 
-def _validation(text: str, where: str) -> ScenarioError:
+def _in_a_tree(data: dict[str, Any], where: str) -> ScenarioError | None:
+    """The first wrong entry of a tree with its name, which msgspec writes as ``[...]``."""
+    layers = data.get("layers", [])
+    trees = [(f"layers[{i}]", tree) for i, tree in enumerate(layers if isinstance(layers, list) else [])]
+    for key, tree in [*trees, ("upper", data.get("upper"))]:
+        for name, value in tree.items() if isinstance(tree, dict) else ():
+            try:
+                msgspec.convert(value, str | Node)
+            except msgspec.ValidationError as error:
+                return _validation(str(error), where, f'{key}."{name}"')
+    return None
+
+
+def _validation(text: str, where: str, prefix: str = "") -> ScenarioError:
     what, _, key = text.partition(" - at `$")
-    key = key.rstrip("`").lstrip(".")
+    key = prefix + key.rstrip("`") if prefix else key.rstrip("`").lstrip(".")
     unknown = re.search(r"unknown field `([^`]*)`", what)
     if unknown:
         fields = {f for kind in _STRUCTS for f in kind.__struct_fields__}
