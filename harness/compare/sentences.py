@@ -145,12 +145,17 @@ def _spread(cells: Iterable[CellResult]) -> str:
         found.setdefault((_column(cell).title, cell.tool.version), set()).add(cell.scenario)
     if len({len(scenarios) for scenarios in found.values()}) < 2:
         return ""
-    titles = {title for title, _ in found}
-    told = (
-        f"{version if len(titles) == 1 else f'{title} {version}'} in {len(scenarios)}"
-        for (title, version), scenarios in found.items()
-    )
-    return ", ".join(told)
+    titles: dict[str, list[tuple[str, int]]] = {}
+    for (title, version), scenarios in found.items():
+        titles.setdefault(title, []).append((version, len(scenarios)))
+    told = [
+        f"{title} in {versions[0][1]}"
+        if len({number for _, number in versions}) == 1
+        else (f"{title} " if len(titles) > 1 else "")
+        + ", ".join(f"{version} in {number}" for version, number in versions)
+        for title, versions in titles.items()
+    ]
+    return "; ".join(told)
 
 
 def _column(cell: CellResult) -> Column:

@@ -12,6 +12,7 @@ from harness.report.markup import anchor
 from harness.results import CellResult
 
 SHOWN_CODES = 2  # in one field; the others are counted
+NARROW = 10  # columns; with more of them a field shows one code, so that the grid stays in one look
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def columns_of(cells: Iterable[CellResult]) -> tuple[Column, ...]:
 def grid(cells: Sequence[CellResult], titles: Mapping[str, str]) -> Grid:
     """The grid of a run; scenarios in the order of their first cell."""
     columns = columns_of(cells)
+    shown = SHOWN_CODES if len(columns) <= NARROW else 1
     by_row: dict[str, dict[Column, CellResult]] = {}
     for cell in cells:
         by_row.setdefault(cell.scenario, {})[Column.of(cell.tool, cell.profile)] = cell
@@ -63,7 +65,7 @@ def grid(cells: Sequence[CellResult], titles: Mapping[str, str]) -> Grid:
             name,
             anchor(name),
             titles.get(name, ""),
-            tuple(field_of(found[column]) if column in found else None for column in columns),
+            tuple(field_of(found[column], shown) if column in found else None for column in columns),
         )
         for name, found in by_row.items()
     )
@@ -73,15 +75,15 @@ def grid(cells: Sequence[CellResult], titles: Mapping[str, str]) -> Grid:
     return Grid(columns, tools, versions, starts, rows)
 
 
-def field_of(cell: CellResult) -> Field:
-    """A cell in short: symbol, codes, and a sentence."""
+def field_of(cell: CellResult, most: int = SHOWN_CODES) -> Field:
+    """A cell in short: symbol, codes (the first ones, the new before the known), and a sentence."""
     state, sign, words = _state(cell)
     new = sorted({finding.code for finding in cell.new})
     known = sorted({finding.code for finding in cell.findings} - set(new))
     missing = sorted({one.code for one in cell.missing})
     codes = [*new, *known] if state != "fixed" else missing
-    shown = " ".join(code.removeprefix("WL") for code in codes[:SHOWN_CODES])
-    more = f" +{len(codes) - SHOWN_CODES}" if len(codes) > SHOWN_CODES else ""
+    shown = " ".join(code.removeprefix("WL") for code in codes[:most])
+    more = f" +{len(codes) - most}" if len(codes) > most else ""
     label = f"{cell.scenario}, {cell.tool.label}, {cell.profile}: {words}"
     return Field(state, f"{sign}{shown}{more}", label, anchor(cell.id), " ".join([*new, *known, *missing]))
 

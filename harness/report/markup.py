@@ -23,7 +23,7 @@ def name(text: str) -> Markup:
     if "\\" in text:
         return Markup(
             '<code class="name esc {}" title="this name is not printable as it is: it is shown escaped">{}</code>'
-            '<span class="esc-mark" aria-label="escaped">esc</span>'
+            '<span class="esc-mark" role="img" aria-label="escaped">esc</span>'
         ).format(extra, text)
     return Markup('<code class="name {}">{}</code>').format(extra, text)
 
@@ -48,7 +48,7 @@ def badge(encoding: Encoding) -> Markup:
 def look(one: Look, flags: tuple[tuple[str, bool], ...] = ()) -> Markup:
     """What stands at a path in one field of a table; *flags* are findings there: code, and whether it is new."""
     if not one.word and not one.markers:
-        return Markup('<span class="none" aria-label="nothing">·</span>')
+        return Markup('<span class="none" role="img" aria-label="nothing">·</span>')
     parts: list[Markup] = []
     if one.word:
         parts.append(Markup('<span class="w">{}</span>').format(one.word))
