@@ -50,18 +50,16 @@ def shell_loop(cells: list[tuple[Cell, Path]], work: Path, jobs: int) -> Path:
     as_root = os.geteuid() == 0
     lines = []
     for number, (cell, script) in enumerate(cells):
-        folder = work / f"plain-{number}"
+        folder = work / f"plain-{number}" / "cell"
         given = Path(cell.tool.main.path) if cell.tool.origin in {"given", "crate"} else None
-        enclosure = Enclosure(
-            cell.tool.world.root, cell.profile, as_root, NOBODY, given, cell.scenario.below.fs == "ext4"
-        )
+        enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, NOBODY, given)
         own = f"; chown {NOBODY}:{NOBODY} {folder} {folder}/*" if as_root and cell.profile is Profile.USER else ""
         place = f"; touch {folder}/tool" if given else ""
         environment = " ".join(f"{k}={shlex.quote(v)}" for k, v in enclosure.environment().items())
         argv = " ".join(shlex.quote(word) for word in enclosure.argv(folder))
         lines.append(
-            f"mkdir {folder}; cp {shlex.quote(str(script))} {folder}/script.sh{place}{own}; "
-            f"env -i {environment} {argv} <&9 2>/dev/null; rm -rf {folder}"
+            f"mkdir -p {folder}; cp {shlex.quote(str(script))} {folder}/script.sh{place}{own}; "
+            f"env -i {environment} {argv} <&9 2>/dev/null; rm -rf {folder.parent}"
         )
     parts = []
     for job in range(jobs):

@@ -76,8 +76,7 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
     if as_root and cell.profile is Profile.USER:
         for path in (stage, *stage.iterdir()):
             os.chown(path, bench.uid, bench.uid)
-    loop = cell.scenario.below.fs == "ext4"
-    enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, bench.uid, given, loop)
+    enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, bench.uid, given)
     started = datetime.datetime.now(datetime.UTC)
     before = time.perf_counter()
     ended = run_on_lifeline(enclosure.argv(stage), timeout=bench.timeout, env=enclosure.environment(), cwd=bench.work)

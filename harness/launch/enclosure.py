@@ -30,7 +30,6 @@ class Enclosure:
     as_root: bool  # whether this program runs as root
     uid: int
     tool: Path | None = None  # a program from outside the world
-    loop: bool = False  # whether the cell's own /dev gets the loop devices
 
     def argv(self, cell: Path) -> list[str]:
         """The command that runs ``script.sh`` in *cell*."""
@@ -39,7 +38,7 @@ class Enclosure:
         return [
             "unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private",
             "sh", str(INIT), str(self.root), str(cell), str(self.tool or ""), down,
-            str(int(self.loop)),
+
         ]  # fmt: skip
 
     def environment(self) -> dict[str, str]:
@@ -48,5 +47,4 @@ class Enclosure:
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LC_ALL": "C",
             "HOME": "/",
-            "LAB_REAL_ROOT": "1" if self.as_root else "0",
         }

@@ -79,7 +79,8 @@ def no_space(out: Path, err: bytes) -> str:
 
 def leftovers(out: Path) -> tuple[str, ...]:
     """What the tool left in its work folder, as escaped paths."""
-    return tuple(escape(name) for name in sorted(parse_names(_bytes(out / "work.names"))))
+    listed = _bytes(out / "upper.names")
+    return tuple(escape(n) for top in (b"work", b"ext3/work") for n in sorted(parse_names(listed, top)))
 
 
 def daemon_exits(out: Path) -> tuple[int, ...]:

@@ -2,9 +2,9 @@
 # The first process of a cell: makes the world around it, holds the lifeline, runs script.sh. See enclosure.py.
 #
 # $1: root of the world   $2: folder of the cell   $3: program to place at /mnt/tool or ""
-# $4: how to go down: "" or the uid that an unprivileged user is to have   $5: 1 when the cell needs loop devices
+# $4: how to go down: "" or the uid that an unprivileged user is to have
 set -eu
-root=$1 cell=$2 tool=$3 uid=$4 loop=$5
+root=$1 cell=$2 tool=$3 uid=$4
 exec 3<&0 </dev/null
 if [ "$root" = / ]; then
   root=
@@ -14,24 +14,21 @@ if [ "$root" = / ]; then
     mount --bind /mnt/fuse /dev/fuse
     umount -l /mnt
   fi
+  mount --bind "$cell" /mnt
 else
-  mount -o bind,ro "$root" "$root" 2>/dev/null || mount --bind "$root" "$root"
-  if [ "$LAB_REAL_ROOT" = 1 ]; then  # device nodes of the cell's own; a user namespace may not make them
-    mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-    devices='/dev/null /dev/zero /dev/urandom'
-    [ "$loop" = 0 ] || devices="$devices /dev/loop*"
-    if [ -z "$uid" ]; then
-      cp -a $devices /dev/fuse "$root/dev" 2>/dev/null || cp -a $devices "$root/dev"
-    else  # /dev/fuse is 0600 on some machines
-      cp -a $devices "$root/dev"
-      [ ! -e /dev/fuse ] || mknod -m 666 "$root/dev/fuse" c 10 229
-    fi
-  else
-    mount --rbind /dev "$root/dev"
+  # One process for all mounts: "mount -a" reads them from a table. The world is read-only where the kernel lets us.
+  dev="/dev $root/dev none rbind"
+  if [ -n "$uid" ] && [ "$(stat -c %a /dev/fuse 2>/dev/null)" != 666 ]; then  # /dev/fuse is 0600 on some machines
+    dev="tmpfs $root/dev tmpfs mode=755"
   fi
-  mount -t proc proc "$root/proc"
+  printf '%s\n' "$root $root none bind,ro" "$dev" "proc $root/proc proc" "$cell $root/mnt none bind" >"$cell/../fstab"
+  mount -a -T "$cell/../fstab" || :  # in a user namespace a read-only bind may be refused; what must be there is seen here:
+  [ -e "$root/proc/self" ] && [ -e "$root/mnt/script.sh" ] || exit 2
+  case $dev in tmpfs*)
+    cp -a /dev/null /dev/zero /dev/urandom "$root/dev"
+    [ ! -e /dev/fuse ] || mknod -m 666 "$root/dev/fuse" c 10 229
+  esac
 fi
-mount --bind "$cell" "$root/mnt"
 [ -z "$tool" ] || mount --bind "$tool" "$root/mnt/tool"
 if [ -n "$root" ]; then
   cd "$root"

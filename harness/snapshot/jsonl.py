@@ -80,13 +80,14 @@ def read_jsonl(path: Path) -> Snapshot:
     try:
         with path.open("rb") as file:
             head = _decoder.decode(file.readline())
+            unseen = head["unseen"]
             entries = [from_json(_decoder.decode(line)) for line in file]
     except OSError as error:
         raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except (msgspec.MsgspecError, KeyError, ValueError) as error:
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
         raise BrokenMachinery(f"is no snapshot: {error}", where=str(path)) from error
     listed = None
     if "listed_only" in head:
         names = {e.path for e in entries if e.path} - {unescape(n) for n in head["not_listed"]}
         listed = names | {unescape(n) for n in head["listed_only"]}
-    return Snapshot.of(entries, listed=listed, unseen=head["unseen"])
+    return Snapshot.of(entries, listed=listed, unseen=unseen)

@@ -21,19 +21,23 @@ def unescape_c(text: bytes) -> bytes:
     return _ESCAPE.sub(one, text)
 
 
-def parse_names(output: bytes) -> list[bytes]:
-    """Every path that was listed, relative to the listed folder, ``.`` and ``..`` left out. A name may stand twice."""
+def parse_names(output: bytes, top: bytes = b"") -> list[bytes]:
+    """Every path that was listed, relative to the listed folder, ``.`` and ``..`` left out. A name may stand twice.
+
+    *top*: the folder, where the output lists more than one; else the first.
+    """
     found: list[bytes] = []
-    prefix, top, fresh = b"", None, True
+    prefix, fresh, inside = b"", True, False
     for line in output.split(b"\n"):
         if fresh and line.endswith(b":"):
             folder = unescape_c(line[:-1])
-            top = folder if top is None else top
+            top = top or folder
+            inside = folder == top or folder.startswith(top + b"/")
             prefix = folder[len(top) :].lstrip(b"/")
             fresh = False
         elif not line:
             fresh = True
-        elif line not in {b".", b".."}:
+        elif inside and line not in {b".", b".."}:
             name = unescape_c(line)
             found.append(prefix + b"/" + name if prefix else name)
     return found
