@@ -21,6 +21,11 @@ CELL = "/mnt"
 INIT = Path(__file__).with_name("init.sh")
 
 
+def fstab_word(path: Path) -> str:
+    """A path as a word of fstab(5): white space and backslashes as octal numbers."""
+    return "".join(f"\\{ord(c):03o}" if c in " \t\n\\#" else c for c in str(path))
+
+
 @dataclass(frozen=True)
 class Enclosure:
     """Everything that decides the namespaces of a cell. ``uid``: of the unprivileged user when the program itself is root."""
@@ -38,6 +43,7 @@ class Enclosure:
         return [
             "unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private",
             "sh", str(INIT), str(self.root), str(cell), str(self.tool or ""), down,
+            fstab_word(self.root), fstab_word(cell),
 
         ]  # fmt: skip
 

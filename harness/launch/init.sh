@@ -2,7 +2,7 @@
 # The first process of a cell: makes the world around it, holds the lifeline, runs script.sh. See enclosure.py.
 #
 # $1: root of the world   $2: folder of the cell   $3: program to place at /mnt/tool or ""
-# $4: how to go down: "" or the uid that an unprivileged user is to have
+# $4: how to go down: "" or the uid that an unprivileged user is to have   $5, $6: $1 and $2 as words of fstab(5)
 set -eu
 root=$1 cell=$2 tool=$3 uid=$4
 exec 3<&0 </dev/null
@@ -17,11 +17,11 @@ if [ "$root" = / ]; then
   mount --bind "$cell" /mnt
 else
   # One process for all mounts: "mount -a" reads them from a table. The world is read-only where the kernel lets us.
-  dev="/dev $root/dev none rbind"
+  dev="/dev $5/dev none rbind"
   if [ -n "$uid" ] && [ "$(stat -c %a /dev/fuse 2>/dev/null)" != 666 ]; then  # /dev/fuse is 0600 on some machines
-    dev="tmpfs $root/dev tmpfs mode=755"
+    dev="tmpfs $5/dev tmpfs mode=755"
   fi
-  printf '%s\n' "$root $root none bind,ro" "$dev" "proc $root/proc proc" "$cell $root/mnt none bind" >"$cell/../fstab"
+  printf '%s\n' "$5 $5 none bind,ro" "$dev" "proc $5/proc proc" "$6 $5/mnt none bind" >"$cell/../fstab"
   mount -a -T "$cell/../fstab" || :  # in a user namespace a read-only bind may be refused; what must be there is seen here:
   [ -e "$root/proc/self" ] && [ -e "$root/mnt/script.sh" ] || exit 2
   case $dev in tmpfs*)
