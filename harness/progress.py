@@ -17,6 +17,7 @@ from harness.results import CellResult, Results
 from harness.verdict_text import finding_line
 
 SYMBOLS = {Outcome.PASSED: "✓", Outcome.FINDING: "✗", Outcome.BROKEN: "!", Outcome.SKIPPED: "–"}
+_MOST = 8  # sentences at the end of a run; the report has them all
 _LOG_EVERY = 5.0  # seconds between two lines of a log
 
 
@@ -122,7 +123,7 @@ class Progress:
 
         if self.live:
             self.stream.write("\r\x1b[K")
-        for line in summary_lines(results):
+        for line in summary_lines(results, most=_MOST):
             self._line(line)
         for leak in run.leaks:
             self._line(f"! LEFT BEHIND: {leak}")

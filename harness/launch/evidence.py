@@ -89,12 +89,15 @@ def daemon_exits(out: Path) -> tuple[int, ...]:
 
 
 def mounts(out: Path) -> tuple[str, ...]:
-    """The lines of mountinfo that are the stack's own: mount point, type and options as they really are."""
-    lines = _bytes(out / "mounts").decode("utf-8", "surrogateescape").splitlines()
-    ours = [line for line in lines if len(line.split(" ")) > 4 and line.split(" ")[4].startswith("/mnt/")]
-    return tuple(
-        escape(line.encode("utf-8", "surrogateescape")) for line in ours if not line.split(" ")[4].endswith("/tool")
-    )
+    """The lines of mountinfo that are the cell's own: what was mounted below its folder, which is the last mount at ``/mnt``."""
+    lines = [line.split(b" ") for line in _bytes(out / "mounts").splitlines()]
+    ours = set([words[0] for words in lines if words[4] == b"/mnt"][-1:])
+    found = []
+    for words in lines:
+        if words[1] in ours and words[4] != b"/mnt/tool":
+            ours.add(words[0])
+            found.append(escape(b" ".join(words)))
+    return tuple(found)
 
 
 def log(out: Path) -> str:

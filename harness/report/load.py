@@ -6,15 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from harness.compare.classes import Seen
 from harness.compare.describe import Look, looks
 from harness.compare.noise import normalise
 from harness.compare.words import Column
 from harness.findings import Station
+from harness.judge import judge
 from harness.launch.evidence import TREES
 from harness.recording import Recording, read
-from harness.results import CellResult, Results, RunFacts, read_results
+from harness.results import CellResult, Results, RunFacts, cell_result, read_results
 from harness.snapshot.jsonl import read_jsonl
+from harness.snapshot.model import Snapshot
 
 
 @dataclass(frozen=True)
@@ -45,17 +49,27 @@ Tree = Mapping[bytes, Look]
 class _Trees:
     """The decoder of snapshots that remembers: the same bytes give the same tree."""
 
+    snapshots: dict[bytes, Snapshot] = field(default_factory=dict)
     known: dict[tuple[bool, bytes], Tree] = field(default_factory=dict)
 
-    def read(self, folder: Path, station: Station) -> Tree | None:
-        path = folder / f"{station}.jsonl"
-        try:
-            key = (station is not Station.UPPER, path.read_bytes())
-        except FileNotFoundError:
-            return None
-        if key not in self.known:
-            self.known[key] = looks(normalise(read_jsonl(path)), view=key[0])
-        return self.known[key]
+    def read(self, folder: Path) -> tuple[dict[Station, Snapshot], dict[Station, Tree]]:
+        """The snapshots of a recording, and how they look."""
+        trees: dict[Station, Snapshot] = {}
+        seen: dict[Station, Tree] = {}
+        for station in TREES:
+            path = folder / f"{station}.jsonl"
+            try:
+                raw = path.read_bytes()
+            except FileNotFoundError:
+                continue
+            if raw not in self.snapshots:
+                self.snapshots[raw] = read_jsonl(path)
+            trees[station] = self.snapshots[raw]
+            key = (station is not Station.UPPER, raw)
+            if key not in self.known:
+                self.known[key] = looks(normalise(trees[station]), view=key[0])
+            seen[station] = self.known[key]
+        return trees, seen
 
 
 def load(folders: Sequence[Path]) -> LoadedRuns:
@@ -73,13 +87,17 @@ def load(folders: Sequence[Path]) -> LoadedRuns:
     return LoadedRuns(tuple(results.run for results, _ in read_all), merged, cells, replaced)
 
 
-def _load(cell: CellResult, run: Path, trees: _Trees) -> Loaded:
+def _load(cell: CellResult, run: Path, decoder: _Trees) -> Loaded:
     column = Column.of(cell.tool, cell.profile)
     if not cell.folder:
         return Loaded(cell, column, run)
     folder = run / cell.folder
-    found = {station: tree for station in TREES if (tree := trees.read(folder, station)) is not None}
-    return Loaded(cell, column, folder, read(folder), Seen(cell.id, column, found, cell.findings))
+    recording = read(folder)
+    trees, seen = decoder.read(folder)
+    # Judged again: a rule that has become better since speaks of old recordings too.
+    judged = cell_result(recording, judge(recording, trees), cell.folder)
+    judged = replace(judged, id=cell.id, scenario=cell.scenario)
+    return Loaded(judged, column, folder, recording, Seen(cell.id, column, seen, judged.findings))
 
 
 def raw(folder: Path, name: str) -> bytes:
