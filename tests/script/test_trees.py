@@ -43,6 +43,12 @@ def test_modes_are_set_after_everything_else(tmp_path_factory: pytest.TempPathFa
     assert built(snapshot, tmp_path_factory.mktemp("tree")) == dict(snapshot.entries)
 
 
+def test_a_directory_is_closed_after_what_lies_in_it() -> None:
+    closed = [Entry(b"d", Kind.DIR, 0o000), Entry(b"d/e", Kind.DIR, 0o500), text_file(b"d/e/f", b"", 0o400)]
+    lines = [line for line in build("tree", Snapshot.of([ROOT, *closed])) if line.startswith(b"chmod")]
+    assert lines == [b"chmod 0400 tree/d/e/f", b"chmod 0500 tree/d/e", b"chmod 0000 tree/d"]
+
+
 def test_hard_links_and_xattrs(tmp_path: Path) -> None:
     first = text_file(b"-a b", b"text")
     linked = [

@@ -81,6 +81,11 @@ def test_a_mark_said_twice_is_not_mixed() -> None:
     assert found(upper.mixed_encodings, evidence(upper=marks, profile=Profile.USER)) == []
 
 
+def test_one_mark_alone_is_not_mixed_even_if_nobody_honours_it() -> None:
+    alone = [folder("a", trusted_overlay_opaque="y")]
+    assert found(upper.mixed_encodings, evidence(upper=alone, profile=Profile.USER)) == []
+
+
 def test_an_opaque_mark_is_needless_where_no_lower_layer_has_the_name() -> None:
     marked = [folder("new", trusted_overlay_opaque="y"), folder("old", trusted_overlay_opaque="y")]
     seen = evidence(upper=marked, layers=({"old/f": "f"},))
