@@ -16,7 +16,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness.judge import judge
-from harness.launch.cell import NOBODY, Bench, run_cell
+from harness.launch.cell import NOBODY, Bench, closed_fuse, run_cell
 from harness.launch.enclosure import Enclosure
 from harness.launch.process import run
 from harness.launch.workfolder import work_folder
@@ -52,7 +52,7 @@ def shell_loop(cells: list[tuple[Cell, Path]], work: Path, jobs: int) -> Path:
     for number, (cell, script) in enumerate(cells):
         folder = work / f"plain-{number}" / "cell"
         given = Path(cell.tool.main.path) if cell.tool.origin in {"given", "crate"} else None
-        enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, NOBODY, given)
+        enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, NOBODY, given, closed_fuse())
         own = f"; chown {NOBODY}:{NOBODY} {folder} {folder}/*" if as_root and cell.profile is Profile.USER else ""
         place = f"; touch {folder}/tool" if given else ""
         environment = " ".join(f"{k}={shlex.quote(v)}" for k, v in enclosure.environment().items())

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from harness import recording as records
@@ -35,6 +36,13 @@ class Bench:
     environment: dict[str, str]
     timeout: float = 60.0
     uid: int = NOBODY  # who the profile user is when the program is root
+
+
+@cache
+def closed_fuse() -> bool:
+    """Whether ``/dev/fuse`` is there, and closed to ordinary users."""
+    fuse = Path("/dev/fuse")
+    return fuse.exists() and fuse.stat().st_mode & 0o006 != 0o006
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
     if as_root and cell.profile is Profile.USER:
         for path in (stage, *stage.iterdir()):
             os.chown(path, bench.uid, bench.uid)
-    enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, bench.uid, given)
+    enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, bench.uid, given, closed_fuse())
     started = datetime.datetime.now(datetime.UTC)
     before = time.perf_counter()
     ended = run_on_lifeline(enclosure.argv(stage), timeout=bench.timeout, env=enclosure.environment(), cwd=bench.work)

@@ -35,6 +35,7 @@ class Enclosure:
     as_root: bool  # whether this program runs as root
     uid: int
     tool: Path | None = None  # a program from outside the world
+    own_fuse: bool = False  # whether /dev/fuse must be a node of the cell's own
 
     def argv(self, cell: Path) -> list[str]:
         """The command that runs ``script.sh`` in *cell*."""
@@ -43,7 +44,7 @@ class Enclosure:
         return [
             "unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private",
             "sh", str(INIT), str(self.root), str(cell), str(self.tool or ""), down,
-            fstab_word(self.root), fstab_word(cell),
+            fstab_word(self.root), fstab_word(cell), "own" if down and self.own_fuse else "",
 
         ]  # fmt: skip
 

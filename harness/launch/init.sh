@@ -3,12 +3,13 @@
 #
 # $1: root of the world   $2: folder of the cell   $3: program to place at /mnt/tool or ""
 # $4: how to go down: "" or the uid that an unprivileged user is to have   $5, $6: $1 and $2 as words of fstab(5)
+# $7: "own" when the cell needs a /dev/fuse of its own, since the user may not open the machine's (0600 on some)
 set -eu
 root=$1 cell=$2 tool=$3 uid=$4
 exec 3<&0 </dev/null
 if [ "$root" = / ]; then
   root=
-  if [ -n "$uid" ] && [ -e /dev/fuse ]; then  # /dev/fuse is 0600 on some machines: a node of the cell's own
+  if [ "$7" = own ]; then
     mount -t tmpfs tmpfs /mnt
     mknod -m 666 /mnt/fuse c 10 229
     mount --bind /mnt/fuse /dev/fuse
@@ -18,7 +19,7 @@ if [ "$root" = / ]; then
 else
   # One process for all mounts: "mount -a" reads them from a table. The world is read-only where the kernel lets us.
   dev="/dev $5/dev none rbind"
-  if [ -n "$uid" ] && [ "$(stat -c %a /dev/fuse 2>/dev/null)" != 666 ]; then  # /dev/fuse is 0600 on some machines
+  if [ "$7" = own ]; then
     dev="tmpfs $5/dev tmpfs mode=755"
   fi
   printf '%s\n' "$5 $5 none bind,ro" "$dev" "proc $5/proc proc" "$6 $5/mnt none bind" >"$cell/../fstab"

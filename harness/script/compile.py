@@ -41,10 +41,11 @@ def compile_cell(cell: Cell) -> bytes:
 
     out: list[bytes] = [_head(cell), prelude(), b""]
     out.append(b"# ---- the layers " + b"-" * 101)
-    out += below_before
+    if below_before:
+        out += [b"mkdir -p out || exit 3", *below_before]
     trees = [*zip(lowers, layers, strict=True), ("upper", prepared), ("oracle", merge(layers, prepared))]
     made = [word for folder, snapshot in trees for word in folders(folder, snapshot)]
-    out.append(b"mkdir -p merged work " + b" ".join(made) + b" || die 'the folder of the cell cannot be written'")
+    out.append(b"mkdir -p out merged work " + b" ".join(made) + b" || die 'the folder of the cell cannot be written'")
     out.append(b"say layers")
     for folder, snapshot in trees:
         if folder == "oracle":
@@ -89,8 +90,7 @@ def _head(cell: Cell) -> bytes:
         f"# To run it alone, in an empty folder: {alone}",
         "# What it saw is then in FOLDER/out: *.tar (trees), *.names (what readdir gave), *.steps (exit codes), daemon.log.",
         'cd "${1:-.}" || exit 3',
-        "out=$PWD/out",
-        'mkdir -p "$out" || exit 3',
+        "cell=$PWD out=$PWD/out",
         "umask 022",
         "export LC_ALL=C",
         "",
@@ -129,13 +129,13 @@ def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:
             b"say mount" if number == 1 else b"say remount",
             b"mount_stack",
             b"say 'steps %d'" % number,
-            b"(tree=merged; cd merged && steps_%d)" % number,
-            b"(tree=oracle; cd oracle && steps_%d)" % number,
+            b"on merged steps_%d" % number,
+            b"on oracle steps_%d" % number,
         ]
     upper = "ext3/upper" if DRIVERS[cell.tool.driver].fs_of_its_own else "upper"
     work = upper.replace("upper", "work")
     lines += [
-        b"cat /proc/self/mountinfo >\"$out/mounts\"",
+        b"table",
         b"say view", b"take view merged",
         b"say unmount", b"unmount_stack",
         b"say upper",

@@ -12,6 +12,13 @@ step() {
   "$@" >>"$out/$tree.steps" 2>&1 </dev/null
   printf 'exit %s\n' "$?" >>"$out/$tree.steps"
 }
+# on TREE STEPS: the steps, done in the folder of a tree; a tree that cannot be entered has none.
+on() {
+  tree=$1
+  cd "$tree" || return
+  "$2"
+  cd "$cell"
+}
 write() { printf %s "$2" >"$1"; }
 append() { printf %s "$2" >>"$1"; }
 rename() { perl -e 'rename $ARGV[0], $ARGV[1] or do { print STDERR "rename: $!\n"; exit 1 }' "$1" "$2"; }
@@ -25,11 +32,16 @@ mounted() {
   return 1
 }
 
+# table: what is mounted, as the kernel says it.
+table() {
+  while read -r line; do printf '%s\n' "$line"; done </proc/self/mountinfo >"$out/mounts"
+}
+
 # await FOLDER PID: until the daemon has mounted, or is gone.
 await() {
   until mounted "$1"; do
     kill -0 "$2" 2>/dev/null || return 1
-    sleep 0.002
+    sleep 0.004
   done
 }
 

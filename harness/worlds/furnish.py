@@ -13,9 +13,12 @@ _FILES = {
 }
 _LINKS = {
     "bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64",
-    "bin/sh": "dash", "usr/bin/awk": "mawk", "etc/mtab": "../proc/self/mounts",
+    "bin/sh": "dash", "usr/bin/awk": "mawk",
 }  # fmt: skip
-_NOT_OURS = ("etc/resolv.conf", "etc/hostname")  # copied from the host, which is nobody's business in a recording
+_NOT_OURS = (
+    "etc/resolv.conf", "etc/hostname",  # copied from the host, which is nobody's business in a recording
+    "etc/mtab",  # where it is, libfuse runs mount(8) at each mount to keep it; where it is not, it leaves that away
+)  # fmt: skip
 
 
 def furnish(root: Path) -> None:
@@ -24,7 +27,7 @@ def furnish(root: Path) -> None:
         (root / name).unlink(missing_ok=True)
     for name, target in _LINKS.items():
         link = root / name
-        if not os.path.lexists(link) and (link.parent / target).exists() | (name == "etc/mtab"):
+        if not os.path.lexists(link) and (link.parent / target).exists():
             link.symlink_to(target)
     for name in _FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)

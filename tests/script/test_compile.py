@@ -68,13 +68,9 @@ def test_steps_run_on_the_mount_and_on_the_oracle_and_remounts_part_them() -> No
     assert "step 0 mkdir a" in text
     assert "step 2 rmdir a" in text
     for number in (1, 2):
-        assert f"(tree=merged; cd merged && steps_{number})" in text
-        assert f"(tree=oracle; cd oracle && steps_{number})" in text
-    assert (
-        text.index("cd merged && steps_1")
-        < text.index("say 'unmount for remount'")
-        < text.index("cd merged && steps_2")
-    )
+        assert f"\non merged steps_{number}\n" in text
+        assert f"\non oracle steps_{number}\n" in text
+    assert text.index("on merged steps_1") < text.index("say 'unmount for remount'") < text.index("on merged steps_2")
 
 
 def test_layers_stand_in_the_order_of_their_height() -> None:
