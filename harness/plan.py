@@ -137,6 +137,8 @@ def _host_programs(cell: Cell) -> list[str]:
         "host:tar",
         *(["host:setfattr"] if b"setfattr" in words or any(e.xattrs for e in entries) else []),
         *(["host:perl"] if b"rename" in words else []),
+        *(["host:mke2fs"] if scenario.below.fs in {"ext4", "ext3-fuse"} else []),
+        *(["host:fuse2fs"] if scenario.below.fs == "ext3-fuse" else []),
     ]
 
 

@@ -91,7 +91,7 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
     seconds = time.perf_counter() - before
     out = stage / "out"
     out.mkdir(exist_ok=True)
-    trees = evidence.snapshots(out, cell.profile)
+    trees = evidence.snapshots(out, cell.scenario, cell.profile)
     record = _record(cell, bench, out, ended, started=started.isoformat(timespec="milliseconds"), seconds=seconds)
     _keep(stage, keep_at)
     evidence.write_snapshots(trees, keep_at)

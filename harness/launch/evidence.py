@@ -12,9 +12,11 @@ from harness.findings import Station
 from harness.names import escape
 from harness.recording import Step
 from harness.scenario.layers import Profile
+from harness.scenario.model import Scenario
+from harness.script.paths import spoken_paths
 from harness.snapshot.jsonl import write_jsonl
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
-from harness.snapshot.names import parse_names
+from harness.snapshot.names import packed_names, refused_names
 from harness.snapshot.tar import read_tar
 
 TREES = (Station.VIEW, Station.UPPER, Station.REMOUNT, Station.ORACLE)
@@ -27,8 +29,11 @@ def unseen(profile: Profile) -> tuple[str, ...]:
     return ("trusted",) if profile is Profile.USER else ()
 
 
-def snapshots(out: Path, profile: Profile) -> dict[Station, Snapshot]:
-    """The snapshot of every station whose tree was taken."""
+def snapshots(out: Path, scenario: Scenario, profile: Profile) -> dict[Station, Snapshot]:
+    """The snapshot of every station whose tree was taken.
+
+    What was listed and could not be looked at, and what was found by looking it up and was not listed, stands there as *unknown*.
+    """
     found: dict[Station, Snapshot] = {}
     for station in TREES:
         tar = out / f"{station}.tar"
@@ -38,12 +43,20 @@ def snapshots(out: Path, profile: Profile) -> dict[Station, Snapshot]:
             entries = read_tar(tar)
         except BrokenMachinery:  # the script was stopped while tar was writing: what is there is no tree
             continue
-        names = out / f"{station}.names"
-        listed = parse_names(_bytes(names)) if names.exists() else None
+        listed = {*packed_names(_bytes(out / f"{station}.names")), *refused_names(_bytes(out / f"{station}.err"))}
         opened = {entry.path for entry in entries}
-        entries += [Entry(name, Kind.UNKNOWN) for name in listed or () if name not in opened]
+        reached = _reached(_bytes(out / f"{station}.reached"), scenario, profile)
+        entries += [Entry(name, Kind.UNKNOWN) for name in (listed | reached) - opened]
         found[station] = Snapshot.of(entries or EMPTY, listed=listed, unseen=unseen(profile))
     return found
+
+
+def _reached(raw: bytes, scenario: Scenario, profile: Profile) -> set[bytes]:
+    """The paths of the scenario that were found by looking them up."""
+    if not raw:
+        return set()
+    paths = spoken_paths(scenario, profile)
+    return {paths[int(line)] for line in raw.split() if int(line) < len(paths)}
 
 
 def write_snapshots(trees: Mapping[Station, Snapshot], folder: Path) -> None:
@@ -79,8 +92,7 @@ def no_space(out: Path, err: bytes) -> str:
 
 def leftovers(out: Path) -> tuple[str, ...]:
     """What the tool left in its work folder, as escaped paths."""
-    listed = _bytes(out / "upper.names")
-    return tuple(escape(n) for top in (b"work", b"ext3/work") for n in sorted(parse_names(listed, top)))
+    return tuple(escape(line) for line in sorted(set(_bytes(out / "work.left").split(b"\n"))) if line)
 
 
 def daemon_exits(out: Path) -> tuple[int, ...]:

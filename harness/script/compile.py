@@ -14,6 +14,7 @@ from harness.drivers.base import Plan, Stack
 from harness.plan import Cell
 from harness.scenario.layers import layer
 from harness.scenario.steps import Remount, Step
+from harness.script.paths import spoken_paths
 from harness.script.quote import quote, quote_bytes
 from harness.script.trees import build, folders
 from harness.snapshot.model import EMPTY
@@ -88,7 +89,7 @@ def _head(cell: Cell) -> bytes:
         f"# Tool: {cell.tool.label} ({cell.tool.main.package or 'no package'}), profile {cell.profile}",
         "#",
         f"# To run it alone, in an empty folder: {alone}",
-        "# What it saw is then in FOLDER/out: *.tar (trees), *.names (what readdir gave), *.steps (exit codes), daemon.log.",
+        "# What it saw is then in FOLDER/out: *.tar (trees), *.names and *.err (what readdir gave), *.steps (exit codes), daemon.log.",
         'cd "${1:-.}" || exit 3',
         "cell=$PWD out=$PWD/out",
         "umask 022",
@@ -132,19 +133,18 @@ def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:
             b"on merged steps_%d" % number,
             b"on oracle steps_%d" % number,
         ]
+    spoken = b"".join(b" " + quote_bytes(path) for path in spoken_paths(cell.scenario, cell.profile))
     upper = "ext3/upper" if DRIVERS[cell.tool.driver].fs_of_its_own else "upper"
     work = upper.replace("upper", "work")
     lines += [
         b"table",
-        b"say view", b"take view merged",
+        b"say view", b"take view merged", b"reach view merged" + spoken,
         b"say unmount", b"unmount_stack",
-        b"say upper",
-        f'ls -abUR1 {upper} {work} >"$out/upper.names" 2>"$out/upper.names.err"'.encode(),
-        f"pack upper {upper}".encode(),
+        b"say upper", f"take upper {upper}".encode(), f"left {work}".encode(),
         b"say 'mount again'", b"mount_stack",
-        b"say remount-view", b"take remount merged",
+        b"say remount-view", b"take remount merged", b"reach remount merged" + spoken,
         b"say 'last unmount'", b"unmount_stack",
-        b"pack oracle oracle",
+        b"take oracle oracle",
     ]  # fmt: skip
     if nested:
         lines.append(b"unmount_inner")

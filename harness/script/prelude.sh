@@ -45,11 +45,25 @@ await() {
   done
 }
 
-# take NAME FOLDER: the names that readdir gives, then the tree as a PAX tar with every xattr that can be read.
+# take NAME FOLDER: the tree as a PAX tar with every xattr that can be read, and the names that readdir gave: those that were
+# packed in NAME.names, those that could not be looked at or opened in NAME.err.
 take() {
-  ls -abUR1 "$2" >"$out/$1.names" 2>"$out/$1.names.err"
-  pack "$1" "$2"
+  tar -C "$2" --quoting-style=escape --format=posix --xattrs --xattrs-include='*' --numeric-owner \
+    -cvf "$out/$1.tar" . >"$out/$1.names" 2>"$out/$1.err"
 }
-pack() {
-  tar -C "$2" --format=posix --xattrs --xattrs-include='*' --numeric-owner -cf "$out/$1.tar" . 2>"$out/$1.tar.err"
+
+# reach NAME FOLDER PATH...: which paths of the scenario are found by looking them up, whatever readdir says; by their number.
+reach() {
+  name=$1 folder=$2 number=0; shift 2
+  for path; do
+    if [ -e "$folder/$path" ] || [ -L "$folder/$path" ]; then printf '%s\n' "$number"; fi
+    number=$((number + 1))
+  done >"$out/$name.reached"
+}
+
+# left FOLDER: what the tool left in its work folder.
+left() {
+  for path in "$1"/* "$1"/*/*; do
+    if [ -e "$path" ]; then printf '%s\n' "$path"; fi
+  done >"$out/work.left"
 }

@@ -1,6 +1,7 @@
-r"""The names that ``readdir`` gave, from the output of ``LC_ALL=C ls -abUR1 FOLDER``.
+r"""The names that ``readdir`` gave, as GNU tar tells them while it packs a tree (``tar -cv --quoting-style=escape``).
 
-``-b`` writes every byte that is not graphic as ``\NNN`` or a C escape and a space as ``\ ``, so lines are names and nothing else.
+What it packs it names on its output; what it was given by ``readdir`` and could not look at or open it names among its errors. Both
+are written with C escapes (``\n``, ``\377``), so a line is a name and nothing else.
 """
 
 from __future__ import annotations
@@ -9,6 +10,11 @@ import re
 
 _C = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+# "File removed before we read it" is tar's word for ENOENT at the lstat(2) of a name that it was just given.
+_REFUSED = re.compile(
+    rb"^[^\n:]*tar: (\./[^\n]*): (?:Warning: )?(?:Cannot (?:stat|open|read|readlink)|File removed before we read it)",
+    re.MULTILINE,
+)
 
 
 def unescape_c(text: bytes) -> bytes:
@@ -21,23 +27,16 @@ def unescape_c(text: bytes) -> bytes:
     return _ESCAPE.sub(one, text)
 
 
-def parse_names(output: bytes, top: bytes = b"") -> list[bytes]:
-    """Every path that was listed, relative to the listed folder, ``.`` and ``..`` left out. A name may stand twice.
+def packed_names(output: bytes) -> list[bytes]:
+    """The paths that tar packed, the root left out. A name that is given twice stands twice."""
+    return [path for line in output.split(b"\n") if (path := _clean(line))]
 
-    *top*: the folder, where the output lists more than one; else the first.
-    """
-    found: list[bytes] = []
-    prefix, fresh, inside = b"", True, False
-    for line in output.split(b"\n"):
-        if fresh and line.endswith(b":"):
-            folder = unescape_c(line[:-1])
-            top = top or folder
-            inside = folder == top or folder.startswith(top + b"/")
-            prefix = folder[len(top) :].lstrip(b"/")
-            fresh = False
-        elif not line:
-            fresh = True
-        elif inside and line not in {b".", b".."}:
-            name = unescape_c(line)
-            found.append(prefix + b"/" + name if prefix else name)
-    return found
+
+def refused_names(errors: bytes) -> list[bytes]:
+    """The paths that tar was given and could not look at, or not open."""
+    return [path for line in _REFUSED.findall(errors) if (path := _clean(line))]
+
+
+def _clean(line: bytes) -> bytes:
+    """``./a/`` is ``a``; the root, ``./``, is nothing."""
+    return b"" if line in {b".", b"./"} else unescape_c(line).removeprefix(b"./").rstrip(b"/")

@@ -6,6 +6,8 @@ import re
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)+[A-Za-z0-9.~-]*|\b\d+\b")
 
+_OTHERS = ("fusermount", "FUSE library", "using FUSE", "unknown argument")
+
 
 def upstream(package_version: str) -> str:
     """Upstream's number in a Debian package's version: ``1:1.47.2-3+b12`` is ``1.47.2``."""
@@ -17,10 +19,14 @@ def upstream(package_version: str) -> str:
 def answer_of(program: str, output: str) -> str:
     """The line of a ``--version`` output in which the program speaks of itself, or the first line that is not empty.
 
-    fuse-overlayfs lets ``fusermount3`` speak first, and may complain about options before that.
+    fuse-overlayfs lets ``fusermount3`` and libfuse speak first, and may complain about options before that; a file that
+    the user gives may have any name.
     """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return next((line for line in lines if line.startswith(program)), lines[0] if lines else "")[:200]
+    own = [line for line in lines if line.startswith(program)] + [
+        line for line in lines if not line.startswith(_OTHERS)
+    ]
+    return next(iter([*own, *lines]), "")[:200]
 
 
 def number_in(answer: str) -> str:

@@ -52,6 +52,7 @@ def test_the_number_in_an_answer(answer: str, number: str) -> None:
 
 
 def test_no_answer_at_all() -> None:
+    assert answer_of("mine", FUSE_OVERLAYFS) == "fuse-overlayfs: version 1.13-dev"
     assert answer_of("fuse-overlayfs", "\n  \n") == ""
 
 

@@ -37,6 +37,11 @@ def _phantoms(view: Snapshot) -> set[bytes]:
     return {e.path for e in view if e.kind is Kind.UNKNOWN}
 
 
+def _unlisted(view: Snapshot) -> set[bytes]:
+    """What is found by looking it up, though readdir does not give it."""
+    return {e.path for e in view if e.path and view.listed is not None and e.path not in view.listed}
+
+
 def resurrected(evidence: Evidence) -> Iterator[Finding]:
     """WL201: a name that the steps deleted, or a marker of a layer hid, is visible."""
     for station, view, oracle in _pairs(evidence):
@@ -59,11 +64,11 @@ def lost(evidence: Evidence) -> Iterator[Finding]:
 def phantom(evidence: Evidence) -> Iterator[Finding]:
     """WL203: containers/fuse-overlayfs#306, moby/moby#9572."""
     for station, view, _ in _pairs(evidence):
-        for path in sorted(_phantoms(view)):
+        unlisted = _unlisted(view)
+        for path in sorted(_phantoms(view) - unlisted):
             yield Finding("WL203", shown(path), station, f"{shown(path)} is listed and cannot be opened")
-        if view.listed is not None:
-            for path in sorted(e.path for e in view if e.path and e.path not in view.listed):
-                yield Finding("WL203", shown(path), station, f"{shown(path)} can be opened and is not listed")
+        for path in _topmost(unlisted):
+            yield Finding("WL203", shown(path), station, f"{shown(path)} is found by its name and is not listed")
 
 
 def marker_visible(evidence: Evidence) -> Iterator[Finding]:
@@ -125,8 +130,8 @@ def unstable(evidence: Evidence) -> Iterator[Finding]:
     before, after = (evidence.trees.get(station) for station in VIEWS)
     if before is None or after is None:
         return
-    gone = {e.path for e in before if e.path not in after}
-    new = {e.path for e in after if e.path not in before}
+    gone = {e.path for e in before if e.path not in after} - _unlisted(before)  # WL203 tells of what is not listed
+    new = {e.path for e in after if e.path not in before} - _unlisted(after)
     for path in _topmost(gone):
         yield Finding(
             "WL206", shown(path), Station.REMOUNT, f"{shown(path)} was there before the remount and is not after it"
