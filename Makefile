@@ -10,8 +10,8 @@ help:  ## this list
 setup:  ## .venv and the system packages (installed as root, else one line to type)
 	@sh harness/setup.sh
 
-reproduce: worlds  ## every scenario on every tool that can be had here, and the report
-	@$(BIN)/whiteout-lab run $(ARGS)
+reproduce: setup  ## every scenario on every tool that can be had here, and the report
+	@$(BIN)/whiteout-lab run --build-worlds $(ARGS)
 
 test:  ## lint, types and all tests
 	@sh harness/setup.sh test

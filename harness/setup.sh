@@ -45,8 +45,13 @@ python_packages() {
 
 # --- which system packages ---------------------------------------------------------------------------------------------------
 
+# Where .venv lies belongs to it: a virtual environment cannot be moved.
+stamp=.venv/.stamp
+current=$({ pwd -P; cat pyproject.toml constraints.txt; } | sha256sum)
+in_place() { [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$current" ] && .venv/bin/python -c '' 2>/dev/null; }
+
 missing_packages() {
-    [ -n "$(find_python complete)" ] || python_packages
+    in_place || [ -n "$(find_python complete)" ] || python_packages
     while read -r program package; do
         there "$program" || echo "$package"
     done <<END
@@ -93,13 +98,8 @@ fi
 
 # --- the virtual environment -------------------------------------------------------------------------------------------------
 
+if in_place; then exit 0; fi
 python=$(find_python complete)
-stamp=.venv/.stamp
-# Where it lies belongs to it: a virtual environment cannot be moved.
-current=$({ pwd -P; cat pyproject.toml constraints.txt; } | sha256sum)
-if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$current" ] && .venv/bin/python -c '' 2>/dev/null; then
-    exit 0
-fi
 if [ -z "$python" ]; then
     tell "no Python 3.11 or later with venv was found: nothing can run without it"
     exit 3

@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from harness.cli.script import find_cell
-from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, UsageError
+from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, UsageError, WorldError
+from harness.names import printable
 from harness.progress import Progress
 from harness.session import project_folder, scenario_files
+from harness.worlds.build import ensure
+from harness.worlds.suites import SUITES
 
 _EPILOG = """\
 examples:
@@ -66,6 +69,7 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="a tool or world that is missing is a failure")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for one cell (default: 60)")
+    parser.add_argument("--build-worlds", action="store_true", help="first build the worlds that are not in place yet")
     parser.add_argument("-x", "--exitfirst", action="store_true", help="stop at the first cell that is not as expected")
     parser.set_defaults(handler=run)
 
@@ -76,12 +80,23 @@ def _jobs(text: str) -> int:
     return int(text)
 
 
+def _build_worlds(*, strict: bool) -> None:
+    """Build what is missing; a world that cannot be had is told of, and the run goes on without it unless it is strict."""
+    for world in ensure(list(SUITES), lambda line: print(printable(line), flush=True)).values():
+        if isinstance(world, WorldError):
+            if strict:
+                raise world
+            print(f"whiteout-lab: {world}", file=sys.stderr)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run through pytest, with output of our own; returns the exit code."""
     if arguments.out is not None and arguments.out.exists() and any(arguments.out.iterdir()):
         raise UsageError(
             "the run's folder is not empty", where=str(arguments.out), remedy="name a new folder with --out"
         )
+    if arguments.build_worlds:
+        _build_worlds(strict=arguments.strict or os.environ.get("WHITEOUT_LAB_STRICT") == "1")
     named = [find_cell(cell, arguments.tool).scenario.name for cell in arguments.only]
     files = [str(path.absolute()) for path in scenario_files(arguments.scenarios or named)]
     words = [
