@@ -12,8 +12,9 @@ import pytest
 from harness.errors import EXIT_ALL_SKIPPED, EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, LabError
 from harness.findings import Outcome
 from harness.names import printable
-from harness.pytest_plugin import PLAN, RUN, Run, result_of
+from harness.pytest_plugin import PLAN, RUN, result_of
 from harness.results import CellResult, Results
+from harness.run import Run
 from harness.verdict_text import finding_line
 
 SYMBOLS = {Outcome.PASSED: "✓", Outcome.FINDING: "✗", Outcome.BROKEN: "!", Outcome.SKIPPED: "–"}

@@ -7,10 +7,8 @@ home as a user property; the controller writes ``results.json`` and the report.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,16 +16,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness import __version__
 from harness.errors import EXIT_ALL_SKIPPED, BrokenMachinery, LabError
 from harness.findings import Outcome
 from harness.judge import judge
 from harness.launch.cell import Bench, run_cell
-from harness.launch.leaks import find_leaks
 from harness.launch.workfolder import work_folder
-from harness.names import printable
 from harness.plan import Cell, NotRun
-from harness.results import CellResult, Results, RunFacts, cell_result, write_results
+from harness.results import CellResult, cell_result
+from harness.run import Run, finish_run, is_excluded
 from harness.scenario.layers import Profile
 from harness.session import (
     PlanFile,
@@ -68,66 +64,6 @@ def _is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
-class Run:
-    """The controller's side of a run: the plan, the work folder, the results as they come."""
-
-    def __init__(self, plan: PlanFile, stack: contextlib.ExitStack) -> None:
-        self.plan = plan
-        self.stack = stack
-        self.started = datetime.datetime.now(datetime.UTC)
-        self.clock = time.monotonic()
-        self.results: dict[str, CellResult] = {}
-        self.leaks: list[str] = []
-        self.results_written: Results | None = None
-        self.folder = Path(plan.folder)
-        self.cells = named_cells(plan.cells())
-
-    def take(self, result: CellResult) -> None:
-        """Keep what an item brought home."""
-        self.results[result.id] = result
-
-    def crashed(self, report: pytest.TestReport) -> CellResult | None:
-        """The result of an item that brought none home: its worker died, or this program has a fault."""
-        one = self.cells.get(report.nodeid.rpartition("::")[2])
-        if one is None or isinstance(one, NotRun):
-            return None
-        bare = not_run_result(NotRun(one, printable(str(report.longrepr))[:2000]), self.plan.kernel)
-        return msgspec.structs.replace(bare, outcome=Outcome.BROKEN)
-
-    def finish(self, selected: set[str] | None) -> Results:
-        """Prove that nothing is left, and write ``results.json``. *selected*: ids that pytest was asked for; None: all."""
-        try:
-            self.stack.close()
-        except LabError as error:
-            self.leaks.append(str(error))
-        self.leaks += find_leaks(Path(self.plan.work))
-        for one in self.plan.cells():
-            cell = one.cell if isinstance(one, NotRun) else one
-            if cell.id in self.results or (selected is not None and cell.id not in selected and not _excluded(one)):
-                continue
-            missing = one if isinstance(one, NotRun) else NotRun(cell, "the run ended before it", "run again")
-            self.take(not_run_result(missing, self.plan.kernel))
-        order = {(one.cell if isinstance(one, NotRun) else one).id: i for i, one in enumerate(self.plan.cells())}
-        facts = RunFacts(
-            id=self.plan.run,
-            started=self.started.isoformat(timespec="seconds"),
-            seconds=round(time.monotonic() - self.clock, 2),
-            version=__version__,
-            command=tuple(sys.argv),
-            kernel=self.plan.kernel,
-            environment=self.plan.environment,
-            unavailable=tuple(self.plan.unavailable),
-        )
-        results = Results(1, facts, tuple(sorted(self.results.values(), key=lambda r: order[r.id])))
-        write_results(results, self.folder)
-        self.results_written = results
-        return results
-
-
-def _excluded(one: Cell | NotRun) -> bool:
-    return isinstance(one, NotRun) and one.excluded
-
-
 RUN = pytest.StashKey[Run]()
 PLAN = pytest.StashKey[PlanFile]()
 CELLS = pytest.StashKey[dict[str, list[tuple[str, Cell | NotRun]]]]()
@@ -135,13 +71,11 @@ CELLS = pytest.StashKey[dict[str, list[tuple[str, Cell | NotRun]]]]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Plan on the controller; read the plan on a worker. Only when scenarios are collected at all."""
+    """On a worker, read the plan that the controller made."""
     config = session.config
-    if _is_worker(config):
-        path = config.workerinput.get(PROPERTY)  # type: ignore[attr-defined]
-        if path:
-            config.stash[PLAN] = read_plan(Path(path))
-        return
+    path = config.workerinput.get(PROPERTY) if _is_worker(config) else None  # type: ignore[attr-defined]
+    if path:
+        config.stash[PLAN] = read_plan(Path(path))
 
 
 def the_plan(config: pytest.Config) -> PlanFile:
@@ -159,6 +93,13 @@ def the_plan(config: pytest.Config) -> PlanFile:
             timeout=option.lab_timeout,
         )
         plan = decide(wanted, obstacles_here(), lambda line: print(line, file=sys.stderr))
+        missing = [one for one in plan.unavailable if one["remedy"]] if wanted.strict else []
+        if missing:
+            raise BrokenMachinery(
+                f"{missing[0]['reason']} (strict: nothing may be missing)",
+                where=f"{missing[0]['name']} ({missing[0]['where']})",
+                remedy=missing[0]["remedy"],
+            )
         stack = contextlib.ExitStack()
         stack.enter_context(work_folder(work_parent(), plan.run))
         write_plan(plan)
@@ -209,7 +150,7 @@ class ScenarioFile(pytest.File):
         only = set(self.config.option.lab_only)
         name = plan.scenarios[plan.files.index(str(self.path))].name
         for cell_id, one in self.config.stash[CELLS][name]:
-            if not _excluded(one) and (not only or cell_id in only):
+            if not is_excluded(one) and (not only or cell_id in only):
                 yield CellItem.from_parent(self, name=cell_id, one=one)
 
 
@@ -298,27 +239,6 @@ class Collector:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         elif results.cells and all(cell.outcome is Outcome.SKIPPED for cell in results.cells):
             session.exitstatus = EXIT_ALL_SKIPPED
-
-
-def finish_run(run: Run, results: Results) -> None:
-    """The report, the link ``latest``, and what need not be kept."""
-    from harness.report.html import write_report  # noqa: PLC0415 - the report's templates cost a worker's start
-
-    write_report(run.folder, run.folder / "report.html")
-    if run.plan.keep != "always":
-        _drop(run, results)
-    latest = run.folder.parent / "latest"
-    with contextlib.suppress(OSError):
-        latest.unlink(missing_ok=True)
-        latest.symlink_to(run.folder.name)
-
-
-def _drop(run: Run, results: Results) -> None:
-    from harness.launch.guarded import remove_tree  # noqa: PLC0415
-
-    for cell in results.cells:
-        if cell.folder and (run.plan.keep == "never" or cell.outcome is Outcome.PASSED):
-            remove_tree(run.folder / cell.folder)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -193,3 +193,12 @@ def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path) -> None:
     assert "Traceback" not in log
     assert (tmp_path / "run" / "report.html").exists()
     assert len(cells(tmp_path / "run")) > 0
+
+
+def test_strict_makes_a_missing_world_a_failure(tmp_path: Path) -> None:
+    env = {**os.environ, "WHITEOUT_LAB_CACHE": str(tmp_path / "empty")}
+    words = [sys.executable, "-m", "harness", "run", "ghost-marker", "--tool", "fuse-overlayfs"]
+    done = run([*words, "--strict"], env={**env, "WHITEOUT_LAB_STRICT": ""}, cwd=project_folder(), timeout=60)
+    assert done.code == 3, done
+    assert "is not built (strict" in done.err
+    assert "worlds build" in done.err

@@ -21,7 +21,7 @@ class Stack:
     upper: str
     work: str
     merged: str
-    program: str  # how the tool's main program is called inside the cell
+    program: str  # the shell word that calls the tool's main program
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Driver:
 
     ``needs`` are capabilities of the host per profile (keys of ``harness.doctor``'s facts); ``programs`` must be in the world;
     ``fs_of_its_own``: the stack brings the file system below the upper, so a scenario that names one is not for it.
+    ``has_program``: the tool is a program, and another one can take its place in the script.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Driver:
     needs: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     fs_of_its_own: bool = False
+    has_program: bool = True
 
 
 def option_words(*parts: str) -> str:

@@ -30,5 +30,11 @@ def _plan(stack: Stack) -> Plan:
 
 
 DRIVER = Driver(
-    "kernel", "kernel overlay", (Profile.ROOT, Profile.USER), _plan, needs=("overlay",), programs=("mount", "umount")
+    "kernel",
+    "kernel overlay",
+    (Profile.ROOT, Profile.USER),
+    _plan,
+    needs=("overlay",),
+    programs=("mount", "umount"),
+    has_program=False,
 )

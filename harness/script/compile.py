@@ -33,9 +33,9 @@ def compile_cell(cell: Cell) -> bytes:
     layers = [layer(tree, profile) for tree in scenario.layers] or [EMPTY]
     prepared = layer(scenario.upper, profile)
     lowers = tuple(f"lower/{n}" for n in range(1, len(layers) + 1))
-    stack = Stack(scenario, cell.tool, profile, lowers, "upper", "work", "merged", cell.program)
+    stack = Stack(scenario, cell.tool, profile, lowers, "upper", "work", "merged", '"$program"')
     if scenario.stack == "nested":
-        stack = Stack(scenario, cell.tool, profile, ("inner",), "upper", "work", "merged", cell.program)
+        stack = Stack(scenario, cell.tool, profile, ("inner",), "upper", "work", "merged", '"$program"')
     driver = DRIVERS[cell.tool.driver]
     plan = driver.plan(stack)
     below_before, below_after = _below(cell)
@@ -80,6 +80,7 @@ def _head(cell: Cell) -> bytes:
         if cell.profile == "root"
         else "unshare --user --map-root-user --mount sh script.sh FOLDER"
     )
+    other = "  # another program: PROGRAM=/path/to/it" if DRIVERS[cell.tool.driver].has_program else ""
     lines = [
         "#!/bin/sh",
         f"# Whiteout Lab, cell {cell.id}",
@@ -88,10 +89,11 @@ def _head(cell: Cell) -> bytes:
         *(f"# See: {link}" for link in scenario.links),
         f"# Tool: {cell.tool.label} ({cell.tool.main.package or 'no package'}), profile {cell.profile}",
         "#",
-        f"# To run it alone, in an empty folder: {alone}",
+        f"# To run it alone, in an empty folder: {alone}{other}",
         "# What it saw is then in FOLDER/out: *.tar (trees), *.names and *.err (what readdir gave), *.steps (exit codes), daemon.log.",
         'cd "${1:-.}" || exit 3',
         "cell=$PWD out=$PWD/out",
+        *([f"program=${{PROGRAM:-{cell.program}}}"] if DRIVERS[cell.tool.driver].has_program else []),
         "umask 022",
         "export LC_ALL=C",
         "",
@@ -155,7 +157,7 @@ def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:
 
 def _nested(cell: Cell, lowers: tuple[str, ...]) -> bytes:
     """The layers mounted first, read-only in effect: nobody writes there; that mount is the lower of the stack."""
-    stack = Stack(cell.scenario, cell.tool, cell.profile, lowers, "inner-upper", "inner-work", "inner", cell.program)
+    stack = Stack(cell.scenario, cell.tool, cell.profile, lowers, "inner-upper", "inner-work", "inner", '"$program"')
     plan = DRIVERS[cell.tool.driver].plan(stack)
     mount = f"mkdir -p inner inner-upper inner-work\n{plan.mount}\ninner=${{daemon:-}}"
     unmount = "umount inner\n" + ('wait "$inner"' if "daemon" in plan.mount else ":")
@@ -199,7 +201,7 @@ def _below(cell: Cell) -> tuple[list[bytes], list[bytes]]:
         return [b"mkdir -p below", lines.encode(), *links], [*release, b'wait "$below"']
     if below.fs == "same":
         stack = Stack(
-            cell.scenario, cell.tool, cell.profile, ("outer-lower",), "outer-upper", "outer-work", "below", cell.program
+            cell.scenario, cell.tool, cell.profile, ("outer-lower",), "outer-upper", "outer-work", "below", '"$program"'
         )
         plan = DRIVERS[cell.tool.driver].plan(stack)
         lines = "mkdir -p below outer-lower outer-upper outer-work\n" + plan.mount + "\nouter=${daemon:-}"

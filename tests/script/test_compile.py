@@ -126,7 +126,8 @@ def test_a_program_from_outside_is_called_where_it_is_placed() -> None:
         "fuse-overlayfs", "fuse-overlayfs", Part("fuse-overlayfs", "9", "", "/home/me/fo", ""), HOST, origin="given"
     )
     text = compile_cell(Cell(scenario(STEPS), given, Profile.ROOT)).decode()
-    assert "/mnt/tool -f -o" in text
+    assert "program=${PROGRAM:-/mnt/tool}" in text
+    assert '"$program" -f -o' in text
     assert "/home/me" not in text
 
 

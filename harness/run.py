@@ -1,0 +1,102 @@
+"""The controller's side of a run: results as they come, the proof that nothing is left, and what stays on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness import __version__
+from harness.errors import LabError
+from harness.findings import Outcome
+from harness.launch.guarded import remove_tree
+from harness.launch.leaks import find_leaks
+from harness.names import printable
+from harness.plan import Cell, NotRun
+from harness.results import CellResult, Results, RunFacts, write_results
+from harness.session import PlanFile, named_cells, not_run_result
+
+
+class Run:
+    """The controller's side of a run: the plan, the work folder, the results as they come."""
+
+    def __init__(self, plan: PlanFile, stack: contextlib.ExitStack) -> None:
+        self.plan = plan
+        self.stack = stack
+        self.started = datetime.datetime.now(datetime.UTC)
+        self.clock = time.monotonic()
+        self.results: dict[str, CellResult] = {}
+        self.leaks: list[str] = []
+        self.results_written: Results | None = None
+        self.folder = Path(plan.folder)
+        self.cells = named_cells(plan.cells())
+
+    def take(self, result: CellResult) -> None:
+        """Keep what an item brought home."""
+        self.results[result.id] = result
+
+    def crashed(self, report: pytest.TestReport) -> CellResult | None:
+        """The result of an item that brought none home: its worker died, or this program has a fault."""
+        one = self.cells.get(report.nodeid.rpartition("::")[2])
+        if one is None or isinstance(one, NotRun):
+            return None
+        bare = not_run_result(NotRun(one, printable(str(report.longrepr))[:2000]), self.plan.kernel)
+        return msgspec.structs.replace(bare, outcome=Outcome.BROKEN)
+
+    def finish(self, selected: set[str] | None) -> Results:
+        """Prove that nothing is left, and write ``results.json``. *selected*: ids that pytest was asked for; None: all."""
+        try:
+            self.stack.close()
+        except LabError as error:
+            self.leaks.append(str(error))
+        self.leaks += find_leaks(Path(self.plan.work))
+        for one in self.plan.cells():
+            cell = one.cell if isinstance(one, NotRun) else one
+            if cell.id in self.results or (selected is not None and cell.id not in selected and not is_excluded(one)):
+                continue
+            missing = one if isinstance(one, NotRun) else NotRun(cell, "the run ended before it", "run again")
+            self.take(not_run_result(missing, self.plan.kernel))
+        order = {(one.cell if isinstance(one, NotRun) else one).id: i for i, one in enumerate(self.plan.cells())}
+        facts = RunFacts(
+            id=self.plan.run,
+            started=self.started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - self.clock, 2),
+            version=__version__,
+            command=tuple(sys.argv),
+            kernel=self.plan.kernel,
+            environment=self.plan.environment,
+            unavailable=tuple(self.plan.unavailable),
+        )
+        results = Results(1, facts, tuple(sorted(self.results.values(), key=lambda r: order[r.id])))
+        write_results(results, self.folder)
+        self.results_written = results
+        return results
+
+
+def is_excluded(one: Cell | NotRun) -> bool:
+    """Whether a cell is left out since it would say nothing."""
+    return isinstance(one, NotRun) and one.excluded
+
+
+def finish_run(run: Run, results: Results) -> None:
+    """The report, the link ``latest``, and what need not be kept."""
+    from harness.report.html import write_report  # noqa: PLC0415 - the report's templates cost a worker's start
+
+    write_report(run.folder, run.folder / "report.html")
+    if run.plan.keep != "always":
+        drop_recordings(run, results)
+    latest = run.folder.parent / "latest"
+    with contextlib.suppress(OSError):
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(run.folder.name)
+
+
+def drop_recordings(run: Run, results: Results) -> None:
+    for cell in results.cells:
+        if cell.folder and (run.plan.keep == "never" or cell.outcome is Outcome.PASSED):
+            remove_tree(run.folder / cell.folder)
