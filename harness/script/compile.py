@@ -10,12 +10,13 @@ from functools import cache
 from importlib import resources
 
 from harness.drivers import DRIVERS
-from harness.drivers.base import Plan, Stack
+from harness.drivers.base import Plan
 from harness.plan import Cell
 from harness.scenario.layers import layer
 from harness.scenario.steps import Remount, Step
+from harness.script.below import below, stack_of
 from harness.script.paths import spoken_paths
-from harness.script.quote import quote, quote_bytes
+from harness.script.quote import quote_bytes
 from harness.script.trees import build, folders
 from harness.snapshot.model import EMPTY
 from harness.whiteouts.union import merge
@@ -33,12 +34,10 @@ def compile_cell(cell: Cell) -> bytes:
     layers = [layer(tree, profile) for tree in scenario.layers] or [EMPTY]
     prepared = layer(scenario.upper, profile)
     lowers = tuple(f"lower/{n}" for n in range(1, len(layers) + 1))
-    stack = Stack(scenario, cell.tool, profile, lowers, "upper", "work", "merged", '"$program"')
-    if scenario.stack == "nested":
-        stack = Stack(scenario, cell.tool, profile, ("inner",), "upper", "work", "merged", '"$program"')
+    nested = scenario.stack == "nested"
     driver = DRIVERS[cell.tool.driver]
-    plan = driver.plan(stack)
-    below_before, below_after = _below(cell)
+    plan = driver.plan(stack_of(cell, ("inner",) if nested else lowers, "upper", "work", "merged"))
+    below_before, below_after = below(cell)
 
     out: list[bytes] = [_head(cell), prelude(), b""]
     out.append(b"# ---- the layers " + b"-" * 101)
@@ -61,13 +60,13 @@ def compile_cell(cell: Cell) -> bytes:
         out.append(b"}")
     out.append(b"")
     out.append(b"# ---- the stack: " + driver.title.encode() + b" " + b"-" * (100 - len(driver.title)))
-    if scenario.stack == "nested":
+    if nested:
         out.append(_nested(cell, lowers))
     out.append(_function("mount_stack", plan.mount))
     out.append(_function("unmount_stack", plan.unmount))
     out.append(b"")
     out.append(b"# ---- the run " + b"-" * 104)
-    out += _run(plan, len(segments), cell, nested=scenario.stack == "nested")
+    out += _run(plan, len(segments), cell, nested=nested)
     out += below_after
     out.append(b"say end")
     return b"\n".join(out) + b"\n"
@@ -157,54 +156,8 @@ def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:
 
 def _nested(cell: Cell, lowers: tuple[str, ...]) -> bytes:
     """The layers mounted first, read-only in effect: nobody writes there; that mount is the lower of the stack."""
-    stack = Stack(cell.scenario, cell.tool, cell.profile, lowers, "inner-upper", "inner-work", "inner", '"$program"')
-    plan = DRIVERS[cell.tool.driver].plan(stack)
+    driver = DRIVERS[cell.tool.driver]
+    plan = driver.plan(stack_of(cell, lowers, "inner-upper", "inner-work", "inner"))
     mount = f"mkdir -p inner inner-upper inner-work\n{plan.mount}\ninner=${{daemon:-}}"
-    unmount = "umount inner\n" + ('wait "$inner"' if "daemon" in plan.mount else ":")
+    unmount = "umount inner" + ('\nwait "$inner"' if driver.has_program else "")
     return _function("mount_inner", mount) + b"\n" + _function("unmount_inner", unmount)
-
-
-def _below(cell: Cell) -> tuple[list[bytes], list[bytes]]:
-    """Lines that put the wanted file system below upper and work, and lines that let go of it."""
-    below = cell.scenario.below
-    bind = [
-        b"mkdir -p below/upper below/work upper work",
-        b"mount --bind below/upper upper",
-        b"mount --bind below/work work",
-    ]
-    links = [b"mkdir -p below/upper below/work", b"ln -s below/upper upper", b"ln -s below/work work"]
-    del bind
-    release = [b"umount below"]
-    if below.fs in {"tmpfs", "ramfs"}:
-        mount = f"mount -t {below.fs} {below.fs} below || die '{below.fs} cannot be mounted'"
-        return [b"mkdir -p below", mount.encode(), *links], release
-    if below.fs == "ext4":
-        features = f"-O {quote(below.features)} " if below.features else ""
-        make = (
-            f'truncate -s 16M below.img && mke2fs -q -F -t ext4 {features}below.img >"$out/below.log" 2>&1 ||\n'
-            '  die "mke2fs: $(cat "$out/below.log")"'
-        )
-        return [
-            b"mkdir -p below",
-            make.encode(),
-            b"mount -o loop below.img below || die 'no loop device'",
-            *links,
-        ], release
-    if below.fs == "ext3-fuse":
-        lines = (
-            'truncate -s 8M below.img && mke2fs -q -F -t ext3 -J size=1 below.img >"$out/below.log" 2>&1 ||\n'
-            '  die "mke2fs: $(cat "$out/below.log")"\n'
-            'fuse2fs -f below.img below >>"$out/below.log" 2>&1 </dev/null &\n'
-            "below=$!\n"
-            'await below $below || die "fuse2fs did not mount: $(cat "$out/below.log")"'
-        )
-        return [b"mkdir -p below", lines.encode(), *links], [*release, b'wait "$below"']
-    if below.fs == "same":
-        stack = Stack(
-            cell.scenario, cell.tool, cell.profile, ("outer-lower",), "outer-upper", "outer-work", "below", '"$program"'
-        )
-        plan = DRIVERS[cell.tool.driver].plan(stack)
-        lines = "mkdir -p below outer-lower outer-upper outer-work\n" + plan.mount + "\nouter=${daemon:-}"
-        after = [*release, b'wait "$outer"'] if "daemon" in plan.mount else release
-        return [lines.encode(), *links], after
-    return [], []
