@@ -19,7 +19,7 @@ from harness.launch.leaks import find_leaks
 from harness.names import printable
 from harness.plan import Cell, NotRun
 from harness.results import CellResult, Results, RunFacts, write_results
-from harness.session import PlanFile, named_cells, not_run_result
+from harness.session import PlanFile, named_cells, not_run_result, reports_folder
 
 
 class Run:
@@ -90,13 +90,22 @@ def finish_run(run: Run, results: Results) -> None:
     write_report(run.folder, run.folder / "report.html")
     if run.plan.keep != "always":
         drop_recordings(run, results)
-    latest = run.folder.parent / "latest"
-    with contextlib.suppress(OSError):
-        latest.unlink(missing_ok=True)
-        latest.symlink_to(run.folder.name)
+    latest = reports_folder() / "latest"
+    if run.folder.parent == latest.parent:  # a folder that --out named is the user's own
+        with contextlib.suppress(OSError):
+            latest.unlink(missing_ok=True)
+            latest.symlink_to(run.folder.name)
 
 
 def drop_recordings(run: Run, results: Results) -> None:
+    """Delete the recordings that were not wanted, and say in ``results.json`` that they are not there."""
+    dropped = {
+        cell.id
+        for cell in results.cells
+        if cell.folder and (run.plan.keep == "never" or cell.outcome is Outcome.PASSED)
+    }
     for cell in results.cells:
-        if cell.folder and (run.plan.keep == "never" or cell.outcome is Outcome.PASSED):
+        if cell.id in dropped:
             remove_tree(run.folder / cell.folder)
+    kept = tuple(msgspec.structs.replace(c, folder="") if c.id in dropped else c for c in results.cells)
+    write_results(msgspec.structs.replace(results, cells=kept), run.folder)

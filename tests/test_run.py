@@ -202,3 +202,13 @@ def test_strict_makes_a_missing_world_a_failure(tmp_path: Path) -> None:
     assert done.code == 3, done
     assert "is not built (strict" in done.err
     assert "worlds build" in done.err
+
+
+@pytest.mark.parametrize("keep", ["never", "failed"])
+def test_recordings_that_are_not_kept_are_not_missed(keep: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = lab("run", GHOST, "--tool", "kernel", "--profile", "user", "--keep", keep, "--out", out)
+    assert done.code in {0, 77}, done
+    assert not (tmp_path / "latest").is_symlink(), "a folder that --out named gets nothing beside it"
+    assert list((out / "cells").glob("*")) == []
+    assert lab("report", out, "--output", tmp_path / "again.html").code == 0
