@@ -195,7 +195,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Scenario files are TOML files in a folder ``scenarios``, or named on the command line."""
     if file_path.suffix != ".toml":
         return None
-    if _is_worker(parent.config) or str(file_path) in _scenario_words(parent.config):
+    planned = (
+        PLAN in parent.config.stash if _is_worker(parent.config) else str(file_path) in _scenario_words(parent.config)
+    )
+    if planned:
         plan = the_plan(parent.config)
         if str(file_path) in plan.files:
             return ScenarioFile.from_parent(parent, path=file_path)
@@ -232,6 +235,9 @@ class Collector:
         if RUN not in self.config.stash:
             return
         run = self.config.stash[RUN]
+        if not run.results:  # nothing ran: --collect-only, or a mistake that was told already
+            run.abandon()
+            return
         partial = bool(self.config.option.keyword or self.config.option.lab_only)
         results = run.finish(set(run.results) if partial else None)
         finish_run(run, results)

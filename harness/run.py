@@ -48,6 +48,11 @@ class Run:
         bare = not_run_result(NotRun(one, printable(str(report.longrepr))[:2000]), self.plan.kernel)
         return msgspec.structs.replace(bare, outcome=Outcome.BROKEN)
 
+    def abandon(self) -> None:
+        """Nothing ran: leave nothing."""
+        self.stack.close()
+        remove_tree(self.folder)
+
     def finish(self, selected: set[str] | None) -> Results:
         """Prove that nothing is left, and write ``results.json``. *selected*: ids that pytest was asked for; None: all."""
         try:

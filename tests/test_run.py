@@ -127,6 +127,7 @@ def test_pytest_selects_and_distributes_cells(tmp_path: Path) -> None:
         (["run", "ghost-markr"], 2, "did you mean ghost-marker"),
         (["run", "/etc/passwd"], 2, "no scenario file"),
         (["run", "--only", "ghost-marker[nothing]"], 2, "no cell"),
+        (["run", "fuse-on-fuse", "--tool", "kernel-nouserxattr"], 2, "every cell is excluded"),
         (["script", "ghost-marker[kernel]"], 2, "did you mean"),
         (["inspect", "/nowhere"], 2, "there is nothing"),
         (["inspect", "/etc/passwd"], 3, "no tar"),
@@ -212,3 +213,10 @@ def test_recordings_that_are_not_kept_are_not_missed(keep: str, tmp_path: Path) 
     assert not (tmp_path / "latest").is_symlink(), "a folder that --out named gets nothing beside it"
     assert list((out / "cells").glob("*")) == []
     assert lab("report", out, "--output", tmp_path / "again.html").code == 0
+
+
+def test_collecting_alone_leaves_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = run([sys.executable, "-m", "pytest", GHOST, "--collect-only", "-q", "--lab-out", out], cwd=project_folder())
+    assert "ghost-marker[" in done.out
+    assert not out.exists()

@@ -119,12 +119,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if progress.error is not None:
         raise progress.error
+    if code == pytest.ExitCode.NO_TESTS_COLLECTED:
+        raise UsageError("nothing to run: every cell is excluded", remedy="see why: whiteout-lab list")
     if progress.ended is None:
         if code not in {EXIT_INTERRUPTED, pytest.ExitCode.INTERRUPTED}:
             print(quiet.getvalue(), file=sys.stderr)
         return EXIT_USAGE if code == pytest.ExitCode.USAGE_ERROR else EXIT_BROKEN
     if code == pytest.ExitCode.INTERRUPTED and progress.interrupted:
         return EXIT_INTERRUPTED
-    if not progress.total:
-        raise UsageError("nothing to run: every cell is excluded", remedy="see why: whiteout-lab list")
     return progress.exit_code()
