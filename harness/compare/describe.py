@@ -53,7 +53,8 @@ def looks(snapshot: Snapshot, *, view: bool = False) -> dict[bytes, Look]:
     if snapshot.listed is not None:  # opened, and readdir did not give it: as much a fact as the reverse
         for path in found.keys() - snapshot.listed - {b""}:
             look = found[path]
-            found[path] = Look(look.word, (*look.details, "not listed"), look.markers)
+            word = "found by name" if look.word == _WORDS[Kind.UNKNOWN] else look.word
+            found[path] = Look(word, (*look.details, "not listed"), look.markers)
     for path, encodings in spoken.items():
         if path not in found:
             found[path] = Look("", (), tuple(sorted(encodings)))

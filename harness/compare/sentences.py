@@ -66,7 +66,7 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "WL108": ("writes a mark on {} that another reader does not honour", "write a mark on {} that another reader does not honour"),
     "WL201": ("shows {} again after it was deleted", "show {} again after it was deleted"),
     "WL202": ("loses {}, which must be there", "lose {}, which must be there"),
-    "WL203": ("lists {} without being able to open it, or the reverse", "list {} without being able to open it, or the reverse"),
+    "WL203": ("finds {} by name and does not list it, or the reverse", "find {} by name and do not list it, or the reverse"),
     "WL204": ("shows the marker {} to users", "show the marker {} to users"),
     "WL205": ("changes {}", "change {}"),
     "WL206": ("shows {} differently after a remount", "show {} differently after a remount"),
