@@ -16,13 +16,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness.judge import judge
-from harness.launch.cell import NOBODY, Bench, closed_fuse, run_cell
-from harness.launch.enclosure import Enclosure
+from harness.launch.cell import Bench, enclosure_of, run_cell
 from harness.launch.process import run
 from harness.launch.workfolder import work_folder
 from harness.plan import Cell
 from harness.results import read_results, write_results
-from harness.scenario.layers import Profile
 from harness.session import Wanted, decide, obstacles_here, work_parent
 
 ROUNDS = 5
@@ -47,14 +45,12 @@ def ratio(name: str, mine: Callable[[], object], plain: Callable[[], object], li
 
 def shell_loop(cells: list[tuple[Cell, Path]], work: Path, jobs: int) -> Path:
     """A shell program that runs the scripts of cells in the namespaces that this program uses, *jobs* at a time."""
-    as_root = os.geteuid() == 0
     lines = []
     for number, (cell, script) in enumerate(cells):
         folder = work / f"plain-{number}" / "cell"
-        given = Path(cell.tool.main.path) if cell.tool.origin in {"given", "crate"} else None
-        enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, NOBODY, given, closed_fuse())
-        own = f"; chown {NOBODY}:{NOBODY} {folder} {folder}/*" if as_root and cell.profile is Profile.USER else ""
-        place = f"; touch {folder}/tool" if given else ""
+        enclosure = enclosure_of(cell)
+        own = f"; chown {enclosure.uid}:{enclosure.uid} {folder} {folder}/*" if enclosure.goes_down else ""
+        place = f"; touch {folder}/tool" if enclosure.tool else ""
         environment = " ".join(f"{k}={shlex.quote(v)}" for k, v in enclosure.environment().items())
         argv = " ".join(shlex.quote(word) for word in enclosure.argv(folder))
         lines.append(

@@ -47,6 +47,11 @@ class NotRun:
     excluded: bool = False
 
 
+def cell_of(one: Cell | NotRun) -> Cell:
+    """The cell that a decision of the plan is about."""
+    return one.cell if isinstance(one, NotRun) else one
+
+
 @dataclass(frozen=True)
 class Obstacle:
     """Why something cannot be done here, and what to do."""

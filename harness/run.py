@@ -60,13 +60,12 @@ class Run:
         except LabError as error:
             self.leaks.append(str(error))
         self.leaks += find_leaks(Path(self.plan.work))
-        for one in self.plan.cells():
-            cell = one.cell if isinstance(one, NotRun) else one
-            if cell.id in self.results or (selected is not None and cell.id not in selected and not is_excluded(one)):
+        for cell_id, one in self.cells.items():
+            if cell_id in self.results or (selected is not None and cell_id not in selected and not is_excluded(one)):
                 continue
-            missing = one if isinstance(one, NotRun) else NotRun(cell, "the run ended before it", "run again")
+            missing = one if isinstance(one, NotRun) else NotRun(one, "the run ended before it", "run again")
             self.take(not_run_result(missing, self.plan.kernel))
-        order = {(one.cell if isinstance(one, NotRun) else one).id: i for i, one in enumerate(self.plan.cells())}
+        order = {cell_id: place for place, cell_id in enumerate(self.cells)}
         facts = RunFacts(
             id=self.plan.run,
             started=self.started.isoformat(timespec="seconds"),

@@ -18,7 +18,7 @@ from harness.doctor import probe
 from harness.errors import BrokenMachinery, UsageError
 from harness.findings import Outcome
 from harness.launch.guarded import MARKER
-from harness.plan import Cell, NotRun, Obstacle, plan
+from harness.plan import Cell, NotRun, Obstacle, cell_of, plan
 from harness.recording import tool_record
 from harness.results import CellResult
 from harness.scenario.layers import Profile
@@ -47,7 +47,6 @@ class Wanted:
     keep: str = "always"
     strict: bool = False
     timeout: float = 60.0  # seconds for one cell
-    command: tuple[str, ...] = ()
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -151,10 +150,9 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
 
 
 def _decision(one: Cell | NotRun, where: dict[int, int], which: dict[int, int]) -> Decision:
-    if isinstance(one, Cell):
-        return Decision(where[id(one.scenario)], which[id(one.tool)], one.profile)
-    cell = one.cell
-    return Decision(where[id(cell.scenario)], which[id(cell.tool)], cell.profile, one.reason, one.remedy, one.excluded)
+    cell = cell_of(one)
+    place = (where[id(cell.scenario)], which[id(cell.tool)], cell.profile)
+    return Decision(*place, one.reason, one.remedy, one.excluded) if isinstance(one, NotRun) else Decision(*place)
 
 
 def _why(one: Unavailable | Excluded) -> dict[str, str]:
@@ -237,4 +235,4 @@ def read_plan(path: Path) -> PlanFile:
 
 def named_cells(decided: Iterable[Cell | NotRun]) -> dict[str, Cell | NotRun]:
     """Cells by id."""
-    return {(one.cell if isinstance(one, NotRun) else one).id: one for one in decided}
+    return {cell_of(one).id: one for one in decided}

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from harness.names import printable
-from harness.plan import NotRun
+from harness.plan import NotRun, cell_of
 from harness.scenario.layers import Profile
 from harness.session import Wanted, decide, obstacles_here
 
@@ -31,10 +31,9 @@ def show(arguments: argparse.Namespace) -> int:
     decided = decide(wanted, obstacles_here(), lambda _line: None)
     rows = []
     for one in decided.cells():
-        cell = one.cell if isinstance(one, NotRun) else one
         state = "runs" if not isinstance(one, NotRun) else ("excluded" if one.excluded else "skipped")
         reason, remedy = (one.reason, one.remedy) if isinstance(one, NotRun) else ("", "")
-        rows.append({"id": cell.id, "state": state, "reason": reason, "remedy": remedy})
+        rows.append({"id": cell_of(one).id, "state": state, "reason": reason, "remedy": remedy})
     if arguments.json:
         print(json.dumps({"schema": 1, "cells": rows, "unavailable": decided.unavailable}, indent=1))
         return 0

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from harness.errors import UsageError
-from harness.plan import Cell, NotRun
+from harness.plan import Cell, cell_of
 from harness.scenario.layers import Profile
 from harness.script.compile import compile_cell
 from harness.session import Wanted, decide, named_cells
@@ -40,5 +40,4 @@ def find_cell(cell_id: str, tools: list[str]) -> Cell:
         raise UsageError(
             f"no cell {cell_id!r}", remedy=f"did you mean {', '.join(near)}?" if near else "see: whiteout-lab list"
         )
-    one = cells[cell_id]
-    return one.cell if isinstance(one, NotRun) else one
+    return cell_of(cells[cell_id])

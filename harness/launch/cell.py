@@ -19,7 +19,6 @@ from harness.launch.guarded import mark, remove_tree
 from harness.launch.process import Ended, run_on_lifeline
 from harness.plan import GIVEN_PROGRAM, Cell
 from harness.recording import Recording
-from harness.scenario.layers import Profile
 from harness.script.compile import compile_cell
 from harness.snapshot.model import Snapshot
 
@@ -71,20 +70,24 @@ def run_cell(cell: Cell, bench: Bench, keep_at: Path) -> Ran:
         remove_tree(folder)
 
 
+def enclosure_of(cell: Cell, uid: int = NOBODY) -> Enclosure:
+    """The namespaces that a cell needs on this machine. *uid*: of the profile user, when the program is root."""
+    given = Path(cell.tool.main.path) if cell.program == GIVEN_PROGRAM else None
+    return Enclosure(cell.tool.world.root, cell.profile, os.geteuid() == 0, uid, given, closed_fuse())
+
+
 def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
     stage = folder / "cell"
     stage.mkdir(parents=True)
     mark(folder)
     script = compile_cell(cell)
     (stage / "script.sh").write_bytes(script)
-    as_root = os.geteuid() == 0
-    given = Path(cell.tool.main.path) if cell.program == GIVEN_PROGRAM else None
-    if given is not None:
+    enclosure = enclosure_of(cell, bench.uid)
+    if enclosure.tool is not None:
         (stage / "tool").touch()
-    if as_root and cell.profile is Profile.USER:
+    if enclosure.goes_down:
         for path in (stage, *stage.iterdir()):
             os.chown(path, bench.uid, bench.uid)
-    enclosure = Enclosure(cell.tool.world.root, cell.profile, as_root, bench.uid, given, closed_fuse())
     started = datetime.datetime.now(datetime.UTC)
     before = time.perf_counter()
     ended = run_on_lifeline(enclosure.argv(stage), timeout=bench.timeout, env=enclosure.environment(), cwd=bench.work)

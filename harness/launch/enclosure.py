@@ -37,15 +37,19 @@ class Enclosure:
     tool: Path | None = None  # a program from outside the world
     own_fuse: bool = False  # whether /dev/fuse must be a node of the cell's own
 
+    @property
+    def goes_down(self) -> bool:
+        """Whether root becomes an unprivileged user inside; an ordinary user is one already."""
+        return self.as_root and self.profile is Profile.USER
+
     def argv(self, cell: Path) -> list[str]:
         """The command that runs ``script.sh`` in *cell*."""
         user = [] if self.as_root else ["--user", "--map-root-user"]
-        down = str(self.uid) if self.as_root and self.profile is Profile.USER else ""
+        down = str(self.uid) if self.goes_down else ""
         return [
             "unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private",
             "sh", str(INIT), str(self.root), str(cell), str(self.tool or ""), down,
-            fstab_word(self.root), fstab_word(cell), "own" if down and self.own_fuse else "",
-
+            fstab_word(self.root), fstab_word(cell), "own" if self.goes_down and self.own_fuse else "",
         ]  # fmt: skip
 
     def environment(self) -> dict[str, str]:

@@ -16,11 +16,10 @@ E = Encoding
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody who merges layers, and the encodings that it honours."""
+    """Somebody who merges layers, and the encodings that it honours; a marker in another one is an ordinary entry to it."""
 
     name: str
     honours: frozenset[Encoding]
-    shows_unknown: bool = True  # a marker it does not honour is shown as an ordinary entry
 
 
 EVERYONE = Reader("the oracle", frozenset(E))

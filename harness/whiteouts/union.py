@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
 from harness.whiteouts.encodings import PRIVATE_PREFIXES, Encoding, Says
 from harness.whiteouts.markers import Marker, markers_of
@@ -74,7 +76,7 @@ def merge(layers: Sequence[Snapshot], upper: Snapshot | None = None, reader: Rea
 def _merge_folder(path: bytes, stack: Sequence[_Layer], merged: dict[bytes, Entry]) -> None:
     """Merge one directory over the layers of *stack* that take part in it, the top first."""
     top = next((found for one in stack if (found := one.snapshot.get(path)) is not None), EMPTY.entries[b""])
-    merged[path] = _public(top, path)
+    merged[path] = _public(top)
     taking: list[_Layer] = []
     for one in stack:
         here = one.snapshot.get(path)
@@ -94,7 +96,7 @@ def _merge_name(path: bytes, stack: Sequence[_Layer], merged: dict[bytes, Entry]
         if here is not None and path not in one.hidden:
             if here.kind is not Kind.DIR:
                 if not folders:
-                    merged[path] = _public(here, path)
+                    merged[path] = _public(here)
                 break
             folders.append(one)
         if path in one.gone or path in one.opaque:
@@ -107,14 +109,6 @@ def _children(snapshot: Snapshot, folder: bytes) -> list[Entry]:
     return [e for e in snapshot if e.path and e.parent == folder]
 
 
-def _public(entry: Entry, path: bytes) -> Entry:
+def _public(entry: Entry) -> Entry:
     xattrs = {k: v for k, v in entry.xattrs.items() if not k.startswith(PRIVATE_PREFIXES)}
-    return Entry(
-        path, entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.device, entry.digest,
-        entry.text, entry.target, entry.same_as, xattrs, entry.links,
-    )  # fmt: skip
-
-
-def hidden_below(layers: Sequence[Snapshot], path: bytes) -> list[bytes]:
-    """The names of the merged lower layers that an opaque mark on *path* would hide."""
-    return [entry.path for entry in merge(layers).below(path)]
+    return msgspec.structs.replace(entry, xattrs=xattrs)

@@ -66,11 +66,6 @@ class Evidence(UpperEvidence):
         self.layers = [layer(tree, recording.profile) for tree in recording.scenario.layers]
         self.prepared = layer(recording.scenario.upper, recording.profile)
 
-    @cached_property
-    def before(self) -> Snapshot:
-        """What users would see of layers and prepared upper before the first step."""
-        return merge(self.layers or [EMPTY], self.prepared)
-
 
 UpperRule = Callable[[UpperEvidence], Iterator[Finding]]
 Rule = Callable[[Evidence], Iterator[Finding]]
