@@ -79,7 +79,7 @@ def one_more_cell(work: Path) -> None:
     def mine() -> None:
         for cell in cells:
             ran = run_cell(cell, bench, recordings / cell.id)
-            judge(ran.recording, ran.trees)
+            judge(ran.recording, ran.trees, ran.raw)
 
     mine()
     plain = shell_loop([(cell, recordings / cell.id / "script.sh") for cell in cells], work, 1)

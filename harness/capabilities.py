@@ -11,6 +11,7 @@ _MEGABYTE = 1024 * 1024
 _ROOM = 600 * _MEGABYTE  # four worlds and one run
 _CONTAINER = "run the container with --privileged, or with --security-opt seccomp=unconfined --cap-add SYS_ADMIN"
 _ELSEWHERE = "name a folder on ext4, xfs or btrfs in WHITEOUT_LAB_WORK"
+_AS_ROOT_TOO = "run it as root (sudo): the profile user is then an ordinary user with uid 1000"
 _AS_ROOT = "run it as root (sudo), or take the profile user alone: --profile user"
 
 PROGRAMS: Mapping[str, str] = {  # program: what it is for
@@ -264,7 +265,19 @@ def _rest(facts: Facts) -> list[Capability]:
     recent = tuple(int(n) for n in facts.python.split(".")[:2] if n.isdigit()) >= (3, 11)
     found = bool(facts.cgroup)
     cgroup = facts.cgroup or "no cgroup file system is mounted"
+    container = (
+        (True, "the cells get a network, control groups and devices of their own", "")
+        if facts.is_root
+        else (False, "containers need 65536 subordinate ids below the cell's own user namespace", _AS_ROOT_TOO)
+    )
     return [
+        Capability(
+            "container",
+            "containers in cells",
+            *container,
+            "apptainer and SingularityCE, in both profiles",
+            stops_cells=True,
+        ),
         Capability("cgroup", "control groups", found, cgroup, "" if found else "none is needed", "nothing yet"),
         Capability(
             "python", "Python", recent, facts.python, "" if recent else "install Python 3.11 or later", "the program"

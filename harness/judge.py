@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
 from harness.findings import Finding, Known, Outcome, Station
 from harness.plan import matches_version
 from harness.recording import Recording
-from harness.snapshot.model import Snapshot
-from harness.whiteouts.rules import upper, view
+from harness.snapshot.model import Entry, Snapshot
+from harness.whiteouts.rules import layer, upper, view
 from harness.whiteouts.rules.evidence import Evidence
 
-RULES = (*upper.RULES, *view.RULES)
+RULES = (*upper.RULES, *view.RULES, *layer.RULES)
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,16 @@ class Verdict:
         return tuple(finding for finding in self.findings if finding.known is None)
 
 
-def judge(recording: Recording, trees: Mapping[Station, Snapshot]) -> Verdict:
-    """Judge one cell."""
+def judge(
+    recording: Recording,
+    trees: Mapping[Station, Snapshot],
+    raw: Mapping[Station, Sequence[Entry]] = MappingProxyType({}),
+) -> Verdict:
+    """Judge one cell. *raw*: every entry of the layers that were made, doubles too, in the order of their archives."""
     if recording.broken:
         return Verdict(Outcome.BROKEN, recording.broken, ())
-    evidence = Evidence(recording, trees)
-    bare = [finding for rule in RULES for finding in rule(evidence)]
+    evidence = Evidence(recording, trees, raw)
+    bare = carried([finding for rule in RULES for finding in rule(evidence)])
     findings = tuple(_named(finding, recording) for finding in sorted(bare, key=_order))
     wrong = _wrong_scenario(recording)
     if wrong:
@@ -61,6 +66,24 @@ def judge(recording: Recording, trees: Mapping[Station, Snapshot]) -> Verdict:
             Outcome.FINDING, f"known {codes} did not appear: it seems fixed, say so in the scenario", findings, missing
         )
     return Verdict(Outcome.PASSED, "", findings)
+
+
+_LATER = (Station.READONLY, Station.SEALED_VIEW)
+
+
+def carried(findings: Sequence[Finding]) -> list[Finding]:
+    """One finding for what several views on an image's way show: where it first appears, with those to which it is carried."""
+    first: dict[tuple[str, str, str], int] = {}
+    out: list[Finding] = []
+    for finding in sorted(findings, key=lambda one: list(Station).index(one.station)):
+        key = (finding.code, finding.path, finding.message)
+        if finding.station in _LATER and key in first:
+            there = out[first[key]]
+            out[first[key]] = msgspec.structs.replace(there, carried=(*there.carried, finding.station))
+        else:
+            first.setdefault(key, len(out))
+            out.append(finding)
+    return out
 
 
 def _order(finding: Finding) -> tuple[str, str, str, str]:

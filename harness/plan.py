@@ -13,7 +13,17 @@ from harness.scenario.model import Scenario
 from harness.worlds.model import Tool, version_order
 
 # Tools that say nothing new in most scenarios, and cost much (the stack makes two images for each cell).
-ON_REQUEST = frozenset({"fuse-stack", "kernel-nouserxattr"})
+ON_REQUEST = frozenset(
+    {
+        "fuse-stack",
+        "kernel-nouserxattr",
+        "apptainer",
+        "apptainer-ext3",
+        "singularity-ce",
+        "singularity-ce-ext3",
+        "singularity-ce-oci",
+    }
+)
 GIVEN_PROGRAM = "/mnt/tool"  # where a program that is not part of the world stands in the cell
 
 
@@ -34,6 +44,8 @@ class Cell:
     def program(self) -> str:
         """How the tool's main program is called inside the cell."""
         main = self.tool.main
+        if self.tool.origin == "installed":
+            return "singularity"  # of the installation at /opt/tool, whose bin stands first in PATH
         return GIVEN_PROGRAM if self.tool.origin in {"given", "crate"} else main.path or main.name
 
 
@@ -99,6 +111,8 @@ def _decide(cell: Cell, obstacles: Obstacles, asked: frozenset[str]) -> Cell | N
         return NotRun(cell, f"the scenario is for the profile {', '.join(scenario.profiles)}", excluded=True)
     if "nouserxattr" in tool.options and cell.profile is Profile.ROOT:
         return NotRun(cell, "as root there is no userxattr to leave away", excluded=True)
+    if cell.profile not in driver.profiles:
+        return NotRun(cell, f"{tool.name} is not for the profile {cell.profile}", excluded=True)
     if driver.fs_of_its_own and scenario.below.fs != "host":
         return NotRun(
             cell,
@@ -107,6 +121,8 @@ def _decide(cell: Cell, obstacles: Obstacles, asked: frozenset[str]) -> Cell | N
         )
     if driver.fs_of_its_own and scenario.stack != "plain":
         return NotRun(cell, "the stack has lowers of its own kind and is not nested", excluded=True)
+    if driver.way is not None and scenario.upper:
+        return NotRun(cell, "the tool makes its upper itself, and the scenario has one prepared", excluded=True)
     blocked = _blocked(cell, obstacles)
     return blocked or cell
 

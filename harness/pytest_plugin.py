@@ -172,7 +172,7 @@ class CellItem(pytest.Item):
         keep_at = Path(plan.folder) / "cells" / cell.id
         bench = Bench(Path(plan.work), plan.kernel, plan.environment, plan.timeout)
         ran = run_cell(cell, bench, keep_at)
-        verdict = judge(ran.recording, ran.trees)
+        verdict = judge(ran.recording, ran.trees, ran.raw)
         self._bring(cell_result(ran.recording, verdict, f"cells/{cell.id}"))
         if verdict.outcome is Outcome.BROKEN:
             raise BrokenMachinery(verdict.reason, where=cell.id)

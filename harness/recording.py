@@ -58,6 +58,14 @@ class Step(msgspec.Struct, frozen=True):
     words: str = ""
 
 
+class Import(msgspec.Struct, frozen=True):
+    """What a program on an image's way answered: who was asked, its exit code, its own words (escaped, several lines)."""
+
+    importer: str
+    code: int
+    words: str = ""
+
+
 class Recording(msgspec.Struct, frozen=True):
     """``recording.json``."""
 
@@ -80,6 +88,7 @@ class Recording(msgspec.Struct, frozen=True):
     environment: dict[str, str]
     log: str = ""  # the daemon's own log, its last 4 KiB, escaped
     work_left: tuple[str, ...] = ()  # what the tool left in its work folder, escaped paths
+    imports: tuple[Import, ...] = ()  # seal, push, pull: in their order
 
 
 _encoder = msgspec.json.Encoder(enc_hook=str)

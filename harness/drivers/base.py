@@ -39,8 +39,25 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Way:
+    """The shell text of a driver that runs containers: the way of an image and of its overlay.
+
+    The tree under test is the folder ``/lab`` of the image. ``prepare`` makes the image of the folders ``image/1``, ``image/2`` …,
+    which hold ``lab`` and empty mount points. ``enter`` is the body of a function: ``$1`` is ``writable`` or ``readonly``; ``"$@"``
+    after a shift are words to run in the container, which must see the cell's folder at ``/mnt`` and the world's ``/usr``.
+    ``upper`` leaves the upper in ``$out/upper.tar`` or, as an ext3 image, ``$out/upper.img``. ``onward``: what happens after that.
+    """
+
+    prepare: str
+    enter: str
+    upper: str
+    onward: str = ""
+    flattened: bool = True  # whether the image is made of the layers merged, or of one layer each
+
+
+@dataclass(frozen=True)
 class Driver:
-    """One kind of tool.
+    """One kind of tool, with a ``plan`` when it mounts a stack, or a ``way`` when it runs containers from images.
 
     ``needs`` are capabilities of the host per profile (keys of ``harness.doctor``'s facts); ``programs`` must be in the world;
     ``fs_of_its_own``: the stack brings the file system below the upper, so a scenario that names one is not for it.
@@ -50,11 +67,17 @@ class Driver:
     name: str
     title: str
     profiles: tuple[Profile, ...]
-    plan: Callable[[Stack], Plan]
+    plan: Callable[[Stack], Plan] | None = None
     needs: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     fs_of_its_own: bool = False
     has_program: bool = True
+    way: Callable[[Stack], Way] | None = None
+
+    def stack(self, stack: Stack) -> Plan:
+        """The plan of a driver that mounts a stack."""
+        assert self.plan is not None, self.name
+        return self.plan(stack)
 
 
 def option_words(*parts: str) -> str:

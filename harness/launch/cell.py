@@ -11,18 +11,21 @@ from functools import cache
 from pathlib import Path
 
 from harness import recording as records
+from harness.drivers import DRIVERS
 from harness.errors import BrokenMachinery
 from harness.findings import Station
 from harness.launch import evidence
 from harness.launch.enclosure import Enclosure
 from harness.launch.guarded import mark, remove_tree
 from harness.launch.process import Ended, run_on_lifeline
+from harness.launch.stations import answers, raw_layers
 from harness.plan import GIVEN_PROGRAM, Cell
 from harness.recording import Recording
 from harness.script.compile import compile_cell
-from harness.snapshot.model import Snapshot
+from harness.snapshot.model import Entry, Snapshot
 
 NOBODY = 65534
+CONTAINER_USER = 1000  # who has subordinate ids and a runtime folder in the worlds for containers
 DIED_BEFORE_MOUNT = 4  # exit code of a script whose daemon ended by a signal before it had mounted
 
 
@@ -50,6 +53,7 @@ class Ran:
 
     recording: Recording
     trees: dict[Station, Snapshot]
+    raw: dict[Station, tuple[Entry, ...]]  # every entry of a layer, doubles too
 
 
 def run_cell(cell: Cell, bench: Bench, keep_at: Path) -> Ran:
@@ -72,8 +76,11 @@ def run_cell(cell: Cell, bench: Bench, keep_at: Path) -> Ran:
 
 def enclosure_of(cell: Cell, uid: int = NOBODY) -> Enclosure:
     """The namespaces that a cell needs on this machine. *uid*: of the profile user, when the program is root."""
-    given = Path(cell.tool.main.path) if cell.program == GIVEN_PROGRAM else None
-    return Enclosure(cell.tool.world.root, cell.profile, os.geteuid() == 0, uid, given, closed_fuse())
+    container = DRIVERS[cell.tool.driver].way is not None
+    outside = cell.program == GIVEN_PROGRAM or cell.tool.origin == "installed"
+    given = Path(cell.tool.main.path) if outside else None
+    who = CONTAINER_USER if container else uid
+    return Enclosure(cell.tool.world.root, cell.profile, os.geteuid() == 0, who, given, closed_fuse(), container)
 
 
 def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
@@ -87,7 +94,7 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
         (stage / "tool").touch()
     if enclosure.goes_down:
         for path in (stage, *stage.iterdir()):
-            os.chown(path, bench.uid, bench.uid)
+            os.chown(path, enclosure.uid, enclosure.uid)
     started = datetime.datetime.now(datetime.UTC)
     before = time.perf_counter()
     ended = run_on_lifeline(enclosure.argv(stage), timeout=bench.timeout, env=enclosure.environment(), cwd=bench.work)
@@ -99,7 +106,7 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
     _keep(stage, keep_at)
     evidence.write_snapshots(trees, keep_at)
     records.write(record, keep_at)
-    return Ran(record, trees)
+    return Ran(record, trees, raw_layers(keep_at))
 
 
 def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, seconds: float) -> Recording:
@@ -129,6 +136,7 @@ def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, 
         environment=bench.environment,
         log=evidence.log(out),
         work_left=evidence.leftovers(out),
+        imports=answers(out),
     )
 
 

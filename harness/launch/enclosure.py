@@ -34,8 +34,11 @@ class Enclosure:
     profile: Profile
     as_root: bool  # whether this program runs as root
     uid: int
-    tool: Path | None = None  # a program from outside the world
+    tool: Path | None = None  # a program, or an installation, from outside the world
     own_fuse: bool = False  # whether /dev/fuse must be a node of the cell's own
+    container: bool = (
+        False  # whether the tool runs containers: it gets a machine of its own, with a network, control groups, a /dev
+    )
 
     @property
     def goes_down(self) -> bool:
@@ -46,16 +49,18 @@ class Enclosure:
         """The command that runs ``script.sh`` in *cell*."""
         user = [] if self.as_root else ["--user", "--map-root-user"]
         down = str(self.uid) if self.goes_down else ""
+        own = ["--net", "--ipc", "--uts", "--cgroup"] if self.container else []
+        kind = "container" if self.container else "own" if self.goes_down and self.own_fuse else ""
         return [
-            "unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private",
+            "unshare", *user, "--mount", "--pid", *own, "--fork", "--kill-child", "--propagation", "private",
             "sh", str(INIT), str(self.root), str(cell), str(self.tool or ""), down,
-            fstab_word(self.root), fstab_word(cell), "own" if self.goes_down and self.own_fuse else "",
+            fstab_word(self.root), fstab_word(cell), kind,
         ]  # fmt: skip
 
     def environment(self) -> dict[str, str]:
         """The whole environment of the cell: nothing of the caller's leaks in."""
-        return {
-            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "LC_ALL": "C",
-            "HOME": "/",
-        }
+        plain = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/"}
+        if not self.container:
+            return plain
+        own = {"PATH": f"/opt/tool/bin:{plain['PATH']}", "HOME": f"{CELL}/home"}
+        return plain | own | ({"XDG_RUNTIME_DIR": f"/run/user/{self.uid}"} if self.profile is Profile.USER else {})

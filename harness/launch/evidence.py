@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.errors import BrokenMachinery
 from harness.findings import Station
+from harness.launch import stations
 from harness.names import escape
 from harness.recording import Step
 from harness.scenario.layers import Profile
@@ -19,7 +20,8 @@ from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
 from harness.snapshot.names import packed_names, refused_names
 from harness.snapshot.tar import read_tar
 
-TREES = (Station.VIEW, Station.UPPER, Station.REMOUNT, Station.ORACLE)
+TAKEN = (Station.VIEW, Station.UPPER, Station.REMOUNT, Station.READONLY, Station.SEALED_VIEW, Station.ORACLE)
+TREES = (*TAKEN, Station.SEALED, Station.PUSHED, Station.IMPORTED)
 LOG_BYTES = 4096
 _STEP = re.compile(rb"^step (\d+)\n(.*?)^exit (\d+)\n", re.DOTALL | re.MULTILINE)
 
@@ -35,7 +37,7 @@ def snapshots(out: Path, scenario: Scenario, profile: Profile) -> dict[Station, 
     What was listed and could not be looked at, and what was found by looking it up and was not listed, stands there as *unknown*.
     """
     found: dict[Station, Snapshot] = {}
-    for station in TREES:
+    for station in TAKEN:
         tar = out / f"{station}.tar"
         if not tar.exists():
             continue
@@ -48,7 +50,9 @@ def snapshots(out: Path, scenario: Scenario, profile: Profile) -> dict[Station, 
         reached = _reached(_bytes(out / f"{station}.reached"), scenario, profile)
         entries += [Entry(name, Kind.UNKNOWN) for name in (listed | reached) - opened]
         found[station] = Snapshot.of(entries or EMPTY, listed=listed, unseen=unseen(profile))
-    return found
+    others = {Station.UPPER: stations.read_upper_image(out), Station.IMPORTED: stations.imported(out)}
+    found |= {station: tree for station, tree in others.items() if tree is not None}
+    return found | stations.trees_of_layers(stations.raw_layers(out))
 
 
 def _reached(raw: bytes, scenario: Scenario, profile: Profile) -> set[bytes]:

@@ -15,6 +15,7 @@ from harness.compare.words import Column
 from harness.findings import Station
 from harness.judge import judge
 from harness.launch.evidence import TREES
+from harness.launch.stations import raw_layers
 from harness.recording import Recording, read
 from harness.results import CellResult, Results, RunFacts, cell_result, read_results
 from harness.snapshot.jsonl import read_jsonl
@@ -95,7 +96,7 @@ def _load(cell: CellResult, run: Path, decoder: _Trees) -> Loaded:
     recording = read(folder)
     trees, seen = decoder.read(folder)
     # Judged again: a rule that has become better since speaks of old recordings too.
-    judged = cell_result(recording, judge(recording, trees), cell.folder)
+    judged = cell_result(recording, judge(recording, trees, raw_layers(folder)), cell.folder)
     judged = replace(judged, id=cell.id, scenario=cell.scenario)
     return Loaded(judged, column, folder, recording, Seen(cell.id, column, seen, judged.findings))
 

@@ -58,6 +58,6 @@ def _ext3_fuse() -> tuple[list[str], list[str]]:
 def _same(cell: Cell) -> tuple[list[str], list[str]]:
     """Another mount of the tool under test (containers/fuse-overlayfs#326)."""
     driver = DRIVERS[cell.tool.driver]
-    plan = driver.plan(stack_of(cell, ("outer-lower",), "outer-upper", "outer-work", "below"))
+    plan = driver.stack(stack_of(cell, ("outer-lower",), "outer-upper", "outer-work", "below"))
     before = _made("mkdir -p outer-lower outer-upper outer-work", plan.mount, "outer=${daemon:-}")
     return before, ["umount below", *(['wait "$outer"'] if driver.has_program else [])]

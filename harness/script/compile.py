@@ -6,15 +6,13 @@ what it saw in ``out/``. It needs the namespaces that its first lines name, and 
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
-
 from harness.drivers import DRIVERS
 from harness.drivers.base import Plan
 from harness.plan import Cell
 from harness.scenario.layers import layer
-from harness.scenario.steps import Remount, Step
 from harness.script.below import below, stack_of
+from harness.script.container import compile_container
+from harness.script.parts import function, head, prelude, segments, step_line
 from harness.script.paths import spoken_paths
 from harness.script.quote import quote_bytes
 from harness.script.trees import build, folders
@@ -22,24 +20,23 @@ from harness.snapshot.model import EMPTY
 from harness.whiteouts.union import merge
 
 
-@cache
-def prelude() -> bytes:
-    """The functions that every script carries."""
-    return resources.files("harness.script").joinpath("prelude.sh").read_bytes()
-
-
 def compile_cell(cell: Cell) -> bytes:
     """The shell program of a cell."""
+    return compile_container(cell) if DRIVERS[cell.tool.driver].way is not None else _mounted(cell)
+
+
+def _mounted(cell: Cell) -> bytes:
+    """The shell program of a cell whose driver mounts a stack."""
     scenario, profile = cell.scenario, cell.profile
     layers = [layer(tree, profile) for tree in scenario.layers] or [EMPTY]
     prepared = layer(scenario.upper, profile)
     lowers = tuple(f"lower/{n}" for n in range(1, len(layers) + 1))
     nested = scenario.stack == "nested"
     driver = DRIVERS[cell.tool.driver]
-    plan = driver.plan(stack_of(cell, ("inner",) if nested else lowers, "upper", "work", "merged"))
+    plan = driver.stack(stack_of(cell, ("inner",) if nested else lowers, "upper", "work", "merged"))
     below_before, below_after = below(cell)
 
-    out: list[bytes] = [_head(cell), prelude(), b""]
+    out: list[bytes] = [head(cell), prelude(), b""]
     out.append(b"# ---- the layers " + b"-" * 101)
     if below_before:
         out += [b"mkdir -p out || exit 3", *below_before]
@@ -53,71 +50,23 @@ def compile_cell(cell: Cell) -> bytes:
         out += build(folder, snapshot)
     out.append(b"")
     out.append(b"# ---- the steps " + b"-" * 102)
-    segments = _segments(scenario.steps)
-    for number, segment in enumerate(segments, 1):
+    parts = segments(scenario.steps)
+    for number, segment in enumerate(parts, 1):
         out.append(b"steps_%d() {" % number)
-        out += [_step(index, step) for index, step in segment] or [b"  :"]
+        out += [step_line(index, step) for index, step in segment] or [b"  :"]
         out.append(b"}")
     out.append(b"")
     out.append(b"# ---- the stack: " + driver.title.encode() + b" " + b"-" * (100 - len(driver.title)))
     if nested:
         out.append(_nested(cell, lowers))
-    out.append(_function("mount_stack", plan.mount))
-    out.append(_function("unmount_stack", plan.unmount))
+    out.append(function("mount_stack", plan.mount))
+    out.append(function("unmount_stack", plan.unmount))
     out.append(b"")
     out.append(b"# ---- the run " + b"-" * 104)
-    out += _run(plan, len(segments), cell, nested=nested)
+    out += _run(plan, len(parts), cell, nested=nested)
     out += below_after
     out.append(b"say end")
     return b"\n".join(out) + b"\n"
-
-
-def _head(cell: Cell) -> bytes:
-    scenario = cell.scenario
-    alone = (
-        "sh script.sh FOLDER"
-        if cell.profile == "root"
-        else "unshare --user --map-root-user --mount sh script.sh FOLDER"
-    )
-    other = "  # another program: PROGRAM=/path/to/it" if DRIVERS[cell.tool.driver].has_program else ""
-    lines = [
-        "#!/bin/sh",
-        f"# Whiteout Lab, cell {cell.id}",
-        f"# {scenario.title}",
-        f"# Guards: {scenario.guards}",
-        *(f"# See: {link}" for link in scenario.links),
-        f"# Tool: {cell.tool.label} ({cell.tool.main.package or 'no package'}), profile {cell.profile}",
-        "#",
-        f"# To run it alone, in an empty folder: {alone}{other}",
-        "# What it saw is then in FOLDER/out: *.tar (trees), *.names and *.err (what readdir gave), *.steps (exit codes), daemon.log.",
-        'cd "${1:-.}" || exit 3',
-        "cell=$PWD out=$PWD/out",
-        *([f"program=${{PROGRAM:-{cell.program}}}"] if DRIVERS[cell.tool.driver].has_program else []),
-        "umask 022",
-        "export LC_ALL=C",
-        "",
-    ]
-    return "\n".join(line.replace("\n", " ") if line.startswith("#") else line for line in lines).encode()
-
-
-def _function(name: str, body: str) -> bytes:
-    indented = "\n".join(f"  {line}" for line in (body or ":").splitlines())
-    return f"{name}() {{\n{indented}\n}}".encode()
-
-
-def _step(index: int, step: Step) -> bytes:
-    return b"  step %d " % index + b" ".join(quote_bytes(word) if word else b"''" for word in step.words())
-
-
-def _segments(steps: tuple[Step, ...]) -> list[list[tuple[int, Step]]]:
-    """The steps between remounts, each with its index in the scenario."""
-    segments: list[list[tuple[int, Step]]] = [[]]
-    for index, step in enumerate(steps):
-        if isinstance(step, Remount):
-            segments.append([])
-        else:
-            segments[-1].append((index, step))
-    return segments
 
 
 def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:
@@ -157,7 +106,7 @@ def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:
 def _nested(cell: Cell, lowers: tuple[str, ...]) -> bytes:
     """The layers mounted first, read-only in effect: nobody writes there; that mount is the lower of the stack."""
     driver = DRIVERS[cell.tool.driver]
-    plan = driver.plan(stack_of(cell, lowers, "inner-upper", "inner-work", "inner"))
+    plan = driver.stack(stack_of(cell, lowers, "inner-upper", "inner-work", "inner"))
     mount = f"mkdir -p inner inner-upper inner-work\n{plan.mount}\ninner=${{daemon:-}}"
     unmount = "umount inner" + ('\nwait "$inner"' if driver.has_program else "")
-    return _function("mount_inner", mount) + b"\n" + _function("unmount_inner", unmount)
+    return function("mount_inner", mount) + b"\n" + function("unmount_inner", unmount)

@@ -12,10 +12,10 @@ step() {
   "$@" >>"$out/$tree.steps" 2>&1 </dev/null
   printf 'exit %s\n' "$?" >>"$out/$tree.steps"
 }
-# on TREE STEPS: the steps, done in the folder of a tree; a tree that cannot be entered has none.
+# on TREE STEPS [FOLDER]: the steps, done in the folder of a tree; a tree that cannot be entered has none.
 on() {
   tree=$1
-  cd "$tree" || return
+  cd "${3:-$1}" || return
   "$2"
   cd "$cell"
 }

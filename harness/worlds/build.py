@@ -30,7 +30,7 @@ from harness.worlds.model import World
 from harness.worlds.suites import SUITES, Suite
 from harness.worlds.trouble import build_error
 
-RECIPE = 2  # goes up when a world made by this module is no longer what an older one made
+RECIPE = 3  # goes up when a world made by this module is no longer what an older one made
 _LIST = "whiteout-lab-packages"  # written by a hook inside the root, while the packages' files are still there
 _OPTIONS = (
     "--variant=extract",
@@ -64,7 +64,7 @@ class Record:
 
 def recipe_digest(suite: Suite, machine: str = "") -> str:
     """Twelve digits that change with everything that goes into a world, save the day on which it is built."""
-    recipe = [RECIPE, suite.name, sorted(suite.packages), list(_OPTIONS), machine or platform.machine()]
+    recipe = [RECIPE, suite.debian, sorted(suite.packages), suite.images, list(_OPTIONS), machine or platform.machine()]
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
 
 
@@ -149,7 +149,7 @@ def _build(suite: Suite, lock: Path, say: Say) -> World:
         listed = root / _LIST
         packages = _unpacked(suite, listed.read_text(encoding="ascii").splitlines())
         listed.unlink()
-        furnish(root)
+        furnish(root, mtab=suite.images)
         now = datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds")
         record = Record(1, suite.name, recipe, suite.packages, packages, now)
         write_whole(building / "world.json", msgspec.json.format(msgspec.json.encode(record), indent=1))
@@ -180,7 +180,7 @@ def _unpack(suite: Suite, root: Path, lock: Path, say: Say) -> None:
     command = [
         *(["flock", str(lock)] if which("flock") else []),
         "mmdebstrap", *_OPTIONS, f"--include={','.join(suite.packages)}",
-        suite.name, str(root), *([mirror] if mirror else []),
+        suite.debian, str(root), *([mirror] if mirror else []),
     ]  # fmt: skip
     stages = {
         "I: running apt-get update": "reading the index",

@@ -6,12 +6,23 @@ import os
 import stat
 from pathlib import Path
 
-_FOLDERS = ("mnt", "dev", "proc", "sys", "tmp", "run", "root", "etc", "usr/bin", "usr/sbin", "usr/lib")
+_FOLDERS = ("mnt", "dev", "proc", "sys", "tmp", "run", "root", "etc", "opt/tool", "usr/bin", "usr/sbin", "usr/lib")
 _FILES = {
-    "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-    "etc/group": "root:x:0:\nnogroup:x:65534:\n",
+    "etc/passwd": (
+        "root:x:0:0:root:/mnt/home:/bin/sh\n"
+        "user:x:1000:1000:user:/mnt/home:/bin/sh\n"  # who the profile user is where programs ask for a name
+        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+    ),
+    "etc/group": "root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n",
+    "etc/hosts": "127.0.0.1 localhost\n",
+    "etc/resolv.conf": "",
+    # at least 65536 of them: with fewer, singularity and podman map one user alone
+    "etc/subuid": "user:100000:65536\n",
+    "etc/subgid": "user:100000:65536\n",
 }
+_SETUID = ("usr/bin/fusermount3",)  # its package's script would do that; without it an ordinary user mounts nothing
 _LINKS = {
+    "etc/localtime": "../usr/share/zoneinfo/UTC",  # bound into every container by singularity.conf
     "bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64",
     "bin/sh": "dash", "usr/bin/awk": "mawk",
 }  # fmt: skip
@@ -21,8 +32,11 @@ _NOT_OURS = (
 )  # fmt: skip
 
 
-def furnish(root: Path) -> None:
-    """Complete an unpacked root, and make everything in it readable for every user."""
+def furnish(root: Path, *, mtab: bool = False) -> None:
+    """Complete an unpacked root, and make everything in it readable for every user.
+
+    *mtab*: whether programs of the world read ``/etc/mtab`` (SingularityCE does, and stops without it).
+    """
     for name in _NOT_OURS:
         (root / name).unlink(missing_ok=True)
     for name, target in _LINKS.items():
@@ -31,9 +45,15 @@ def furnish(root: Path) -> None:
             link.symlink_to(target)
     for name in _FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
+    if mtab:
+        (root / "etc/mtab").symlink_to("/proc/self/mounts")
     for name, content in _FILES.items():
         if not (root / name).exists():
             (root / name).write_text(content, encoding="ascii")
+    for name in _SETUID:
+        program = root / name
+        if program.is_file() and not program.is_symlink():
+            program.chmod(0o4755)
     _open_up(root)
 
 

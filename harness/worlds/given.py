@@ -17,7 +17,14 @@ _I386, _X86_64 = 3, 62  # of ELF's e_machine: the one runs on the other
 def given_program(path: Path, name: str, host: World, ledger: Ledger) -> Tool:
     """The tool that a file, or the folder it is installed under, is. Raises UsageError when it cannot be one."""
     file = _file(path, name).resolve()
-    word = f"--tool {name}={path}"
+    check_program(file, f"--tool {name}={path}", name)
+    known = ledger.program(file, host)
+    part = Part(name, f"{number_in(known.says)}+{known.sha256[:8]}", "", str(file), known.sha256, known.says)
+    return Tool(name, name, part, host, origin="given")
+
+
+def check_program(file: Path, word: str, name: str) -> None:
+    """Raise UsageError when *file* is no program that runs on this machine. *word*: how the user named it."""
     if not os.access(file, os.X_OK):
         raise UsageError("the file is not executable", where=word, remedy=f"chmod +x {file}")
     try:
@@ -30,9 +37,6 @@ def given_program(path: Path, name: str, host: World, ledger: Ledger) -> Tool:
         raise UsageError(
             f"the file is no program for this machine: {problem}", where=word, remedy=f"name a {name} that runs here"
         )
-    known = ledger.program(file, host)
-    part = Part(name, f"{number_in(known.says)}+{known.sha256[:8]}", "", str(file), known.sha256, known.says)
-    return Tool(name, name, part, host, origin="given")
 
 
 def _head(file: Path) -> bytes:

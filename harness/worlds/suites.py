@@ -19,13 +19,38 @@ _MERGED = (
 )  # or apt may choose usrmerge, which works only while it is being installed
 
 
+# What SingularityCE calls, and what takes its images over: seen by running it (issue sylabs/singularity#3176 and its releases' notes).
+_IMAGES = (
+    *_MERGED,
+    "squashfs-tools-ng",  # sqfs2tar: squashfs layers to tar layers
+    "crun", "conmon", "uidmap",  # OCI mode
+    "busybox-static",  # base images: every step's program in one file that needs no library
+    "docker-registry", "podman", "netbase", "ca-certificates",  # where an image is pushed to, and who pulls it
+    "tzdata",  # /etc/localtime, which singularity.conf binds into containers
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Suite:
-    """One release of Debian: its packages, and the reason for having it."""
+    """One userland: the packages of a release of Debian, and the reason for having it.
+
+    ``provides``: the tools that are looked for in it.
+    """
 
     name: str
     packages: tuple[str, ...]
     why: str
+    release: str = ""  # of Debian, where it is not the name
+    provides: tuple[str, ...] = ("fuse-overlayfs", "fuse-stack")
+
+    @property
+    def debian(self) -> str:
+        return self.release or self.name
+
+    @property
+    def images(self) -> bool:
+        """Whether it is for programs that run containers from images."""
+        return "fuse-overlayfs" not in self.provides
 
 
 SUITES: dict[str, Suite] = {
@@ -48,6 +73,20 @@ SUITES: dict[str, Suite] = {
         ),
         Suite(
             "sid", _MERGED, "what comes next: newer squashfs-tools, e2fsprogs, tar and libfuse around the same programs"
+        ),
+        Suite(
+            "images",
+            _IMAGES,
+            "trixie with the programs that SingularityCE calls, a registry, and podman",
+            release="trixie",
+            provides=("singularity-ce", "singularity-ce-ext3", "singularity-ce-oci"),
+        ),
+        Suite(
+            "apptainer",
+            (*_MERGED, "apptainer", "busybox-static", "uidmap", "tzdata"),
+            "sid with apptainer, which is in no other suite",
+            release="sid",
+            provides=("apptainer", "apptainer-ext3"),
         ),
     )
 }

@@ -18,15 +18,20 @@ from harness.worlds.cache import Say
 from harness.worlds.crate import crates_in_place, ensure_crate
 from harness.worlds.given import given_program
 from harness.worlds.host import host_world
+from harness.worlds.installed import CALLED, NATIVE, installed_tools, on_path, package_of
+from harness.worlds.installed import WORLD as IMAGES
 from harness.worlds.ledger import Ledger
 from harness.worlds.model import HOST, Excluded, Part, Tool, Unavailable, World
 from harness.worlds.suites import SUITES
 from harness.worlds.versions import kernel_number, number_in, upstream
 
 KERNEL, NOUSERXATTR, FUSE, STACK = "kernel", "kernel-nouserxattr", "fuse-overlayfs", "fuse-stack"
-NAMES = (KERNEL, NOUSERXATTR, FUSE, STACK)
+APPTAINER, APPTAINER_EXT3 = "apptainer", "apptainer-ext3"
+NAMES = (KERNEL, NOUSERXATTR, FUSE, STACK, APPTAINER, APPTAINER_EXT3, *CALLED)
+_GIVEN = (FUSE, NATIVE)  # the tools of which a user may name one more version
 CRATE = "crate"
 STACK_PARTS = ("squashfuse", "fuse2fs", FUSE)
+APPTAINER_PARTS = ("squashfuse", "fuse2fs", FUSE)
 _STACK_HELPERS = ("mksquashfs", "mke2fs")  # make the images; not under test, but without them there is no stack
 _FOLDERS = ("usr/bin", "usr/sbin", "bin", "sbin")
 
@@ -47,17 +52,22 @@ def parse_word(text: str) -> Word:
     """The meaning of one ``--tool``. Whether it names anything is known only once the tools are."""
     name, equals, path = text.partition("=")
     if equals:
-        if name != FUSE:
+        if name not in _GIVEN:
             raise UsageError(
-                f"a program can be given for {FUSE} alone, not for {name!r}",
+                f"a program can be given for {' and '.join(_GIVEN)}, not for {name!r}",
                 where=f"--tool {text}",
-                remedy=f"--tool {FUSE}=PATH",
+                remedy=f"--tool {FUSE}=PATH or --tool {NATIVE}=FOLDER",
             )
         if not path:
-            raise UsageError("the path is empty", where=f"--tool {text}", remedy=f"--tool {FUSE}=PATH")
+            raise UsageError("the path is empty", where=f"--tool {text}", remedy=f"--tool {name}=PATH")
         return Word(name, path=Path(path).expanduser().absolute())
     name, _, where = text.partition("@")
     return Word(name, where)
+
+
+def asked_by(word: Word) -> tuple[str, ...]:
+    """The tools that a word asks for: an installation of SingularityCE is several."""
+    return tuple(CALLED) if word.name == NATIVE and word.path is not None else (word.name,)
 
 
 def discover(
@@ -80,10 +90,35 @@ def discover(
     ledger = Ledger.open()
     try:
         found = [*_all(suites, host, kernel or platform.release(), ledger), *broken]
-        added = [given_program(word.path, FUSE, host, ledger) for word in words if word.path is not None]
+        added = _given(words, suites, host, ledger)
     finally:
         ledger.close()
-    return [*choose(found, [word for word in words if word.path is None]), *{tool.key: tool for tool in added}.values()]
+    return [*choose(found, [word for word in words if word.path is None]), *added]
+
+
+def _given(words: Iterable[Word], suites: Iterable[World], host: World, ledger: Ledger) -> list[Found]:
+    """What the user named with a path, each once; two installations of one release are told apart by their programs' digests."""
+    images = next((world for world in suites if world.name == IMAGES), None)
+    added: list[Found] = []
+    installed = on_path() if not any(word.name == NATIVE and word.path for word in words) else None
+    if installed is not None:
+        added += installed_tools(installed, images, ledger, _part, host)
+    for word in words:
+        if word.path is not None and word.name == FUSE:
+            added.append(given_program(word.path, FUSE, host, ledger))
+        elif word.path is not None:
+            added += installed_tools(word.path, images, ledger, _part, host)
+    by_key: dict[str, Found] = {}
+    for one in added:
+        if isinstance(one, Tool):
+            twin = by_key.get(one.key)
+            if isinstance(twin, Tool) and twin.main.sha256 != one.main.sha256:
+                version = f"{one.version}+{one.main.sha256[:8]}"
+                one = replace(one, main=replace(one.main, version=version))  # noqa: PLW2901
+            by_key[one.key] = one
+        else:
+            by_key[f"{one.name} {one.where}"] = one
+    return list(by_key.values())
 
 
 def _build_crate(words: Iterable[Word], say: Say) -> list[Unavailable]:
@@ -101,8 +136,17 @@ def _all(suites: Sequence[World], host: World, kernel: str, ledger: Ledger) -> l
     built = {world.name for world in suites}
     for suite in (name for name in SUITES if name not in built):
         remedy = f"whiteout-lab worlds build {suite}"
-        found += [Unavailable(name, suite, f"the world {suite} is not built", remedy) for name in (FUSE, STACK)]
+        provided = (
+            () if suite == IMAGES else SUITES[suite].provides
+        )  # what runs in it is the user's: nothing is missing
+        found += [Unavailable(name, suite, f"the world {suite} is not built", remedy) for name in provided]
+    for world in suites:
+        if APPTAINER in _provides(world) and (own := _part(APPTAINER, world, ledger)):
+            called = tuple(part for name in APPTAINER_PARTS if (part := _part(name, world, ledger)))
+            found += [Tool(name, name, own, world, called, origin="world") for name in (APPTAINER, APPTAINER_EXT3)]
     for world in (*suites, host):
+        if FUSE not in _provides(world):
+            continue
         if main := _part(FUSE, world, ledger):
             found.append(Tool(FUSE, FUSE, main, world, origin=HOST if world.is_host else "world"))
         parts = [part for name in STACK_PARTS if (part := _part(name, world, ledger))]
@@ -114,6 +158,12 @@ def _all(suites: Sequence[World], host: World, kernel: str, ledger: Ledger) -> l
             Tool(FUSE, FUSE, Part(FUSE, version, "", str(program), known.sha256, known.says), host, origin=CRATE)
         )
     return found
+
+
+def _provides(world: World) -> tuple[str, ...]:
+    """The tools that are looked for in a world."""
+    suite = SUITES.get(world.name)
+    return suite.provides if suite is not None else (FUSE, STACK)
 
 
 def _kernel_tools(release: str, host: World) -> tuple[Tool, Tool]:
@@ -139,7 +189,7 @@ def _part(name: str, world: World, ledger: Ledger) -> Part | None:
     known = ledger.program(file, world)
     inside = file if world.is_host else Path("/") / file.relative_to(world.root)
     # A program that somebody put into /usr/local is not the one of the package.
-    package = world.packages.get(name, "") if not inside.is_relative_to("/usr/local") else ""
+    package = world.packages.get(package_of(name), "") if not inside.is_relative_to("/usr/local") else ""
     version = upstream(package) if package else f"{number_in(known.says)}+{known.sha256[:8]}"
     return Part(name, version, package, str(inside), known.sha256, known.says)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 
 from harness.findings import Finding, Station
 from harness.names import escape
 from harness.recording import Recording
 from harness.scenario.layers import Profile, layer
-from harness.snapshot.model import EMPTY, Snapshot
+from harness.snapshot.model import EMPTY, Entry, Snapshot
 from harness.whiteouts.markers import Marker, find_markers
 from harness.whiteouts.union import merge
 
@@ -59,8 +60,14 @@ class TreeEvidence(UpperEvidence):
 class Evidence(UpperEvidence):
     """One cell's recording and trees."""
 
-    def __init__(self, recording: Recording, trees: Mapping[Station, Snapshot]) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        trees: Mapping[Station, Snapshot],
+        raw: Mapping[Station, Sequence[Entry]] = MappingProxyType({}),
+    ) -> None:
         self.recording = recording
+        self.raw = raw
         self.trees = trees
         self.profile = recording.profile
         self.layers = [layer(tree, recording.profile) for tree in recording.scenario.layers]

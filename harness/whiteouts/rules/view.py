@@ -12,7 +12,8 @@ from harness.whiteouts.encodings import ENCODINGS, PRIVATE_PREFIXES
 from harness.whiteouts.markers import is_marker_entry, markers_of
 from harness.whiteouts.rules.evidence import Evidence, shown
 
-VIEWS = (Station.VIEW, Station.REMOUNT)
+PAIR = (Station.VIEW, Station.REMOUNT)
+VIEWS = (*PAIR, Station.READONLY, Station.SEALED_VIEW)
 
 
 def _pairs(evidence: Evidence) -> Iterator[tuple[Station, Snapshot, Snapshot]]:
@@ -127,7 +128,7 @@ def difference(wanted: Entry, seen: Entry) -> list[str]:
 
 def unstable(evidence: Evidence) -> Iterator[Finding]:
     """WL206: nothing but an unmount and a mount lies between the two views."""
-    before, after = (evidence.trees.get(station) for station in VIEWS)
+    before, after = (evidence.trees.get(station) for station in PAIR)
     if before is None or after is None:
         return
     gone = {e.path for e in before if e.path not in after} - _unlisted(before)  # WL203 tells of what is not listed

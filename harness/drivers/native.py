@@ -1,0 +1,64 @@
+"""SingularityCE's native mode, and apptainer, which has the same command line: an image with a persistent overlay over it.
+
+The overlay is a folder, or an ext3 image that holds ``upper`` and ``work``. Which engine merges them (the kernel's overlay or
+fuse-overlayfs, the image mounted by the kernel or by fuse2fs) is the program's choice: it is read back from inside, not asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.drivers.base import Driver, Stack, Way
+from harness.scenario.layers import Profile
+from harness.script.quote import quote
+
+_IMAGE = (  # a bare squashfs is not mounted by squashfuse: SingularityCE 4 unpacks it then, for a user
+    '"$program" -q build image.sif image/1 >>"$out/parts.log" 2>&1 </dev/null ||\n'
+    '  die "build: $(tail -n 3 "$out/parts.log")"'
+)
+_EXT3 = (
+    "mkdir -p empty/upper empty/work\n"
+    'truncate -s 16M overlay && mke2fs -q -F -t ext3 -J size=1 -d empty overlay >>"$out/parts.log" 2>&1 ||\n'
+    '  die "mke2fs: $(tail -n 3 "$out/parts.log")"'
+)
+
+
+def _enter(stack: Stack) -> str:
+    environment = "".join(f"export {key}={quote(value)}\n" for key, value in stack.scenario.env.items())
+    return (
+        f"{environment}overlay=overlay\n"
+        # root in the container would get every capability that there is; a machine may not have this one to give
+        f"{'drop=' if stack.profile is Profile.USER else 'drop=--drop-caps=CAP_SYS_RESOURCE'}\n"
+        'if [ "$1" = readonly ]; then overlay=overlay:ro; fi\n'
+        "shift\n"
+        f'{stack.program} -q exec --no-home --pwd / --bind /usr:/usr --bind "$cell":/mnt --overlay $overlay $drop \\\n'
+        '  image.sif /bin/sh /mnt/script.sh /mnt inside "$@"'
+    )
+
+
+def _folder(stack: Stack) -> Way:
+    upper = (
+        "if [ -e overlay/upper/lab ]; then take upper overlay/upper/lab; else mkdir none; take upper none; fi\n"
+        "left overlay/work"
+    )
+    return Way(prepare=f"mkdir overlay\n{_IMAGE}", enter=_enter(stack), upper=upper)
+
+
+def _ext3(stack: Stack) -> Way:
+    return Way(prepare=f"{_IMAGE}\n{_EXT3}", enter=_enter(stack), upper='cp --sparse=always overlay "$out/upper.img"')
+
+
+_BOTH = (Profile.ROOT, Profile.USER)
+
+
+def _driver(name: str, title: str, way: Callable[[Stack], Way], profiles: tuple[Profile, ...] = _BOTH) -> Driver:
+    return Driver(name, title, profiles, needs=("container",), fs_of_its_own=True, way=way)
+
+
+DRIVERS = (
+    _driver("apptainer", "apptainer, overlay in a folder", _folder),
+    _driver("apptainer-ext3", "apptainer, overlay in an ext3 image", _ext3),
+    _driver("singularity-ce", "SingularityCE, overlay in a folder", _folder),
+    # without a setuid starter it asks for a loop device, which no ordinary user gets
+    _driver("singularity-ce-ext3", "SingularityCE, overlay in an ext3 image", _ext3, (Profile.ROOT,)),
+)

@@ -1,0 +1,75 @@
+"""SingularityCE in OCI mode: an OCI-SIF with an ext3 overlay inside, written, sealed, pushed as tar, and pulled by podman.
+
+The way of sylabs/singularity#3176: squashfuse, fuse2fs and fuse-overlayfs below the container; ``overlay seal`` by mksquashfs; ``push
+--layer-format tar`` by sqfs2tar and oci-tools; then a reader that the project does not own.
+"""
+
+from __future__ import annotations
+
+from harness.drivers.base import Driver, Stack, Way
+from harness.scenario.layers import Profile
+from harness.script.quote import quote
+
+# --no-home: the caller's home would be bound over a folder of the image. The cell's folder and the world's programs are all it needs.
+EXEC = '--no-home --cwd / --bind /usr:/usr --bind "$cell":/mnt'
+# 64 MiB is the smallest overlay that it makes; sparse, so that little of it is copied.
+_PREPARE = """\
+REFERENCE=127.0.0.1:5000/lab/image:tar
+layout {layers}
+{call} -q pull --disable-cache --oci image.sif oci-archive:base.tar >>"$out/parts.log" 2>&1 </dev/null ||
+  die "pull --oci: $(tail -n 3 "$out/parts.log")"
+{call} -q overlay create --size 64 --sparse image.sif >>"$out/parts.log" 2>&1 </dev/null ||
+  die "overlay create: $(tail -n 3 "$out/parts.log")\""""
+_PODMAN = (
+    'env TMPDIR=/tmp podman --root "$cell/podman" --runroot "$cell/podman.run" --storage-driver vfs --cgroup-manager cgroupfs '
+    "--events-backend none --log-level error"
+)
+
+
+def _way(stack: Stack) -> Way:
+    call, overlay = (
+        stack.program,
+        len(stack.lowers) + 1,
+    )  # the number of its descriptor: the layers stand first in the SIF
+    environment = "".join(f"export {key}={quote(value)}\n" for key, value in stack.scenario.env.items())
+    execute = f'{call} -q exec --oci $writable {EXEC} image.sif /bin/sh /mnt/script.sh /mnt inside "$@"'
+    onward = f"""\
+say sync
+asked "overlay sync" {call} overlay sync image.sif
+{call} sif list image.sif >"$out/synced.list" 2>&1
+say seal
+if asked "overlay seal" {call} overlay seal image.sif; then
+  {call} sif dump {overlay} image.sif >sealed.sqfs
+  sqfs2tar -L -r . sealed.sqfs >"$out/sealed.tar" 2>"$out/sealed.log"
+  say 'container, sealed'
+  go readonly look sealed-view || asked "a run of the sealed image" fails
+  say push
+  registry_up
+  if asked "push --layer-format tar" {call} push -U --layer-format tar image.sif "docker://$REFERENCE"; then
+    pushed tar
+    say pull
+    if asked "podman pull" {_PODMAN} pull -q --tls-verify=false "$REFERENCE"; then
+      say export
+      {_PODMAN} create --name lab --network none "$REFERENCE" /bin/sh >>"$out/parts.log" 2>&1 </dev/null &&
+        {_PODMAN} export lab >"$out/imported.tar" 2>>"$out/parts.log" || rm -f "$out/imported.tar"
+    fi
+  fi
+  registry_down
+fi"""
+    return Way(
+        prepare=_PREPARE.format(call=call, layers=" ".join(stack.lowers)),
+        enter=f'{environment}writable=\nif [ "$1" = writable ]; then writable=--writable; fi\nshift\n{execute}',
+        upper=f'{call} sif dump {overlay} image.sif >"$out/upper.img"',
+        onward=onward,
+        flattened=False,
+    )
+
+
+DRIVER = Driver(
+    "singularity-ce-oci",
+    "SingularityCE, OCI mode",
+    (Profile.ROOT, Profile.USER),
+    needs=("fuse", "container"),
+    fs_of_its_own=True,
+    way=_way,
+)

@@ -1,0 +1,109 @@
+"""A cell whose tool runs containers, as one plain POSIX shell program: ``harness.script.compile`` for images. Pure.
+
+The same file runs outside and inside: ``script.sh FOLDER inside FUNCTION`` is what the container is told to do. So the steps and the
+evidence are the words of every other cell, done by the programs of the world, which are bound over the image's ``/usr``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+from harness.drivers import DRIVERS
+from harness.drivers.base import Stack, Way
+from harness.plan import Cell
+from harness.scenario.layers import layer
+from harness.script.parts import function, head, prelude, segments, step_line
+from harness.script.paths import spoken_paths
+from harness.script.quote import quote_bytes
+from harness.script.trees import build, folders
+from harness.snapshot.model import EMPTY, Snapshot
+from harness.whiteouts.convert import to_oci
+from harness.whiteouts.union import merge
+
+
+@cache
+def image_prelude() -> bytes:
+    """The functions that scripts of containers carry besides."""
+    return resources.files("harness.script").joinpath("image.sh").read_bytes()
+
+
+def compile_container(cell: Cell) -> bytes:
+    """The shell program of a cell whose tool runs containers."""
+    scenario, profile = cell.scenario, cell.profile
+    layers = [layer(tree, profile) for tree in scenario.layers] or [EMPTY]
+    way = way_of(cell, len(layers))
+    whole = merge(layers)
+    images = [whole] if way.flattened else [to_oci(one) for one in layers]
+    trees: list[tuple[str, Snapshot]] = [(f"image/{n}/lab", one) for n, one in enumerate(images, 1)]
+    trees.append(("oracle", whole))
+    parts = segments(scenario.steps)
+    spoken = b"".join(b" " + quote_bytes(path) for path in spoken_paths(scenario, profile))
+
+    out: list[bytes] = [head(cell), prelude(), image_prelude(), b""]
+    out.append(b"# ---- the steps " + b"-" * 102)
+    for number, segment in enumerate(parts, 1):
+        out.append(b"steps_%d() {" % number)
+        out += [step_line(index, step) for index, step in segment] or [b"  :"]
+        out.append(b"}")
+        out.append(b"in_container_%d() { on merged steps_%d /lab; }" % (number, number))
+    out.append(b'look() { see "$1"' + spoken + b"; }")
+    out.append(b"last() { in_container_%d; look view; }" % len(parts))
+    out.append(b"")
+    out.append(b'if [ "${2:-}" = inside ]; then')
+    out.append(b"  : >entered")
+    out.append(b"  shift 2; cd /")
+    out.append(b'  "$@"; exit')
+    out.append(b"fi")
+    out.append(b'[ "$0" -ef script.sh ] || cp "$0" script.sh')
+    out.append(b"")
+    out.append(b"# ---- the layers " + b"-" * 101)
+    made = [word for folder, snapshot in trees for word in folders(folder, snapshot)]
+    out.append(b"mkdir -p out home " + b" ".join(made) + b" || die 'the folder of the cell cannot be written'")
+    out.append(b"say layers")
+    for folder, snapshot in trees:
+        if folder == "oracle":
+            out.append(b"# the oracle starts as what the layers must show when they are merged")
+        out += build(folder, snapshot)
+    out.append(b"skeleton image/1")
+    out.append(b"")
+    driver = DRIVERS[cell.tool.driver]
+    out.append(b"# ---- the container: " + driver.title.encode() + b" " + b"-" * (96 - len(driver.title)))
+    out.append(function("enter", way.enter))
+    out.append(b"")
+    out.append(b"# ---- the run " + b"-" * 104)
+    out += _run(way, len(parts))
+    return b"\n".join(out) + b"\n"
+
+
+def way_of(cell: Cell, layers: int) -> Way:
+    """The way of a cell's driver."""
+    driver = DRIVERS[cell.tool.driver]
+    assert driver.way is not None, driver.name
+    folders = tuple(f"image/{n}" for n in range(1, layers + 1))
+    return driver.way(Stack(cell.scenario, cell.tool, cell.profile, folders, "upper", "work", "/lab", '"$program"'))
+
+
+def _run(way: Way, parts: int) -> list[bytes]:
+    lines = [b"say image", way.prepare.encode()]
+    for number in range(1, parts + 1):
+        inside = b"last" if number == parts else b"in_container_%d" % number
+        lines += [
+            b"say 'container, writable, %d'" % number,
+            b"go writable "
+            + inside
+            + b' || die "the container did not start (exit code $code): $(tail -n 3 "$out/daemon.log")"',
+            b"on oracle steps_%d" % number,
+        ]
+    lines += [
+        b"say upper", way.upper.encode(),
+        b"say 'container, writable, again'",
+        b'go writable look remount || asked "a second writable run" fails',
+        b"say 'container, read-only'",
+        b'go readonly look readonly || asked "a read-only run" fails',
+        b"take oracle oracle",
+    ]  # fmt: skip
+    if way.onward:
+        lines.append(way.onward.encode())
+    lines.append(b"say end")
+    return lines

@@ -1,0 +1,90 @@
+# ---- what cells of containers use -----------------------------------------------------------------------------------
+# skeleton FOLDER: what an image has besides /lab: mount points alone. The world's programs are bound over usr.
+skeleton() {
+  for name in usr dev proc sys tmp etc mnt root home run var/tmp; do mkdir -p "$1/$name"; done
+  for name in bin sbin lib lib64; do ln -s "usr/$name" "$1/$name"; done
+  for name in passwd group hosts resolv.conf localtime; do : >"$1/etc/$name"; done
+}
+
+# go MODE FUNCTION...: a function of this script, run in the container. Whether it began there is seen by the file "entered".
+go() {
+  rm -f entered
+  enter "$@" >>"$out/daemon.log" 2>&1 </dev/null
+  code=$?
+  [ -e entered ]
+}
+
+# fails: what the container that did not start has said, for "asked".
+fails() { tail -n 3 "$out/daemon.log"; return "$code"; }
+
+# see NAME PATH...: in the container: the tree as it is there, and which engine shows it.
+see() {
+  name=$1; shift
+  take "$name" /lab
+  reach "$name" /lab "$@"
+  cat /proc/self/mountinfo >"$out/$name.mounts"
+}
+
+# asked WHO COMMAND...: a command whose answer is a fact: its exit code and its words are kept, and the run goes on.
+asked() {
+  who=$1; shift
+  "$@" >"$out/answer" 2>&1 </dev/null
+  code=$?
+  { printf 'asked %s\nexit %s\n' "$who" "$code"; sed 's/^/  /' "$out/answer"; } >>"$out/answers"
+  rm -f "$out/answer"
+  return $code
+}
+
+# blob FILE: put a file among the blobs of the layout; $digest and $size say where it is.
+blob() {
+  digest=$(sha256sum <"$1"); digest=${digest%% *}
+  size=$(wc -c <"$1")
+  mv "$1" "layout/blobs/sha256/$digest"
+}
+
+# layout LAYER...: an OCI archive, base.tar, whose image has each folder as a layer; the lowest first.
+layout() {
+  mkdir -p layout/blobs/sha256
+  layers='' diffs=''
+  for folder; do
+    tar -C "$folder" --format=posix --numeric-owner --owner=0 --group=0 --xattrs --xattrs-include='*' -cf layer.tar . ||
+      die "a layer cannot be packed"
+    blob layer.tar
+    layers="$layers${layers:+,}{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\"sha256:$digest\",\"size\":$size}"
+    diffs="$diffs${diffs:+,}\"sha256:$digest\""
+  done
+  printf '{"architecture":"amd64","os":"linux","config":{"Cmd":["/bin/sh"],"Env":["PATH=/usr/sbin:/usr/bin"]},"rootfs":{"type":"layers","diff_ids":[%s]}}' \
+    "$diffs" >config
+  blob config
+  printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%s","size":%s},"layers":[%s]}' \
+    "$digest" "$size" "$layers" >manifest
+  blob manifest
+  printf '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s,"annotations":{"org.opencontainers.image.ref.name":"latest"}}]}' \
+    "$digest" "$size" >layout/index.json
+  echo '{"imageLayoutVersion":"1.0.0"}' >layout/oci-layout
+  tar -C layout -cf base.tar oci-layout index.json blobs || die "the archive cannot be packed"
+}
+
+# registry_up, registry_down: a registry on the loopback of the cell's own network.
+registry_up() {
+  printf 'version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: %s/registry}}\nhttp: {addr: 127.0.0.1:5000}\n' \
+    "$cell" >registry.yml
+  docker-registry serve registry.yml >registry.log 2>&1 </dev/null &
+  registry=$!
+  until grep -q 'listening on' registry.log; do
+    kill -0 $registry 2>/dev/null || die "docker-registry: $(tail -n 2 registry.log)"
+    sleep 0.01
+  done
+}
+registry_down() { kill $registry; wait $registry; } 2>/dev/null
+
+# pushed TAG: what the registry holds of an image: its manifest, and its uppermost layer.
+pushed() {
+  store=registry/docker/registry/v2
+  digest=$(cat "$store/repositories/lab/image/_manifests/tags/$1/current/link") || return
+  manifest=$(data "$digest")
+  cp "$manifest" "$out/pushed.manifest"
+  digest=$(grep -o 'sha256:[0-9a-f]*' "$manifest" | tail -n 1)
+  cp "$(data "$digest")" "$out/pushed.layer"
+}
+data() { hex=${1#sha256:}; printf '%s/blobs/sha256/%.2s/%s/data' "$store" "$hex" "$hex"; }

@@ -1,0 +1,181 @@
+"""A tree from an ext2, ext3 or ext4 image, without mounting it and without privilege.
+
+So what really lies in an overlay image is seen, every xattr among it, whoever wrote it and whoever may read it. Source of the
+format: the kernel's ``Documentation/filesystems/ext4``. Numbers are little-endian; sizes are in bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from harness.errors import BrokenMachinery
+from harness.names import escape
+from harness.snapshot.ext_inode import Damaged, Image, Inode, is_ext, open_image
+from harness.snapshot.model import Entry, Kind, Snapshot
+from harness.snapshot.tar import SHORT
+
+__all__ = ["ExtTree", "is_ext", "read_ext"]
+
+_ROOT = 2  # the inode of the root directory
+_MOST_ENTRIES = 5_000_000  # more names than that is a loop, or not for a report
+_KINDS = {
+    stat.S_IFDIR: Kind.DIR, stat.S_IFREG: Kind.FILE, stat.S_IFLNK: Kind.LINK, stat.S_IFCHR: Kind.CHAR,
+    stat.S_IFBLK: Kind.BLOCK, stat.S_IFIFO: Kind.FIFO, stat.S_IFSOCK: Kind.SOCKET,
+}  # fmt: skip
+_REMEDY = "e2fsck -n says what is wrong with it"
+
+
+@dataclass(frozen=True)
+class ExtTree:
+    """The entries of an image, and in plain words what was not looked at."""
+
+    entries: list[Entry]
+    unseen: tuple[str, ...]
+
+
+@dataclass
+class _Walk:
+    """One walk over an image: what it has met."""
+
+    image: Image
+    first_of: dict[int, bytes] = field(default_factory=dict)
+    unseen: list[str] = field(default_factory=list)
+    count: int = 0
+
+
+def read_ext(file: BinaryIO, where: str, *, offset: int = 0, size: int | None = None, top: bytes = b"") -> ExtTree:
+    """Read the image that begins at *offset* of *file*; *top*: a folder of it whose content is the tree, ``b""`` for all of it.
+
+    Raises BrokenMachinery when there is no such image or folder, or when its own structure is damaged. What cannot be read of a single
+    entry makes that entry unknown, and is said in ``unseen``.
+    """
+    try:
+        image = open_image(file, offset, size)
+        walk = _Walk(image)
+        if image.needs_recovery:
+            walk.unseen.append("the journal was not replayed: the image was not unmounted cleanly")
+        start = _find(walk, top)
+        entries = list(_tree(walk, start))
+    except Damaged as error:
+        raise BrokenMachinery(f"the ext image cannot be read: {error}", where=where, remedy=_REMEDY) from error
+    except (struct.error, OSError, ValueError, OverflowError) as error:
+        raise BrokenMachinery(f"the ext image is damaged: {error}", where=where, remedy=_REMEDY) from error
+    if not top:
+        entries = _without_lost_and_found(entries)
+    return ExtTree(_linked(entries), tuple(dict.fromkeys(walk.unseen)))
+
+
+def read_ext_snapshot(
+    file: BinaryIO, where: str, *, offset: int = 0, size: int | None = None, top: bytes = b""
+) -> Snapshot:
+    """The same as a snapshot."""
+    tree = read_ext(file, where, offset=offset, size=size, top=top)
+    return Snapshot.of(tree.entries, unseen=tree.unseen)
+
+
+def _find(walk: _Walk, top: bytes) -> Inode:
+    inode = walk.image.inode(_ROOT)
+    for part in (part for part in top.split(b"/") if part):
+        names = dict(walk.image.names(inode)) if inode.is_dir else {}
+        if part not in names:
+            raise Damaged(f"it holds no folder {escape(top)!r}")
+        inode = walk.image.inode(names[part])
+    if not inode.is_dir:
+        raise Damaged(f"{escape(top) or 'its root'!r} is no folder")
+    return inode
+
+
+def _tree(walk: _Walk, start: Inode) -> Iterator[Entry]:
+    yield _entry(walk, b"", start)
+    folders: list[tuple[bytes, Inode]] = [(b"", start)]
+    entered = {start.number}
+    while folders:
+        path, folder = folders.pop()
+        try:
+            names = walk.image.names(folder)
+        except (Damaged, struct.error) as error:
+            walk.unseen.append(f"{escape(path) or '/'} could not be listed: {error}")
+            yield Entry((path + b"/" if path else b"") + b"?", Kind.UNKNOWN)
+            continue
+        for name, number in names:
+            walk.count += 1
+            if walk.count > _MOST_ENTRIES:
+                raise Damaged("it has more names than a tree can have")
+            inside = path + b"/" + name if path else name
+            try:
+                inode = walk.image.inode(number)
+                entry = _entry(walk, inside, inode)
+            except (Damaged, struct.error, OverflowError, ValueError) as error:
+                walk.unseen.append(f"{escape(inside)} could not be read: {error}")
+                yield Entry(inside, Kind.UNKNOWN)
+                continue
+            yield entry
+            if inode.is_dir:
+                if number in entered:  # a directory has one name: a second way to it is damage, and may be a loop
+                    walk.unseen.append(f"{escape(inside)} is a directory that is there under another name too")
+                else:
+                    entered.add(number)
+                    folders.append((inside, inode))
+
+
+def _entry(walk: _Walk, path: bytes, inode: Inode) -> Entry:
+    kind = _KINDS.get(stat.S_IFMT(inode.mode), Kind.UNKNOWN)
+    xattrs, missed = walk.image.xattrs(inode)
+    if missed:
+        walk.unseen.append(f"{escape(path) or '/'}: {missed}")
+    size, digest, text = 0, "", None
+    if kind is Kind.FILE:
+        size = inode.size
+        digest, text = _content(walk.image, inode)
+    target = walk.image.target(inode) if kind is Kind.LINK else None
+    same_as = None
+    if kind is not Kind.DIR and inode.links > 1:
+        same_as = walk.first_of.setdefault(inode.number, path)
+    device = inode.device if kind in {Kind.CHAR, Kind.BLOCK} else None
+    return Entry(
+        path, kind, inode.mode & 0o7777, inode.uid, inode.gid, size, device, digest, text, target, same_as, xattrs, 1
+    )
+
+
+def _content(image: Image, inode: Inode) -> tuple[str, bytes | None]:
+    digest, first = hashlib.sha256(), b""
+    for block in image.content(inode):
+        digest.update(block)
+        if len(first) <= SHORT:
+            first += block
+    return digest.hexdigest(), first if inode.size <= SHORT else None
+
+
+def _linked(entries: list[Entry]) -> list[Entry]:
+    """Name every hard-link group by its first path in byte order; a link count without a second name is no group."""
+    groups: dict[bytes, list[bytes]] = {}
+    for entry in entries:
+        if entry.same_as is not None:
+            groups.setdefault(entry.same_as, []).append(entry.path)
+    made = []
+    for entry in entries:
+        group = groups.get(entry.same_as, []) if entry.same_as is not None else []
+        if len(group) > 1:
+            entry = _with_group(entry, min(group), len(group))  # noqa: PLW2901
+        elif entry.same_as is not None:
+            entry = _with_group(entry, None, 1)  # noqa: PLW2901
+        made.append(entry)
+    return made
+
+
+def _with_group(e: Entry, same_as: bytes | None, links: int) -> Entry:
+    return Entry(
+        e.path, e.kind, e.mode, e.uid, e.gid, e.size, e.device, e.digest, e.text, e.target, same_as, e.xattrs, links
+    )
+
+
+def _without_lost_and_found(entries: list[Entry]) -> list[Entry]:
+    """mke2fs makes ``lost+found``; it says something only when something was found."""
+    if any(entry.path.startswith(b"lost+found/") for entry in entries):
+        return entries
+    return [entry for entry in entries if entry.path != b"lost+found"]

@@ -1,0 +1,228 @@
+"""WL3..: layers and images. What an upper became when it was sealed and pushed, and what an importer made of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from harness.findings import Finding, Station
+from harness.names import escape
+from harness.snapshot.model import Entry, Kind, Snapshot
+from harness.whiteouts.encodings import AUFS_OWN, ENCODINGS, PRIVATE_PREFIXES, WH, Encoding, Says
+from harness.whiteouts.markers import Marker, find_markers, is_marker_entry
+from harness.whiteouts.rules.evidence import Evidence, shown
+from harness.whiteouts.rules.view import difference
+
+# What the readers of a layer honour. Squashfs layers follow oci-tools, which SingularityCE uses; tar layers follow image-spec, layer.md.
+HONOURED = {
+    Station.SEALED: frozenset({Encoding.DEVICE, Encoding.OPAQUE_TRUSTED}),
+    Station.PUSHED: frozenset({Encoding.FILE, Encoding.OPAQUE_FILE}),
+}
+_CALLED = {Station.SEALED: "squashfs", Station.PUSHED: "OCI tar"}
+_STATION_OF = (
+    ("overlay sync", Station.UPPER), ("overlay seal", Station.SEALED), ("a run of the sealed", Station.SEALED_VIEW),
+    ("push", Station.PUSHED), ("a read-only", Station.READONLY), ("a second writable", Station.REMOUNT),
+)  # fmt: skip
+
+_LAB = "lab/"  # where the tree under test lies in an image
+
+Statement = tuple[bytes, Says]
+
+
+def layer_findings(raw: Sequence[Entry], *, form: str, station: Station = Station.PUSHED) -> list[Finding]:
+    """What is wrong with one layer by itself. *raw*: its entries in the order of the archive; *form*: ``tar`` or ``squashfs``."""
+    found = [*_duplicates(raw, station), *_links_to_markers(raw, station)]
+    return [*found, *_not_the_spec(raw, station)] if form == "tar" else found
+
+
+def _duplicates(raw: Sequence[Entry], station: Station) -> Iterator[Finding]:
+    """WL301: sylabs/singularity#3176; containers/storage and moby answer "duplicates of file paths not supported"."""
+    for path, count in Counter(entry.path for entry in raw).items():
+        if count > 1:
+            kinds = ", ".join(entry.kind.value for entry in raw if entry.path == path)
+            yield Finding(
+                "WL301",
+                shown(path),
+                station,
+                f"{shown(path)} stands {count} times in the layer ({kinds}): podman and docker refuse it",
+            )
+
+
+def _links_to_markers(raw: Sequence[Entry], station: Station) -> Iterator[Finding]:
+    """WL303: the kernel hard-links its whiteouts together (5.8), and a packer that keeps links makes one of them a link."""
+    by_path = {entry.path: entry for entry in raw}
+    for entry in raw:
+        first = by_path.get(entry.same_as) if entry.same_as is not None and entry.same_as != entry.path else None
+        if first is not None and is_marker_entry(first):
+            yield Finding(
+                "WL303",
+                shown(entry.path),
+                station,
+                f"{shown(entry.path)} is a hard link to the marker {shown(first.path)}",
+            )
+
+
+def _not_the_spec(raw: Sequence[Entry], station: Station) -> Iterator[Finding]:
+    """WL306: opencontainers/image-spec, layer.md, "Whiteouts"."""
+    for entry in raw:
+        name, path = entry.name, shown(entry.path)
+        if entry.is_whiteout_device:
+            yield Finding(
+                "WL306", path, station, f"{path} is a device 0:0, which in a tar layer is a device and deletes nothing"
+            )
+        elif name == WH:
+            yield Finding("WL306", path, station, f"{path} is a whiteout without a name")
+        elif name in AUFS_OWN:
+            yield Finding("WL306", path, station, f"{path} is AUFS's own, and no part of a layer")
+        elif name.startswith(WH) and (entry.kind is not Kind.FILE or entry.size):
+            yield Finding(
+                "WL306",
+                path,
+                station,
+                f"{path} is a {entry.kind} of {entry.size} bytes; a whiteout is an empty regular file",
+            )
+        private = sorted(key for key in entry.xattrs if key.startswith(PRIVATE_PREFIXES))
+        if private:
+            names = ", ".join(escape(key) for key in private)
+            yield Finding(
+                "WL306", path, station, f"{path} carries the private xattr {names}, which is no part of an OCI layer"
+            )
+
+
+def in_a_layer(evidence: Evidence) -> Iterator[Finding]:
+    """WL301, WL303, WL306 at every layer that was made."""
+    for station, form in ((Station.SEALED, "squashfs"), (Station.PUSHED, "tar")):
+        for finding in layer_findings(evidence.raw.get(station, ()), form=form, station=station):
+            yield msgspec.structs.replace(
+                finding, path=finding.path.removeprefix(_LAB), message=finding.message.replace(_LAB, "")
+            )
+
+
+def mark_lost(evidence: Evidence) -> Iterator[Finding]:
+    """WL302: what the upper said and the layer does not say to its readers, and the other way round. Said where it happens first."""
+    if evidence.upper is None:
+        return
+    wanted = _statements(find_markers(evidence.upper), None)
+    told: set[Statement] = set()
+    for station, honoured in HONOURED.items():
+        tree = evidence.trees.get(station)
+        if tree is None:
+            continue
+        there = find_markers(tree)
+        kept = _statements(there, honoured)
+        for path, says in sorted(wanted - kept - told):
+            told.add((path, says))
+            forms = sorted({ENCODINGS[m.encoding].badge for m in there if (m.path, m.says) == (path, says)})
+            left = (
+                f"carries {' and '.join(forms)} alone, which readers of such a layer do not honour"
+                if forms
+                else "says nothing of it"
+            )
+            yield Finding(
+                "WL302",
+                shown(path),
+                station,
+                f"the upper says that {_said(path, says)}; the {_CALLED[station]} layer {left}",
+            )
+        for path, says in sorted(kept - wanted - told):
+            told.add((path, says))
+            yield Finding(
+                "WL302",
+                shown(path),
+                station,
+                f"the {_CALLED[station]} layer says that {_said(path, says)}, which the upper did not say",
+            )
+
+
+def _statements(markers: Sequence[Marker], honoured: frozenset[Encoding] | None) -> set[Statement]:
+    """What markers say to a reader of some encodings (None: of all). Whiteouts of markers, and below an opaque directory, say nothing."""
+    read = [m for m in markers if m.says is not Says.HOLDS and (honoured is None or m.encoding in honoured)]
+    opaque = {m.path for m in markers if m.says is Says.OPAQUE}
+    return {
+        (m.path, m.says)
+        for m in read
+        if m.says is Says.OPAQUE or not (m.path.rpartition(b"/")[2].startswith(WH) or _inside(m.path, opaque))
+    }
+
+
+def _inside(path: bytes, folders: set[bytes]) -> bool:
+    return any(path.startswith(folder + b"/") if folder else bool(path) for folder in folders)
+
+
+def _said(path: bytes, says: Says) -> str:
+    return f"{shown(path)} is {'gone' if says is Says.GONE else 'opaque'}"
+
+
+def refused(evidence: Evidence) -> Iterator[Finding]:
+    """WL304: who did not take what, in its own words."""
+    for answer in evidence.recording.imports:
+        if answer.code:
+            station = next((at for start, at in _STATION_OF if answer.importer.startswith(start)), Station.IMPORTED)
+            ended = f"exit code {answer.code}" if answer.code <= 128 else f"signal {answer.code - 128}"
+            yield Finding(
+                "WL304",
+                "/",
+                station,
+                f"{answer.importer} failed ({ended}): {essence(answer.words) or 'without a word'}",
+            )
+
+
+_CHANGING = re.compile(r"[0-9a-f]{12,}|\d{6,}|time=\"[^\"]*\" ")
+
+
+def essence(words: str) -> str:
+    """The last lines of a program's words, without what differs from run to run."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    return _CHANGING.sub("…", " ".join(lines[-2:]))[-400:]
+
+
+def misread(evidence: Evidence) -> Iterator[Finding]:
+    """WL305: an export carries no owners of the image and no xattrs: they are not compared."""
+    tree, oracle = evidence.trees.get(Station.IMPORTED), evidence.trees.get(Station.ORACLE)
+    if tree is None or oracle is None:
+        return
+    yield from _names(tree, oracle)
+    for entry in oracle:
+        other = tree.get(entry.path)
+        said = difference(_bare(entry), _bare(other)) if other is not None and entry.path else []
+        if said:
+            yield Finding(
+                "WL305",
+                shown(entry.path),
+                Station.IMPORTED,
+                f"in the imported image {shown(entry.path)}: {'; '.join(said)}",
+            )
+
+
+def _names(tree: Snapshot, oracle: Snapshot) -> Iterator[Finding]:
+    for paths, words in (
+        (tree.entries.keys() - oracle.entries.keys(), "is in the imported image and must not be"),
+        (oracle.entries.keys() - tree.entries.keys(), "must be in the imported image and is not"),
+    ):
+        kept: list[bytes] = []
+        for path in sorted(paths):
+            if not any(path.startswith(top + b"/") for top in kept):
+                kept.append(path)
+                yield Finding("WL305", shown(path), Station.IMPORTED, f"{shown(path)} {words}")
+
+
+def _bare(entry: Entry) -> Entry:
+    return Entry(
+        entry.path,
+        entry.kind,
+        entry.mode,
+        0,
+        0,
+        entry.size,
+        entry.device,
+        entry.digest,
+        entry.text,
+        entry.target,
+        entry.same_as,
+    )
+
+
+RULES = (in_a_layer, mark_lost, refused, misread)
