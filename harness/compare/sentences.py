@@ -73,6 +73,13 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "WL207": ("gives another result for a step on {} than a plain directory",
         "give another result for a step on {} than a plain directory"),
     "WL208": ("dies or hangs", "die or hang"),
+    "WL301": ("puts {} twice into a layer", "put {} twice into a layer"),
+    "WL302": ("loses or changes the mark on {} when it seals or pushes", "lose or change the mark on {} when they seal or push"),
+    "WL303": ("makes {} a hard link to a marker", "make {} a hard link to a marker"),
+    "WL304": ("makes what a program on an image's way refuses", "make what a program on an image's way refuses"),
+    "WL305": ("makes an image that an importer takes with another tree at {}",
+        "make an image that an importer takes with another tree at {}"),
+    "WL306": ("pushes a layer that breaks the OCI specification at {}", "push a layer that breaks the OCI specification at {}"),
 }  # fmt: skip
 
 

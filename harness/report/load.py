@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from harness.compare.classes import Seen
 from harness.compare.describe import Look, looks
 from harness.compare.noise import normalise
+from harness.compare.way import LAYERS
 from harness.compare.words import Column
 from harness.findings import Station
 from harness.judge import judge
@@ -66,7 +67,7 @@ class _Trees:
             if raw not in self.snapshots:
                 self.snapshots[raw] = read_jsonl(path)
             trees[station] = self.snapshots[raw]
-            key = (station is not Station.UPPER, raw)
+            key = (station not in LAYERS, raw)
             if key not in self.known:
                 self.known[key] = looks(normalise(trees[station]), view=key[0])
             seen[station] = self.known[key]

@@ -24,6 +24,7 @@ from harness.report.grid import field_of
 from harness.report.load import Loaded
 from harness.report.steps import step_words
 from harness.report.tables import Table, class_table, sees_right, tree_table, view_table
+from harness.report.way import WayTable, way_tables
 from harness.scenario.model import Scenario
 from harness.whiteouts.codes import CODES
 
@@ -82,6 +83,7 @@ class Section:
     uppers_same: str
     views: Table | None
     views_same: str
+    ways: tuple[WayTable, ...]
     boundaries: tuple[tuple[bool, Markup], ...]
     findings: tuple[FindingRow, ...]
     codes: tuple[str, ...]
@@ -123,6 +125,7 @@ def section(name: str, cells: Sequence[Loaded], *, brief: bool = False) -> Secti
         uppers_same=_same("leaves the same upper", uppers, columns),
         views=view_table(views, columns),
         views_same=_views_same(views, columns),
+        ways=way_tables(seen, columns),
         boundaries=tuple((one.changed, markup.words(one.words)) for one in boundaries(seen)),
         findings=found,
         codes=tuple(dict.fromkeys(one.code for one in found)),

@@ -41,10 +41,11 @@ class Table:
     cut: int = 0
 
 
-def _flags(seen: Seen, stations: Sequence[Station]) -> dict[str, Flags]:
+def flags_of(seen: Seen, stations: Sequence[Station]) -> dict[str, Flags]:
+    """The findings at some stations, by path: codes, and whether nobody has named them; what is carried there too."""
     found: dict[str, dict[str, bool]] = {}
     for finding in seen.findings:
-        if finding.station in stations:
+        if finding.station in stations or any(one in stations for one in finding.carried):
             here = found.setdefault(finding.path, {})
             here[finding.code] = here.get(finding.code, False) or finding.known is None
     return {path: tuple(sorted(codes.items())) for path, codes in found.items()}
@@ -98,13 +99,13 @@ def tree_table(recording: Recording, seen: Seen) -> Table:
         if station in seen.trees:
             heads.append((head, below))
             trees.append(seen.trees[station])
-            flags.append(_flags(seen, VIEWS if station is Station.VIEW and len(wanted) == 3 else (station,)))
+            flags.append(flags_of(seen, VIEWS if station is Station.VIEW and len(wanted) == 3 else (station,)))
     return _table(heads, rows(trees), flags, fold=False)
 
 
 def class_table(classes: Sequence[Class], station: Station, columns: Sequence[Column]) -> Table:
     heads = [(one.letter, who(one.columns, columns)[0]) for one in classes]
-    return _table(heads, class_rows(classes, station), [_flags(one.first, (station,)) for one in classes], fold=True)
+    return _table(heads, class_rows(classes, station), [flags_of(one.first, (station,)) for one in classes], fold=True)
 
 
 def view_table(classes: Sequence[Class], columns: Sequence[Column]) -> Table | None:
@@ -120,11 +121,11 @@ def view_table(classes: Sequence[Class], columns: Sequence[Column]) -> Table | N
         same = remount is None or remount == first.trees[Station.VIEW]
         heads.append(("see", tools if same else f"{tools}; before unmounting"))
         trees.append(first.trees[Station.VIEW])
-        flags.append(_flags(first, VIEWS if same else (Station.VIEW,)))
+        flags.append(flags_of(first, VIEWS if same else (Station.VIEW,)))
         if not same and remount is not None:
             heads.append(("see", f"{tools}; after a remount"))
             trees.append(remount)
-            flags.append(_flags(first, (Station.REMOUNT,)))
+            flags.append(flags_of(first, (Station.REMOUNT,)))
     return _table(heads, rows(trees), flags, fold=True)
 
 

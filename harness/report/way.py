@@ -1,0 +1,56 @@
+"""The row of stations on an image's way, as tables of the report. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from harness.compare.classes import Seen
+from harness.compare.way import STATIONS, Stop, ways
+from harness.compare.words import Column
+from harness.report import markup
+from harness.report.tables import Table, TableRow, flags_of
+
+
+@dataclass(frozen=True)
+class WayTable:
+    """One way: whose it is, its stations with the form of every mark under each, and what came of it."""
+
+    tools: str
+    table: Table
+    conclusion: tuple[str, ...]
+
+
+_HEADS = {station: (head, below) for station, head, below in STATIONS}
+
+
+def way_tables(seen: Sequence[Seen], columns: Sequence[Column]) -> tuple[WayTable, ...]:
+    """The ways of a scenario's cells; none where no tool makes images."""
+    made = []
+    for way in ways(seen, columns):
+        flags = {station: flags_of(way.first, (station,)) for station in way.heads}
+        rows = tuple(
+            TableRow(
+                path,
+                path,
+                0,
+                tuple(
+                    _field(stop, flags[station].get(path, ())) for station, stop in zip(way.heads, stops, strict=True)
+                ),
+            )
+            for path, stops in way.rows
+        )
+        heads = tuple(
+            (f"{number}. {_HEADS[station][0]}", _HEADS[station][1]) for number, station in enumerate(way.heads, 1)
+        )
+        made.append(WayTable(way.tools, Table(heads, rows), way.conclusion))
+    return tuple(made)
+
+
+def _field(stop: Stop, flags: tuple[tuple[str, bool], ...]) -> Markup:
+    shown = markup.look(stop.look, flags)
+    if not stop.word:
+        return shown
+    return Markup('{} <span class="stop s-{}">{}</span>').format(shown, stop.word.partition(" ")[0], stop.word)
