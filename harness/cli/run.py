@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from harness.names import printable
 from harness.progress import Progress
 from harness.session import project_folder, scenario_files
 from harness.worlds.build import ensure
-from harness.worlds.suites import SUITES
+from harness.worlds.installed import installations
+from harness.worlds.suites import wanted
 
 _EPILOG = """\
 examples:
@@ -80,9 +82,11 @@ def _jobs(text: str) -> int:
     return int(text)
 
 
-def _build_worlds(*, strict: bool) -> None:
+def _build_worlds(tools: Sequence[str], *, strict: bool) -> None:
     """Build what is missing; a world that cannot be had is told of, and the run goes on without it unless it is strict."""
-    for world in ensure(list(SUITES), lambda line: print(printable(line), flush=True)).values():
+    given = any(word.startswith("singularity-ce") for word in tools) or bool(installations())
+    suites = wanted(containers=os.geteuid() == 0, singularity=given)
+    for world in ensure(suites, lambda line: print(printable(line), flush=True)).values():
         if isinstance(world, WorldError):
             if strict:
                 raise world
@@ -96,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
             "the run's folder is not empty", where=str(arguments.out), remedy="name a new folder with --out"
         )
     if arguments.build_worlds:
-        _build_worlds(strict=arguments.strict or os.environ.get("WHITEOUT_LAB_STRICT") == "1")
+        _build_worlds(arguments.tool, strict=arguments.strict or os.environ.get("WHITEOUT_LAB_STRICT") == "1")
     named = [find_cell(cell, arguments.tool).scenario.name for cell in arguments.only]
     files = [str(path.absolute()) for path in scenario_files(arguments.scenarios or named)]
     words = [

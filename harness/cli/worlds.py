@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, UsageError, WorldError
@@ -10,7 +11,8 @@ from harness.names import printable
 from harness.worlds.build import ensure, prune, world_in_place
 from harness.worlds.cache import cache_folder
 from harness.worlds.crate import crates_in_place, ensure_crate, prune_crates
-from harness.worlds.suites import SUITES
+from harness.worlds.installed import installations
+from harness.worlds.suites import SUITES, wanted
 
 _CRATE = "crate"
 
@@ -21,12 +23,20 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     actions.add_parser("list", help="which worlds there are, and which are built").set_defaults(handler=_list)
     build = actions.add_parser("build", help="build worlds that are not in place yet")
     build.add_argument(
-        "names", nargs="*", metavar="SUITE", help=f"{', '.join(SUITES)} (default: all of them); or {_CRATE}"
+        "names",
+        nargs="*",
+        metavar="SUITE",
+        help=f"{', '.join(SUITES)} (default: those that can be used here); or {_CRATE}",
     )
     build.set_defaults(handler=_build)
     gone = actions.add_parser("prune", help="delete what older recipes and killed builds left")
     gone.add_argument("--all", action="store_true", help="delete every world and crate")
     gone.set_defaults(handler=_prune)
+
+
+def unasked() -> list[str]:
+    """The worlds that can be used here."""
+    return wanted(containers=os.geteuid() == 0, singularity=bool(installations()))
 
 
 def _list(_arguments: argparse.Namespace) -> int:
@@ -49,7 +59,7 @@ def _build(arguments: argparse.Namespace) -> int:
     known = (*SUITES, _CRATE)
     if unknown := [name for name in arguments.names if name not in known]:
         raise UsageError(f"there is no world {unknown[0]!r}", where="worlds build", remedy=f"known: {', '.join(known)}")
-    suites = [name for name in arguments.names if name != _CRATE] if arguments.names else list(SUITES)
+    suites = [name for name in arguments.names if name != _CRATE] if arguments.names else unasked()
     done = ensure(suites, _say)
     if _CRATE in arguments.names:
         ensure_crate(_say)

@@ -16,7 +16,7 @@ EXEC = '--no-home --cwd / --bind /usr:/usr --bind "$cell":/mnt'
 _PREPARE = """\
 REFERENCE=127.0.0.1:5000/lab/image:tar
 layout {layers}
-{call} -q pull --disable-cache --oci image.sif oci-archive:base.tar >>"$out/parts.log" 2>&1 </dev/null ||
+{call} -q pull --disable-cache --keep-layers --oci image.sif oci-archive:base.tar >>"$out/parts.log" 2>&1 </dev/null ||
   die "pull --oci: $(tail -n 3 "$out/parts.log")"
 {call} -q overlay create --size 64 --sparse image.sif >>"$out/parts.log" 2>&1 </dev/null ||
   die "overlay create: $(tail -n 3 "$out/parts.log")\""""

@@ -19,10 +19,10 @@ from harness.worlds.cache import cache_folder, locked
 from harness.worlds.given import check_program
 from harness.worlds.ledger import Ledger
 from harness.worlds.model import Part, Tool, Unavailable, World
+from harness.worlds.suites import IMAGES as WORLD
 from harness.worlds.versions import number_in, upstream
 
 NATIVE, EXT3, OCI = "singularity-ce", "singularity-ce-ext3", "singularity-ce-oci"
-WORLD = "images"  # the suite with what it calls
 _INSIDE = ("bin", "usr/bin", "usr/local/bin", "opt/singularity/bin")
 _ARCHIVES = (".deb", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst")
 # What each mode calls, and in which package: seen by running it. The first three and mksquashfs write or pack what is under test.
@@ -116,15 +116,21 @@ def installed_tools(
     return found
 
 
-def on_path() -> Path | None:
-    """The installation whose ``singularity`` is on ``PATH``, if it is SingularityCE's; apptainer calls itself so too."""
+def installations() -> list[Path]:
+    """What is installed without being named: the paths in ``$WHITEOUT_LAB_SINGULARITY``, else the ``singularity`` on ``PATH``.
+
+    apptainer calls itself so too, and is no SingularityCE. Raises UsageError for a path in the variable that is no installation.
+    """
+    named = [Path(word) for word in os.environ.get("WHITEOUT_LAB_SINGULARITY", "").split(os.pathsep) if word]
+    if named:
+        return [path.absolute() for path in named]
     program = shutil.which("singularity")
     if program is None or "apptainer" in os.path.realpath(program):
-        return None
+        return []
     try:
-        return installation(Path(program))
+        return [installation(Path(program))]
     except LabError:
-        return None
+        return []
 
 
 def package_of(program: str) -> str:

@@ -53,6 +53,8 @@ class Suite:
         return "fuse-overlayfs" not in self.provides
 
 
+IMAGES = "images"  # the world for what the user brings: SingularityCE
+
 SUITES: dict[str, Suite] = {
     suite.name: suite
     for suite in (
@@ -75,7 +77,7 @@ SUITES: dict[str, Suite] = {
             "sid", _MERGED, "what comes next: newer squashfs-tools, e2fsprogs, tar and libfuse around the same programs"
         ),
         Suite(
-            "images",
+            IMAGES,
             _IMAGES,
             "trixie with the programs that SingularityCE calls, a registry, and podman",
             release="trixie",
@@ -90,3 +92,12 @@ SUITES: dict[str, Suite] = {
         ),
     )
 }
+
+
+def wanted(*, containers: bool, singularity: bool) -> list[str]:
+    """The suites that are built unasked. *containers*: whether cells may run them here; *singularity*: whether there is one to run."""
+    return [
+        suite.name
+        for suite in SUITES.values()
+        if not suite.images or (containers and (singularity or suite.name != IMAGES))
+    ]

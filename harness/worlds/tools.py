@@ -18,11 +18,10 @@ from harness.worlds.cache import Say
 from harness.worlds.crate import crates_in_place, ensure_crate
 from harness.worlds.given import given_program
 from harness.worlds.host import host_world
-from harness.worlds.installed import CALLED, NATIVE, installed_tools, on_path, package_of
-from harness.worlds.installed import WORLD as IMAGES
+from harness.worlds.installed import CALLED, NATIVE, installations, installed_tools, package_of
 from harness.worlds.ledger import Ledger
 from harness.worlds.model import HOST, Excluded, Part, Tool, Unavailable, World
-from harness.worlds.suites import SUITES
+from harness.worlds.suites import IMAGES, SUITES
 from harness.worlds.versions import kernel_number, number_in, upstream
 
 KERNEL, NOUSERXATTR, FUSE, STACK = "kernel", "kernel-nouserxattr", "fuse-overlayfs", "fuse-stack"
@@ -65,6 +64,10 @@ def parse_word(text: str) -> Word:
     return Word(name, where)
 
 
+def _asked(tool: Found, words: Sequence[Word]) -> bool:
+    return not words or any(word.name == tool.name for word in words)
+
+
 def asked_by(word: Word) -> tuple[str, ...]:
     """The tools that a word asks for: an installation of SingularityCE is several."""
     return tuple(CALLED) if word.name == NATIVE and word.path is not None else (word.name,)
@@ -96,13 +99,14 @@ def discover(
     return [*choose(found, [word for word in words if word.path is None]), *added]
 
 
-def _given(words: Iterable[Word], suites: Iterable[World], host: World, ledger: Ledger) -> list[Found]:
+def _given(words: Sequence[Word], suites: Iterable[World], host: World, ledger: Ledger) -> list[Found]:
     """What the user named with a path, each once; two installations of one release are told apart by their programs' digests."""
     images = next((world for world in suites if world.name == IMAGES), None)
     added: list[Found] = []
-    installed = on_path() if not any(word.name == NATIVE and word.path for word in words) else None
-    if installed is not None:
-        added += installed_tools(installed, images, ledger, _part, host)
+    named = any(word.name == NATIVE and word.path for word in words)
+    chosen = not words or any(word.name in CALLED for word in words)
+    for installed in installations() if chosen and not named else ():
+        added += [tool for tool in installed_tools(installed, images, ledger, _part, host) if _asked(tool, words)]
     for word in words:
         if word.path is not None and word.name == FUSE:
             added.append(given_program(word.path, FUSE, host, ledger))

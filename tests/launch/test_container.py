@@ -1,0 +1,192 @@
+"""Cells of containers on real tools: the founding case end to end, and what happens when something on the way goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.findings import Outcome, Station
+from harness.judge import Verdict, judge
+from harness.launch.cell import Bench, Ran, run_cell
+from harness.launch.leaks import find_leaks
+from harness.plan import Cell
+from harness.scenario.layers import Profile
+from harness.scenario.loader import parse
+from harness.whiteouts.encodings import Encoding
+from harness.whiteouts.markers import find_markers
+from harness.worlds.build import worlds_in_place
+from harness.worlds.host import host_world
+from harness.worlds.installed import installations
+from harness.worlds.model import Tool
+from harness.worlds.tools import discover
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.worlds,
+    pytest.mark.skipif(os.geteuid() != 0, reason="containers in cells need root; run as root"),
+]
+
+REMADE = b"""
+schema = 1
+title = "replace a directory"
+guards = "a remade directory is opaque, and nothing else"
+steps = [{ do = "rm", path = "d" }, { do = "mkdir", path = "d" }]
+[[layers]]
+"d/x" = "old"
+"""
+
+
+def tools(name: str) -> list[Tool]:
+    """Every version of a tool of this family that is here; a skip with its reason, or a failure where it must be here."""
+    words = [f"singularity-ce={path}" for path in installations()] if name.startswith("singularity") else [name]
+    found = discover([host_world(), *worlds_in_place()], words) if words else []
+    mine = [one for one in found if isinstance(one, Tool) and one.name == name]
+    if not mine:
+        if os.environ.get("WHITEOUT_LAB_STRICT") == "1" and (name.startswith("apptainer") or words):
+            pytest.fail(f"{name} is not here: whiteout-lab worlds build apptainer images")
+        pytest.skip(f"{name} is not here: name an installation in WHITEOUT_LAB_SINGULARITY, or build the world")
+    return mine
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    work = tmp_path / "work"
+    work.mkdir()
+    return Bench(work, "6.0", {}, timeout=60)
+
+
+def cell_run(tool: Tool, profile: Profile, bench: Bench, scenario: bytes = REMADE) -> tuple[Ran, Verdict]:
+    """A cell, run and judged; nothing of it is left in the work folder."""
+    cell = Cell(parse(scenario, where="test", name="test"), tool, profile)
+    ran = run_cell(cell, bench, bench.work.parent / f"{tool.key}-{profile}")
+    assert not list(bench.work.iterdir())
+    assert find_leaks(bench.work) == [f"the folder {bench.work}"]  # which is the test's own
+    return ran, judge(ran.recording, ran.trees, ran.raw)
+
+
+def codes(verdict: Verdict, station: Station) -> set[str]:
+    return {finding.code for finding in verdict.findings if finding.station is station or station in finding.carried}
+
+
+def encodings(ran: Ran, station: Station) -> set[Encoding]:
+    return {marker.encoding for marker in find_markers(ran.trees[station])}
+
+
+def test_the_founding_case_as_root_is_refused_by_podman(bench: Bench) -> None:
+    for tool in tools("singularity-ce-oci"):
+        ran, verdict = cell_run(tool, Profile.ROOT, bench)
+        assert ran.recording.phase == "end", verdict.reason
+        assert encodings(ran, Station.UPPER) == {Encoding.DEVICE, Encoding.OPAQUE_TRUSTED, Encoding.OPAQUE_FILE}
+        assert "WL101" in codes(verdict, Station.UPPER)
+        assert encodings(ran, Station.SEALED) == {Encoding.OPAQUE_TRUSTED, Encoding.OPAQUE_FILE}
+        assert [entry.path for entry in ran.raw[Station.PUSHED]].count(b"lab/d/.wh..wh..opq") == 2
+        assert "WL301" in codes(verdict, Station.PUSHED)
+        refusal = next(finding for finding in verdict.findings if finding.code == "WL304")
+        assert "duplicates of file paths not supported" in refusal.message
+        assert Station.IMPORTED not in ran.trees
+
+
+def test_the_founding_case_as_a_user_is_taken_and_shows_the_file_again(bench: Bench) -> None:
+    for tool in tools("singularity-ce-oci"):
+        ran, verdict = cell_run(tool, Profile.USER, bench)
+        assert ran.recording.phase == "end", verdict.reason
+        assert not codes(verdict, Station.PUSHED) & {"WL301", "WL306"}
+        assert b"d/x" not in ran.trees[Station.IMPORTED]
+        assert "WL201" in codes(verdict, Station.READONLY)  # the kernel's overlay reads no user.fuseoverlayfs.opaque
+        assert b"d/x" in ran.trees[Station.READONLY]
+        assert "WL302" in codes(verdict, Station.SEALED)
+
+
+@pytest.mark.parametrize("name", ["apptainer", "apptainer-ext3"])
+def test_apptainer_writes_as_root_by_the_kernel_and_as_a_user_by_fuse(name: str, bench: Bench) -> None:
+    for tool in tools(name):
+        ran, verdict = cell_run(tool, Profile.ROOT, bench)
+        assert ran.recording.phase == "end", verdict.reason
+        assert encodings(ran, Station.UPPER) == {Encoding.OPAQUE_TRUSTED}
+        ran, verdict = cell_run(tool, Profile.USER, bench)
+        assert ran.recording.phase == "end", verdict.reason
+        assert Encoding.OPAQUE_FUSE in encodings(ran, Station.UPPER)
+        assert "WL101" in codes(verdict, Station.UPPER)
+        assert b"d/x" in ran.trees[Station.READONLY]
+
+
+def test_native_mode_hides_what_was_deleted(bench: Bench) -> None:
+    for tool in [*tools("singularity-ce"), *tools("singularity-ce-ext3")]:
+        ran, verdict = cell_run(tool, Profile.ROOT, bench)
+        assert ran.recording.phase == "end", verdict.reason
+        assert not verdict.new
+        assert list(ran.trees[Station.READONLY].entries) == [b"", b"d"]
+
+
+def test_steps_in_a_container_are_those_of_every_cell(bench: Bench) -> None:
+    scenario = rb"""
+schema = 1
+title = "hostile names"
+guards = "any name is a name"
+steps = [
+  { do = "write", path = "new\nline", text = "<script>" },
+  { do = "rename", path = "d/x", to = "d/\\xff" },
+  { do = "setxattr", path = "d", name = "user.lab", value = "\\x00\\xff" },
+  { do = "remount" },
+  { do = "unlink", path = "new\nline" },
+]
+[[layers]]
+"d/x" = "old"
+"""
+    tool = tools("apptainer")[0]
+    ran, verdict = cell_run(tool, Profile.ROOT, bench, scenario)
+    assert verdict.outcome is not Outcome.BROKEN, verdict.reason
+    assert [step.code for step in ran.recording.steps] == [0, 0, 0, 0]
+    assert ran.trees[Station.VIEW].entries[b"d"].xattrs[b"user.lab"] == b"\x00\xff"
+    assert b"d/\xff" in ran.trees[Station.READONLY]
+    assert not verdict.new
+
+
+def test_a_container_that_hangs_is_a_finding_and_leaves_nothing(bench: Bench, tmp_path: Path) -> None:
+    hanging = b"""
+schema = 1
+title = "hang"
+guards = "an end"
+steps = [{ do = "read", path = "pipe" }]
+[[layers]]
+"pipe" = { fifo = true }
+"""
+    short = Bench(bench.work, bench.kernel, {}, timeout=6)
+    ran, verdict = cell_run(tools("apptainer")[0], Profile.ROOT, short, hanging)
+    assert ran.recording.timed_out
+    assert "WL208" in {finding.code for finding in verdict.findings}
+
+
+def test_an_installation_without_its_starter_is_named(tmp_path: Path) -> None:
+    home = tmp_path / "singularity"
+    (home / "bin").mkdir(parents=True)
+    shutil.copy("/bin/true", home / "bin/singularity")
+    (home / "bin/singularity").chmod(stat.S_IRWXU)
+    with pytest.raises(UsageError, match="starter"):
+        discover([host_world(), *worlds_in_place()], [f"singularity-ce={home}"])
+
+
+def test_a_program_that_runs_no_container_makes_the_cell_broken_in_its_own_words(bench: Bench, tmp_path: Path) -> None:
+    home = tmp_path / "singularity"
+    for folder in ("bin", "libexec/singularity/bin", "etc/singularity"):
+        (home / folder).mkdir(parents=True)
+    (home / "etc/singularity/singularity.conf").write_text("systemd cgroups = yes\n")
+    for name in ("bin/singularity", "libexec/singularity/bin/starter"):
+        (home / name).write_text(
+            '#!/bin/sh\necho "singularity-ce version 9.9"; echo "FATAL: it is not its day" >&2; exit 255\n'
+        )
+        (home / name).chmod(0o755)
+    found = discover([host_world(), *worlds_in_place()], [f"singularity-ce={home}"])
+    mine = [one for one in found if isinstance(one, Tool) and one.origin == "installed"]
+    if not mine:
+        pytest.skip("the world images is not built: whiteout-lab worlds build images")
+    assert {tool.version for tool in mine} == {"9.9"}
+    for tool in mine:
+        _, verdict = cell_run(tool, Profile.ROOT, bench)
+        assert verdict.outcome is Outcome.BROKEN
+        assert "it is not its day" in verdict.reason
