@@ -121,10 +121,22 @@ def _decide(cell: Cell, obstacles: Obstacles, asked: frozenset[str]) -> Cell | N
         )
     if driver.fs_of_its_own and scenario.stack != "plain":
         return NotRun(cell, "the stack has lowers of its own kind and is not nested", excluded=True)
-    if driver.way is not None and scenario.upper:
-        return NotRun(cell, "the tool makes its upper itself, and the scenario has one prepared", excluded=True)
+    if reason := _not_for_images(cell):
+        return NotRun(cell, reason, excluded=True)
     blocked = _blocked(cell, obstacles)
     return blocked or cell
+
+
+def _not_for_images(cell: Cell) -> str:
+    """Why a scenario says nothing about a tool that runs containers, or the other way round; empty when it does."""
+    scenario, runs_containers = cell.scenario, DRIVERS[cell.tool.driver].way is not None
+    if scenario.handover is not None and not runs_containers:
+        return "the scenario hands an image over, and the tool makes none"
+    if scenario.handover is not None and scenario.handover.profile == cell.profile:
+        return f"the scenario hands over to the profile {cell.profile}: nothing would change"
+    if runs_containers and scenario.upper:
+        return "the tool makes its upper itself, and the scenario has one prepared"
+    return ""
 
 
 def _blocked(cell: Cell, obstacles: Obstacles) -> NotRun | None:

@@ -13,12 +13,12 @@ from harness.scenario.layers import Profile
 from harness.script.quote import quote
 
 _IMAGE = (  # a bare squashfs is not mounted by squashfuse: SingularityCE 4 unpacks it then, for a user
-    '"$program" -q build image.sif image/1 >>"$out/parts.log" 2>&1 </dev/null ||\n'
+    '$who "$program" -q build image.sif image/1 >>"$out/parts.log" 2>&1 </dev/null ||\n'
     '  die "build: $(tail -n 3 "$out/parts.log")"'
 )
 _EXT3 = (
-    "mkdir -p empty/upper empty/work\n"
-    'truncate -s 16M overlay && mke2fs -q -F -t ext3 -J size=1 -d empty overlay >>"$out/parts.log" 2>&1 ||\n'
+    "$who mkdir -p empty/upper empty/work\n"
+    '$who truncate -s 16M overlay && $who mke2fs -q -F -t ext3 -J size=1 -d empty overlay >>"$out/parts.log" 2>&1 ||\n'
     '  die "mke2fs: $(tail -n 3 "$out/parts.log")"'
 )
 
@@ -28,7 +28,7 @@ def _enter(stack: Stack) -> str:
     return (
         f"{environment}overlay=overlay\n"
         # root in the container would get every capability that there is; a machine may not have this one to give
-        f"{'drop=' if stack.profile is Profile.USER else 'drop=--drop-caps=CAP_SYS_RESOURCE'}\n"
+        'drop=; if [ -z "$who" ] && [ "$(id -u)" = 0 ]; then drop=--drop-caps=CAP_SYS_RESOURCE; fi\n'
         'if [ "$1" = readonly ]; then overlay=overlay:ro; fi\n'
         "shift\n"
         f'{stack.program} -q exec --no-home --pwd / --bind /usr:/usr --bind "$cell":/mnt --overlay $overlay $drop \\\n'
@@ -41,7 +41,7 @@ def _folder(stack: Stack) -> Way:
         "if [ -e overlay/upper/lab ]; then take upper overlay/upper/lab; else mkdir none; take upper none; fi\n"
         "left overlay/work"
     )
-    return Way(prepare=f"mkdir overlay\n{_IMAGE}", enter=_enter(stack), upper=upper)
+    return Way(prepare=f"$who mkdir overlay\n{_IMAGE}", enter=_enter(stack), upper=upper)
 
 
 def _ext3(stack: Stack) -> Way:

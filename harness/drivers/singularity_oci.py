@@ -21,16 +21,14 @@ layout {layers}
 {call} -q overlay create --size 64 --sparse image.sif >>"$out/parts.log" 2>&1 </dev/null ||
   die "overlay create: $(tail -n 3 "$out/parts.log")\""""
 _PODMAN = (
-    'env TMPDIR=/tmp podman --root "$cell/podman" --runroot "$cell/podman.run" --storage-driver vfs --cgroup-manager cgroupfs '
+    '$who env TMPDIR=/tmp podman --root "$cell/podman" --runroot "$cell/podman.run" --storage-driver vfs --cgroup-manager cgroupfs '
     "--events-backend none --log-level error"
 )
 
 
 def _way(stack: Stack) -> Way:
-    call, overlay = (
-        stack.program,
-        len(stack.lowers) + 1,
-    )  # the number of its descriptor: the layers stand first in the SIF
+    call = stack.program
+    overlay = len(stack.lowers) + 1  # the number of its descriptor: the layers stand first in the SIF
     environment = "".join(f"export {key}={quote(value)}\n" for key, value in stack.scenario.env.items())
     execute = f'{call} -q exec --oci $writable {EXEC} image.sif /bin/sh /mnt/script.sh /mnt inside "$@"'
     onward = f"""\

@@ -21,6 +21,7 @@ from harness.launch.process import Ended, run_on_lifeline
 from harness.launch.stations import answers, raw_layers
 from harness.plan import GIVEN_PROGRAM, Cell
 from harness.recording import Recording
+from harness.scenario.layers import Profile
 from harness.script.compile import compile_cell
 from harness.snapshot.model import Entry, Snapshot
 
@@ -80,7 +81,9 @@ def enclosure_of(cell: Cell, uid: int = NOBODY) -> Enclosure:
     outside = cell.program == GIVEN_PROGRAM or cell.tool.origin == "installed"
     given = Path(cell.tool.main.path) if outside else None
     who = CONTAINER_USER if container else uid
-    return Enclosure(cell.tool.world.root, cell.profile, os.geteuid() == 0, who, given, closed_fuse(), container)
+    # a script that hands over from one privilege to another takes them up itself
+    profile = Profile.ROOT if cell.scenario.handover is not None else cell.profile
+    return Enclosure(cell.tool.world.root, profile, os.geteuid() == 0, who, given, closed_fuse(), container)
 
 
 def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:

@@ -72,6 +72,12 @@ class Below(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     features: str = ""
 
 
+class Handover(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who goes on with an image after the last writable run: reads it, seals it, pushes it. For tools that run containers."""
+
+    profile: Literal["root", "user"]
+
+
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One scenario file. ``name`` is the file's name without ``.toml`` and is not a key of the file."""
 
@@ -89,6 +95,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     on: tuple[str, ...] = ()  # drivers or tools that this scenario is for; empty: all
     also: tuple[str, ...] = ()  # tools that run only the scenarios which name them (the stack), and this one too
     profiles: tuple[Literal["root", "user"], ...] = ()  # empty: both
+    handover: Handover | None = None
     known: tuple[Known, ...] = ()
     name: str = ""
 

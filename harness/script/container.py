@@ -21,6 +21,20 @@ from harness.snapshot.model import EMPTY, Snapshot
 from harness.whiteouts.convert import to_oci
 from harness.whiteouts.union import merge
 
+# The user gets a copy, as it were: the file is the user's, what lies in it is not touched.
+_HAND_OVER = {
+    "user": b"""\
+say handover
+who=$user HOME=$cell/home.user
+chmod -R a+rwX out
+for image in image.sif overlay; do [ ! -f $image ] || chown 1000:1000 $image; done
+$who mkdir "$HOME\"""",
+    "root": b"""\
+say handover
+who= HOME=$cell/home.root
+mkdir "$HOME\"""",
+}
+
 
 @cache
 def image_prelude() -> bytes:
@@ -72,7 +86,7 @@ def compile_container(cell: Cell) -> bytes:
     out.append(function("enter", way.enter))
     out.append(b"")
     out.append(b"# ---- the run " + b"-" * 104)
-    out += _run(way, len(parts))
+    out += _run(way, len(parts), cell)
     return b"\n".join(out) + b"\n"
 
 
@@ -81,11 +95,17 @@ def way_of(cell: Cell, layers: int) -> Way:
     driver = DRIVERS[cell.tool.driver]
     assert driver.way is not None, driver.name
     folders = tuple(f"image/{n}" for n in range(1, layers + 1))
-    return driver.way(Stack(cell.scenario, cell.tool, cell.profile, folders, "upper", "work", "/lab", '"$program"'))
+    return driver.way(
+        Stack(cell.scenario, cell.tool, cell.profile, folders, "upper", "work", "/lab", '$who "$program"')
+    )
 
 
-def _run(way: Way, parts: int) -> list[bytes]:
-    lines = [b"say image", way.prepare.encode()]
+def _run(way: Way, parts: int, cell: Cell) -> list[bytes]:
+    handed = cell.scenario.handover
+    lines = [b"who="]
+    if handed is not None:
+        lines.append(b"who=$user; chown -R 1000:1000 ." if handed.profile == "root" else b"chmod 777 .")
+    lines += [b"say image", way.prepare.encode()]
     for number in range(1, parts + 1):
         inside = b"last" if number == parts else b"in_container_%d" % number
         lines += [
@@ -99,8 +119,10 @@ def _run(way: Way, parts: int) -> list[bytes]:
         b"say upper", way.upper.encode(),
         b"say 'container, writable, again'",
         b'go writable look remount || asked "a second writable run" fails',
+        *([_HAND_OVER[handed.profile]] if handed is not None else []),
         b"say 'container, read-only'",
         b'go readonly look readonly || asked "a read-only run" fails',
+        *([b"chown -hR 1000:1000 oracle"] if handed is not None and handed.profile == "root" else []),
         b"take oracle oracle",
     ]  # fmt: skip
     if way.onward:

@@ -6,6 +6,9 @@ skeleton() {
   for name in passwd group hosts resolv.conf localtime; do : >"$1/etc/$name"; done
 }
 
+# An ordinary user, for a script that is started as root and hands over from one privilege to another.
+user='setpriv --reuid 1000 --regid 1000 --clear-groups env XDG_RUNTIME_DIR=/run/user/1000'
+
 # go MODE FUNCTION...: a function of this script, run in the container. Whether it began there is seen by the file "entered".
 go() {
   rm -f entered
@@ -27,10 +30,10 @@ see() {
 
 # asked WHO COMMAND...: a command whose answer is a fact: its exit code and its words are kept, and the run goes on.
 asked() {
-  who=$1; shift
+  asking=$1; shift
   "$@" >"$out/answer" 2>&1 </dev/null
   code=$?
-  { printf 'asked %s\nexit %s\n' "$who" "$code"; sed 's/^/  /' "$out/answer"; } >>"$out/answers"
+  { printf 'asked %s\nexit %s\n' "$asking" "$code"; sed 's/^/  /' "$out/answer"; } >>"$out/answers"
   rm -f "$out/answer"
   return $code
 }

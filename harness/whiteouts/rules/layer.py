@@ -160,7 +160,8 @@ def refused(evidence: Evidence) -> Iterator[Finding]:
     for answer in evidence.recording.imports:
         if answer.code:
             station = next((at for start, at in _STATION_OF if answer.importer.startswith(start)), Station.IMPORTED)
-            ended = f"exit code {answer.code}" if answer.code <= 128 else f"signal {answer.code - 128}"
+            signalled = 128 < answer.code < 128 + 65  # 255 is what Go programs end with when they give up
+            ended = f"signal {answer.code - 128}" if signalled else f"exit code {answer.code}"
             yield Finding(
                 "WL304",
                 "/",
@@ -170,11 +171,13 @@ def refused(evidence: Evidence) -> Iterator[Finding]:
 
 
 _CHANGING = re.compile(r"[0-9a-f]{12,}|\d{6,}|time=\"[^\"]*\" ")
+_COLOUR = re.compile(r"\\x1b\[[0-9;]*m")
 
 
 def essence(words: str) -> str:
     """The last lines of a program's words, without what differs from run to run."""
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    lines = [line for text in words.splitlines() if (line := _COLOUR.sub("", text).strip())]
+    lines = [line for line in lines if not line.startswith("WARNING")] or lines
     return _CHANGING.sub("…", " ".join(lines[-2:]))[-400:]
 
 

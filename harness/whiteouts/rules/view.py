@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from harness.findings import Finding, Station
 from harness.names import escape
 from harness.scenario.steps import OBSERVING
@@ -97,9 +99,16 @@ def changed(evidence: Evidence) -> Iterator[Finding]:
             other = view.get(entry.path)
             if other is None or other.kind is Kind.UNKNOWN:
                 continue
-            differences = difference(entry, other)
+            handed = evidence.recording.scenario.handover is not None and station not in PAIR
+            differences = difference(
+                entry, _owned(other, entry) if handed else other
+            )  # FUSE shows each reader as the owner
             if differences:
                 yield Finding("WL205", shown(entry.path), station, f"{shown(entry.path)}: {'; '.join(differences)}")
+
+
+def _owned(seen: Entry, wanted: Entry) -> Entry:
+    return msgspec.structs.replace(seen, uid=wanted.uid, gid=wanted.gid)
 
 
 def difference(wanted: Entry, seen: Entry) -> list[str]:
