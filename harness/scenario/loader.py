@@ -100,7 +100,7 @@ def parse(raw: bytes, *, where: str, name: str) -> Scenario:
             "unknown key 'name'", where=f"{where}: name", remedy="the file's name is the scenario's name"
         )
     try:
-        scenario = msgspec.convert({**data, "name": name}, Scenario)
+        scenario = msgspec.convert({**data, "known": _one_each(data.get("known", [])), "name": name}, Scenario)
     except msgspec.ValidationError as error:
         raise _in_a_tree(data, where) or _validation(str(error), where) from error
     if not NAME.fullmatch(name):
@@ -109,6 +109,17 @@ def parse(raw: bytes, *, where: str, name: str) -> Scenario:
         )
     _check(scenario, where)
     return scenario
+
+
+def _one_each(known: Any) -> Any:
+    """``code = ["WL203", "WL204"]`` is an entry for each of the codes, alike in everything else."""
+    if not isinstance(known, list):
+        return known
+    return [
+        {**entry, "code": code} if isinstance(entry, dict) and isinstance(entry.get("code"), list) else entry
+        for entry in known
+        for code in (entry["code"] if isinstance(entry, dict) and isinstance(entry.get("code"), list) else [None])
+    ]
 
 
 def _in_a_tree(data: dict[str, Any], where: str) -> ScenarioError | None:
