@@ -35,7 +35,8 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """A finding that is known: for which tools, why, and where one can read about it.
 
     ``tools``: ``fuse-overlayfs``, ``fuse-overlayfs<2``, ``fuse-overlayfs>=1.8,<2``, ``fuse-overlayfs==1.4``; empty: every tool.
-    ``code`` may be a list in a file: an entry for each. ``profiles``: empty: both. ``path``: shell pattern over the escaped path; empty: any path.
+    In a file ``code`` may be a list: an entry for each.
+    ``profiles``: empty: both. ``path``: shell pattern over the escaped path; empty: any path.
     """
 
     code: str

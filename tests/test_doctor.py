@@ -46,7 +46,7 @@ def test_on_a_good_machine_nothing_is_in_the_way() -> None:
 
 def test_an_ordinary_user_is_told_so_and_nothing_of_root() -> None:
     user = replace(WELL, is_root=False)
-    assert set(user.obstacles()) == {"root"}
+    assert set(user.obstacles()) == {"root", "container"}
     assert not {"overlay@root", "fuse@root", "loop", "trusted_xattr"} & {c.key for c in assess(user)}
 
 
@@ -94,7 +94,7 @@ def test_a_namespace_in_which_nothing_can_be_mounted_is_none() -> None:
 
 def test_fuse_that_only_root_may_open_has_its_remedy() -> None:
     facts = replace(_without(WELL, fuse__user="sh: cannot create /dev/fuse: Permission denied"), is_root=False)
-    assert set(facts.obstacles()) == {"root", "fuse@user"}
+    assert set(facts.obstacles()) == {"root", "container", "fuse@user"}
     assert "chmod 666 /dev/fuse" in facts.obstacles()["fuse@user"].remedy
     gone = _without(WELL, fuse__user="sh: cannot create /dev/fuse: No such file", fuse__root="No such file")
     assert set(gone.obstacles()) == {"fuse@root", "fuse@user"}

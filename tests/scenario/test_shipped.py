@@ -40,7 +40,7 @@ def scenario(path: Path) -> Scenario:
 
 def test_there_are_enough_of_them() -> None:
     assert len(load_all(FILES)) >= 34
-    assert {path.parent.name for path in FILES} == {"fuse-overlayfs", "kernel", "layers"}
+    assert {path.parent.name for path in FILES} == {"fuse-overlayfs", "images", "kernel", "layers"}
 
 
 def test_titles_and_guards_are_their_own() -> None:
@@ -79,7 +79,8 @@ def test_known_findings_have_a_code_a_reason_and_a_place(scenario: Scenario) -> 
 def test_every_cell_compiles(tool: Tool, profile: Profile) -> None:
     decided = plan(ALL.values(), [tool], [profile], {}, [tool.name])
     cells = [cell for cell in decided if isinstance(cell, Cell)]
-    assert len(cells) > 30 or (tool.name, profile) == ("kernel-nouserxattr", Profile.ROOT)
+    nothing_to_do = {("kernel-nouserxattr", Profile.ROOT), ("singularity-ce-ext3", Profile.USER)}
+    assert len(cells) > 30 or (tool.name, profile) in nothing_to_do
     for cell in cells:
         script = compile_cell(cell)
         assert script.startswith(b"#!/bin/sh\n")

@@ -125,7 +125,7 @@ def test_one_world_that_fails_does_not_stop_another(debian: FakeDebian, monkeypa
     assert isinstance(done["sid"], World)
 
 
-def _only_for_sid(root: Path) -> None:
+def _only_for_sid(root: Path, *, mtab: bool) -> None:
     if "-sid-" not in str(root):
         raise OSError(28, "No space left on device")
 

@@ -194,7 +194,7 @@ def test_a_changed_program_is_asked_again(cache: Path, tmp_path: Path) -> None:
 def test_a_world_that_is_not_built_says_how_to_build_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "which", lambda _name: None)
     missing = [one for one in discover([], kernel="6.1.0", host=HERE) if isinstance(one, Unavailable)]
-    assert {one.where for one in missing} == {"bullseye", "bookworm", "trixie", "sid"}
+    assert {one.where for one in missing} == {"bullseye", "bookworm", "trixie", "sid", "apptainer"}
     assert all(one.remedy.startswith("whiteout-lab worlds build ") for one in missing)
 
 
