@@ -32,7 +32,7 @@ class Stop:
     """One path at one station: what stands there, and in a word what happened to it on the way."""
 
     look: Look
-    word: str = ""  # "made here", "carried", "changed", "lost here", or nothing
+    word: str = ""  # "made here", "carried", "changed", "lost here"; in a view "wrong here", "right again"; or nothing
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Way:
     first: Seen
     heads: tuple[Station, ...]
     rows: tuple[tuple[str, tuple[Stop, ...]], ...]
+    answer: str
     conclusion: tuple[str, ...]
 
 
@@ -68,7 +69,7 @@ def _way(one: Class, columns: Sequence[Column]) -> Way:
     told = tuple(
         (path, row) for path, row in rows if path in flagged or any(stop.word or stop.look.markers for stop in row)
     )
-    return Way(who(one.columns, columns)[0], first, heads, told, conclusion(first))
+    return Way(who(one.columns, columns)[0], first, heads, told, answer(first), conclusion(first))
 
 
 def stops(
@@ -80,7 +81,7 @@ def stops(
     marks: tuple[object, ...] | None = None
     wrong: str | None = None
     for station in heads:
-        look = trees[station].get(path, NOTHING)
+        look = _without_owner(trees[station].get(path, NOTHING))
         if station in LAYERS:
             now: tuple[object, ...] = tuple(look.markers)
             found.append(Stop(look, _word(marks, now)))
@@ -88,9 +89,19 @@ def stops(
         else:
             off = look.word if look.word != wanted else ""
             missing = "missing" if look.word != wanted and not look.word else off
-            found.append(Stop(look, _word((wrong,) if wrong else None, (missing,) if missing else ())))
+            word = _word((wrong,) if wrong else None, (missing,) if missing else ())
+            found.append(Stop(look, _IN_A_VIEW.get(word, word)))
             wrong = missing
     return tuple(found)
+
+
+_IN_A_VIEW = {"made here": "wrong here", "lost here": "right again"}
+
+
+def _without_owner(look: Look) -> Look:
+    """Owners differ from station to station by who reads, and say nothing of marks."""
+    details = tuple(detail for detail in look.details if not detail.startswith("owner "))
+    return Look(look.word, details, look.markers)
 
 
 def _word(before: tuple[object, ...] | None, now: tuple[object, ...]) -> str:
@@ -101,42 +112,65 @@ def _word(before: tuple[object, ...] | None, now: tuple[object, ...]) -> str:
     return "carried" if now == before else "changed"
 
 
-def conclusion(seen: Seen) -> tuple[str, ...]:
-    """What came of the image, in sentences: the layer, the importer, and whether leaving the ghost out when sealing was enough."""
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an image, as facts."""
+
+    spoilt: tuple[str, ...]  # codes that make the pushed layer no valid OCI layer
+    refusals: tuple[str, ...]  # what programs on the way answered when they gave up
+    imported: bool
+    misread: bool
+    wrong: tuple[str, ...]  # codes of what a container shows when it is run read-only or sealed
+    ghost: str  # the whiteout of a marker: "" none, "carried", or "left out" by sealing
+
+    @property
+    def valid(self) -> bool:
+        return not self.spoilt and not self.refusals and not self.misread
+
+
+def outcome(seen: Seen) -> Outcome | None:
+    """What came of an image that was sealed; None for one that was not."""
     if Station.SEALED not in seen.trees:
-        return ()
-    at = {station: [f for f in seen.findings if f.station is station] for station in Station}
-    spoilt = sorted({f.code for f in at[Station.PUSHED] if f.code in SPOILS})
-    refusals = [f for f in seen.findings if f.code == "WL304"]
-    misread = [f for f in at[Station.IMPORTED] if f.code == "WL305"]
-    wrong = sorted(
-        {f.code for f in seen.findings if f.station in (Station.READONLY, Station.SEALED_VIEW)} | _carried(seen)
+        return None
+    later = {Station.READONLY, Station.SEALED_VIEW}
+    ghosts = {f.path for f in seen.findings if f.code == "WL101" and f.station is Station.UPPER}
+    carried = any(escape(path) in ghosts for path in seen.trees[Station.SEALED])
+    return Outcome(
+        tuple(sorted({f.code for f in seen.findings if f.station is Station.PUSHED and f.code in SPOILS})),
+        tuple(f.message for f in seen.findings if f.code == "WL304"),
+        Station.IMPORTED in seen.trees,
+        any(f.code == "WL305" for f in seen.findings),
+        tuple(sorted({f.code for f in seen.findings if later & {f.station, *f.carried}})),
+        ("carried" if carried else "left out") if ghosts else "",
     )
-    said = []
-    if Station.PUSHED in seen.trees:
-        said.append(
-            f"The pushed layer is {'no valid OCI layer: ' + ', '.join(spoilt) if spoilt else 'a valid OCI layer'}."
-        )
-    if refusals:
-        said.append(f"{refusals[0].message}.")
-    elif Station.IMPORTED in seen.trees:
-        said.append(f"podman takes it, and its tree is {'not what it must be' if misread else 'what it must be'}.")
-    if wrong:
-        said.append(f"Run read-only or sealed, the container does not see what it should: {', '.join(wrong)}.")
-    if any(f.code == "WL101" for f in at[Station.UPPER]):
-        ghosts = {f.path for f in at[Station.UPPER] if f.code == "WL101"}
-        left = {path for path in seen.trees[Station.SEALED] if escape(path) in ghosts}
-        if left:
-            said.append("Sealing carries the whiteout of a marker on: nothing is left out here.")
-        else:
-            enough = not spoilt and not refusals and not misread
-            said.append(
-                "Sealing leaves the whiteout of a marker out; for a valid image that is "
-                + ("enough here" if enough else "not enough here")
-                + ("." if not wrong else (", and the views stay wrong." if not enough else "; the views stay wrong."))
-            )
-    return tuple(said)
 
 
-def _carried(seen: Seen) -> set[str]:
-    return {f.code for f in seen.findings if Station.READONLY in f.carried or Station.SEALED_VIEW in f.carried}
+def answer(seen: Seen) -> str:
+    """The same in one sentence without a subject, for the first screen; empty for an image that was not sealed."""
+    facts = outcome(seen)
+    if facts is None:
+        return ""
+    layer = "the pushed layer is no valid OCI layer" if facts.spoilt else "the pushed layer is a valid OCI layer"
+    taken = "podman refuses it" if facts.refusals else "podman takes it"
+    if facts.imported and facts.misread:
+        taken += " and has another tree"
+    said = f"{layer} and {taken}"
+    if facts.wrong:
+        said += "; run read-only or sealed, the container shows markers or what was deleted"
+    if facts.ghost == "left out":
+        said += f"; leaving the whiteout of a marker out when sealing is {'enough' if facts.valid else 'not enough'} for the image"
+    elif facts.ghost:
+        said += "; sealing carries the whiteout of a marker on"
+    return said + "."
+
+
+def conclusion(seen: Seen) -> tuple[str, ...]:
+    """What came of the image, in sentences with the proof in them."""
+    facts = outcome(seen)
+    if facts is None:
+        return ()
+    first = answer(seen)
+    said = [first[0].upper() + first[1:]]
+    said += [f"{words}." for words in facts.refusals]
+    codes = sorted({*facts.spoilt, *facts.wrong})
+    return (*said, f"See {', '.join(codes)}.") if codes else tuple(said)

@@ -9,7 +9,14 @@ from harness.drivers import DRIVERS
 from harness.recording import ToolRecord
 from harness.worlds.model import version_order
 
-TITLES = {"fuse-stack": "fuse stack", "kernel-nouserxattr": "kernel without userxattr"}
+TITLES = {
+    "fuse-stack": "fuse stack",
+    "kernel-nouserxattr": "kernel without userxattr",
+    "apptainer-ext3": "apptainer with ext3",
+    "singularity-ce": "SingularityCE",
+    "singularity-ce-ext3": "SingularityCE with ext3",
+    "singularity-ce-oci": "SingularityCE OCI mode",
+}
 
 
 @dataclass(frozen=True)

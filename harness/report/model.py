@@ -22,6 +22,26 @@ MANY = 1200  # cells that ran; beyond, mounts and logs are shown of one cell for
 
 
 @dataclass(frozen=True)
+class ImageWords:
+    """What came of images, for the first screen: whose they were, in which scenarios, and a sentence."""
+
+    tools: str
+    words: str
+    scenarios: tuple[str, ...]
+
+
+def images_of(sections: Sequence[Section]) -> tuple[ImageWords, ...]:
+    """What came of the images of each class of tools; what is said of the most scenarios first."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in sections:
+        for way in one.ways:
+            if way.answer:
+                found.setdefault((way.tools, way.answer), []).append(one.name)
+    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    return tuple(ImageWords(tools, words, tuple(names)) for (tools, words), names in ordered)
+
+
+@dataclass(frozen=True)
 class Page:
     """Everything on the page, in its order."""
 
@@ -30,6 +50,7 @@ class Page:
     kernel: str
     date: str
     lead: tuple[Sentence, ...]
+    images: tuple[ImageWords, ...]
     new: tuple[Sentence, ...]
     fixed: tuple[Sentence, ...]
     known: tuple[Sentence, ...]
@@ -71,6 +92,7 @@ def page(loaded: LoadedRuns) -> Page:
         kernel=results.run.kernel,
         date=results.run.started[:16].replace("T", " ") + " UTC",
         lead=lead,
+        images=images_of([one for one, _ in made]),
         new=tuple(one for one in rest if one.rank is Rank.NEW),
         fixed=tuple(one for one in rest if one.rank is Rank.FIXED),
         known=tuple(one for one in rest if one.rank is Rank.KNOWN),

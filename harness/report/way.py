@@ -20,6 +20,7 @@ class WayTable:
 
     tools: str
     table: Table
+    answer: str
     conclusion: tuple[str, ...]
 
 
@@ -45,7 +46,7 @@ def way_tables(seen: Sequence[Seen], columns: Sequence[Column]) -> tuple[WayTabl
         heads = tuple(
             (f"{number}. {_HEADS[station][0]}", _HEADS[station][1]) for number, station in enumerate(way.heads, 1)
         )
-        made.append(WayTable(way.tools, Table(heads, rows), way.conclusion))
+        made.append(WayTable(way.tools, Table(heads, rows), way.answer, way.conclusion))
     return tuple(made)
 
 

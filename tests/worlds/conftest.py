@@ -52,6 +52,8 @@ class FakeDebian:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("WHITEOUT_LAB_CACHE", str(folder))
+    monkeypatch.delenv("WHITEOUT_LAB_SINGULARITY", raising=False)
+    monkeypatch.setattr("harness.worlds.tools.installations", list)  # a singularity on PATH is none of the test's
     return folder
 
 
