@@ -1,4 +1,4 @@
-"""``inspect``: markers and findings of any tree."""
+"""``inspect``: markers and findings of any tree, layer or image."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import gc
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,16 @@ import msgspec
 
 from harness.errors import EXIT_AS_EXPECTED, EXIT_FINDING, UsageError
 from harness.findings import Finding
-from harness.names import escape
-from harness.snapshot.folder import read_folder
+from harness.names import escape, printable
+from harness.snapshot.image import Layer, Opened, open_tree
 from harness.snapshot.jsonl import to_json
 from harness.snapshot.model import Snapshot
 from harness.snapshot.mtree import mtree
-from harness.snapshot.tar import read_tar
 from harness.whiteouts.codes import CODES
 from harness.whiteouts.encodings import ENCODINGS
 from harness.whiteouts.markers import find_markers
 from harness.whiteouts.rules.evidence import TreeEvidence
+from harness.whiteouts.rules.layer import layer_findings
 from harness.whiteouts.rules.upper import RULES
 
 _EPILOG = """\
@@ -30,6 +31,8 @@ examples:
   whiteout-lab inspect /var/lib/containers/storage/overlay/ID/diff
   whiteout-lab inspect upper --lower base        with the lower layers, rules that need them apply too
   whiteout-lab inspect layer.tar --json
+  whiteout-lab inspect overlay.img               an ext3 image, without mounting it
+  whiteout-lab inspect image.sif --layer 2       one layer of a SIF, an OCI-SIF, an OCI layout or archive
 
 exit codes: 0 nothing found; 1 findings; 2 usage; 3 cannot be read
 """
@@ -39,44 +42,71 @@ def register(commands: Any) -> None:
     """Add ``inspect`` to the command line."""
     parser = commands.add_parser(
         "inspect",
-        help="the markers in an upper directory or a layer, and what is wrong with them",
-        description="List the markers of a tree (a folder, or a tar layer), and the findings of the rules that apply.",
+        help="the markers in an upper directory, a layer or an image, and what is wrong with them",
+        description="List the markers of a folder, a tar layer, a squashfs, an ext image, or of every layer of a SIF or an OCI image, and "
+        "the findings of the rules that apply. A layer of an image is judged with those below it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("path", metavar="PATH", help="a folder, or an uncompressed or compressed tar")
+    parser.add_argument("path", metavar="PATH", help="a folder, a file, or an image; told by what is in it")
     parser.add_argument(
         "--lower", action="append", default=[], metavar="PATH", help="a layer below it; the lowest first"
     )
+    parser.add_argument("--layer", type=int, metavar="N", help="one layer of an image alone; the lowest is 1")
     parser.add_argument("--json", action="store_true", help="JSON: entries, markers, findings, what could not be seen")
     parser.add_argument("--mtree", action="store_true", help="mtree(5), with device= and xattr. keywords")
     parser.set_defaults(handler=show)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A layer with what was found in it."""
+
+    layer: Layer
+    findings: tuple[Finding, ...]
+
+
 def show(arguments: argparse.Namespace) -> int:
     """Print what lies in a tree."""
     gc.disable()  # a snapshot is a hundred thousand small objects that all live to the end: collecting them costs a third
-    snapshot = read(arguments.path)
+    opened = open_tree(Path(arguments.path))
+    chosen = _chosen(opened, arguments)
     if arguments.mtree:
-        out = sys.stdout
-        out.writelines(f"{line}\n" for line in mtree(snapshot))
+        for number in chosen:
+            sys.stdout.writelines(f"{line}\n" for line in mtree(opened.layers[number].snapshot))
         return EXIT_AS_EXPECTED
-    findings = judge_tree(snapshot, [read(path) for path in arguments.lower])
+    lower = [layer.snapshot for path in arguments.lower for layer in open_tree(Path(path)).layers]
+    judged = [
+        Judged(
+            opened.layers[n],
+            tuple(judge_layer(opened.layers[n], [*lower, *(one.snapshot for one in opened.layers[:n])])),
+        )
+        for n in chosen
+    ]
     if arguments.json:
-        _print_json(snapshot, findings)
+        _print_json(opened, judged)
     else:
-        _print_text(arguments.path, snapshot, findings)
-    return EXIT_FINDING if findings else EXIT_AS_EXPECTED
+        _print_text(arguments.path, opened, judged)
+    return EXIT_FINDING if any(one.findings for one in judged) else EXIT_AS_EXPECTED
 
 
-def read(path: str) -> Snapshot:
-    """A snapshot of a folder or a tar."""
-    place = Path(path)
-    if place.is_dir():
-        return read_folder(os.fsencode(place))
-    if not place.exists():
-        raise UsageError("there is nothing", where=path, remedy="name a folder or a tar")
-    return Snapshot.of(read_tar(place), unseen=())
+def _chosen(opened: Opened, arguments: argparse.Namespace) -> list[int]:
+    count = len(opened.layers)
+    if arguments.layer is None:
+        return list(range(count))
+    if not 1 <= arguments.layer <= count:
+        raise UsageError(
+            f"there is no layer {arguments.layer}", where=arguments.path, remedy=f"it has {count}: 1 to {count}"
+        )
+    return [arguments.layer - 1]
+
+
+def judge_layer(layer: Layer, below: list[Snapshot]) -> list[Finding]:
+    """The findings of a layer: WL1 of its tree, and WL3 of a tar or a squashfs."""
+    found = judge_tree(layer.snapshot, below)
+    if layer.form in {"tar", "squashfs"}:
+        found += layer_findings(layer.raw, form=layer.form)
+    return sorted(found, key=lambda f: (f.code, f.path))
 
 
 def judge_tree(upper: Snapshot, layers: list[Snapshot]) -> list[Finding]:
@@ -87,30 +117,55 @@ def judge_tree(upper: Snapshot, layers: list[Snapshot]) -> list[Finding]:
     return sorted((f for f in found if layers or f.code not in needs_layers), key=lambda f: (f.code, f.path))
 
 
-def _print_json(snapshot: Snapshot, findings: list[Finding]) -> None:
+def _as_json(one: Judged) -> dict[str, Any]:
+    snapshot = one.layer.snapshot
     markers = [
         {"path": escape(m.path), "at": escape(m.at), "encoding": m.encoding.value, "says": m.says.value}
         for m in find_markers(snapshot)
     ]
-    whole = {
-        "schema": 1,
-        "unseen": snapshot.unseen,
+    return {
+        "unseen": [*snapshot.unseen, *one.layer.notes],
         "markers": markers,
-        "findings": findings,
+        "findings": one.findings,
         "entries": [to_json(entry) for entry in snapshot],
     }
+
+
+def _print_json(opened: Opened, judged: list[Judged]) -> None:
+    """One tree as it is; of an image an object for each layer, under ``layers``."""
+    whole: dict[str, Any] = {"schema": 1, "kind": opened.kind, "notes": opened.notes}
+    if len(opened.layers) == 1:
+        whole |= _as_json(judged[0])
+    else:
+        whole["layers"] = [{"name": one.layer.name, **_as_json(one)} for one in judged]
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
 
 
-def _print_text(path: str, snapshot: Snapshot, findings: list[Finding]) -> None:
+def _print_text(path: str, opened: Opened, judged: list[Judged]) -> None:
+    shown = escape(os.fsencode(path))
+    if len(opened.layers) != 1 or opened.notes:
+        print(f"{shown}: {opened.kind}, {len(opened.layers)} layers")
+        for note in opened.notes:
+            print(f"  note: {printable(note)}")
+    for one in judged:
+        _print_layer(one, printable(one.layer.name) or f"{shown} ({opened.kind})")
+
+
+def _print_layer(one: Judged, name: str) -> None:
+    snapshot = one.layer.snapshot
     markers = find_markers(snapshot)
-    print(f"{escape(os.fsencode(path))}: {len(snapshot.entries)} entries, {len(markers)} markers")
+    print(f"{name}: {len(snapshot.entries)} entries, {len(markers)} markers")
+    for note in one.layer.notes:
+        print(f"  note: {printable(note)}")
     for marker in markers:
         at = f" (in {escape(marker.at)})" if marker.at != marker.path else ""
         print(f"  {marker.says.value:6}  {escape(marker.path) or '/'}{at}  {ENCODINGS[marker.encoding].badge}")
-    if not findings:
+    if not one.findings:
         print("no findings")
-    for finding in findings:
+    for finding in one.findings:
         print(f"  {finding.code} {CODES[finding.code].name}: {finding.message}")
-    if snapshot.unseen:
-        print(f"not seen: xattrs in {', '.join(snapshot.unseen)}.*; run as root to see them")
+    if "trusted" in snapshot.unseen:
+        print("not seen: xattrs in trusted.*; run as root to see them")
+    for words in snapshot.unseen:
+        if words != "trusted":
+            print(f"not seen: {printable(words)}")
