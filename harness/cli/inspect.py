@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from harness.errors import EXIT_AS_EXPECTED, EXIT_FINDING, UsageError
-from harness.findings import Finding
+from harness.findings import Finding, Station
 from harness.names import escape, printable
 from harness.snapshot.image import Layer, Opened, open_tree
 from harness.snapshot.jsonl import to_json
@@ -23,7 +23,7 @@ from harness.whiteouts.codes import CODES
 from harness.whiteouts.encodings import ENCODINGS
 from harness.whiteouts.markers import find_markers
 from harness.whiteouts.rules.evidence import TreeEvidence
-from harness.whiteouts.rules.layer import layer_findings
+from harness.whiteouts.rules.layer import HONOURED, layer_findings
 from harness.whiteouts.rules.upper import RULES
 
 _EPILOG = """\
@@ -104,6 +104,11 @@ def _chosen(opened: Opened, arguments: argparse.Namespace) -> list[int]:
 def judge_layer(layer: Layer, below: list[Snapshot]) -> list[Finding]:
     """The findings of a layer: WL1 of its tree, and WL3 of a tar or a squashfs."""
     found = judge_tree(layer.snapshot, below)
+    encodings = {marker.encoding for marker in find_markers(layer.snapshot)}
+    if (
+        layer.form == "tar" and encodings <= HONOURED[Station.PUSHED]
+    ):  # an OCI layer is for importers, who read these marks
+        found = [one for one in found if one.code != "WL108"]
     if layer.form in {"tar", "squashfs"}:
         found += layer_findings(layer.raw, form=layer.form)
     return sorted(found, key=lambda f: (f.code, f.path))

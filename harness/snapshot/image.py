@@ -11,7 +11,7 @@ from harness.errors import BrokenMachinery, MissingProgram, UsageError
 from harness.launch.process import run, which
 from harness.snapshot.ext import is_ext, read_ext
 from harness.snapshot.folder import read_folder
-from harness.snapshot.model import Entry, Snapshot
+from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.snapshot.oci import Blob, OciImage, copy_blob, image_in_archive, image_in_folder, image_in_sif
 from harness.snapshot.sif import is_sif, read_sif
 from harness.snapshot.tar import entries_of_tar, join_links
@@ -111,7 +111,12 @@ def read_blob(blob: Blob, name: str, where: str) -> Layer:
         raise BrokenMachinery(
             "is of no kind that is known here", where=where, remedy="see: whiteout-lab inspect --help"
         )
-    return Layer(name, "tar", Snapshot.of(join_links(list(raw))), raw)
+    return Layer(name, "tar", _tree(raw), raw)
+
+
+def _tree(raw: tuple[Entry, ...]) -> Snapshot:
+    """The tree of an archive, which may leave the root away."""
+    return Snapshot.of([Entry(b"", Kind.DIR, 0o755), *join_links(list(raw))])
 
 
 def _ext(blob: Blob, name: str, where: str) -> Layer:
@@ -144,4 +149,4 @@ def _squashfs(blob: Blob, name: str, where: str) -> Layer:
     skipped = tuple(
         f"sqfs2tar: {line.strip()}".replace(str(copy), "it") for line in done.err.splitlines() if line.strip()
     )
-    return Layer(name, "squashfs", Snapshot.of(join_links(list(raw))), raw, skipped)
+    return Layer(name, "squashfs", _tree(raw), raw, skipped)
