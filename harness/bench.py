@@ -71,8 +71,21 @@ def shell_loop(cells: list[tuple[Cell, Path]], work: Path, jobs: int) -> Path:
 
 def one_more_cell(work: Path) -> None:
     """One cell through this program, recording, judging and all, and the same script by plain ``sh``."""
+    _cells_of("fuse-overlayfs", 6, work / "cells")
+
+
+def one_more_image(work: Path) -> None:
+    """The same for SingularityCE's OCI mode: create, run, run again, read-only, sync, seal, push, pull, and every station read."""
+    _cells_of("singularity-ce-oci", 4, work / "images")
+
+
+def _cells_of(tool: str, most: int, work: Path) -> None:
+    work.mkdir()
     decided = decide(Wanted(("ghost-marker",)), obstacles_here(), print)
-    cells = [one for one in decided.cells() if isinstance(one, Cell) and one.tool.name == "fuse-overlayfs"][:6]
+    cells = [one for one in decided.cells() if isinstance(one, Cell) and one.tool.name == tool][:most]
+    if not cells:
+        print(f"| more cells of {tool} | | | not measured: {tool} is not here | 1.15 |")
+        return
     bench = Bench(work, decided.kernel, decided.environment)
     recordings = work / "recordings"
 
@@ -83,7 +96,7 @@ def one_more_cell(work: Path) -> None:
 
     mine()
     plain = shell_loop([(cell, recordings / cell.id / "script.sh") for cell in cells], work, 1)
-    ratio(f"{len(cells)} more cells", mine, lambda: run(["sh", plain], timeout=600), "1.15")
+    ratio(f"{len(cells)} more cells of {tool}", mine, lambda: run(["sh", plain], timeout=600), "1.15")
 
 
 def whole_matrix(work: Path) -> None:
@@ -165,9 +178,15 @@ def report(work: Path) -> None:
 
 
 def main() -> None:
-    """Everything, or what is named: cell, matrix, snapshot, report."""
-    wanted = sys.argv[1:] or ["cell", "snapshot", "matrix", "report"]
-    parts = {"cell": one_more_cell, "matrix": whole_matrix, "snapshot": snapshot, "report": report}
+    """Everything, or what is named: cell, image, matrix, snapshot, report."""
+    wanted = sys.argv[1:] or ["cell", "image", "snapshot", "matrix", "report"]
+    parts = {
+        "cell": one_more_cell,
+        "image": one_more_image,
+        "matrix": whole_matrix,
+        "snapshot": snapshot,
+        "report": report,
+    }
     print(
         "| what | this program | plain shell | ratio (least–most) | wanted at most |\n|---|---|---|---|---|", flush=True
     )
