@@ -346,8 +346,9 @@ _ROWS = (
             podman and docker: "duplicates of file paths not supported"; containerd refuses too.
         """,
         remedy="""
-            Make the layer again from an upper in which every deletion is said once; for the founding case
-            remove the devices .wh..opq (WL101).
+            Make the layer again from an upper in which every deletion is said once. For the founding case
+            removing the devices .wh..opq (WL101) is not enough where a directory carries both the xattr
+            trusted.overlay.opaque and the file .wh..wh..opq: each becomes a .wh..wh..opq in the tar.
         """,
     ),
     _code(
@@ -360,8 +361,9 @@ _ROWS = (
             upper/d/     trusted.overlay.opaque=y
             $ mksquashfs upper layer.sqfs          not privileged: "Ignoring" the xattr, exit code 0
             layer/d/     no mark: the old files show through
+            upper/.wh.f  packed into a squashfs layer as it is: a file there, and f shows through
         """,
-        affected="Whoever packs without privilege, or with a tar that keeps user.* alone.",
+        affected="Whoever packs without privilege, or with a tar that keeps user.* alone, or an upper of fuse-overlayfs as it is.",
         remedy="""
             Pack with the privilege that the upper was written with; GNU tar needs --xattrs
             --xattrs-include='*'. Compare layer and upper.
