@@ -148,7 +148,7 @@ def outcome(seen: Seen) -> Outcome | None:
 def answer(seen: Seen) -> str:
     """The same in one sentence without a subject, for the first screen; empty for an image that was not sealed."""
     facts = outcome(seen)
-    if facts is None:
+    if facts is None or Station.PUSHED not in seen.trees:
         return ""
     layer = "the pushed layer is no valid OCI layer" if facts.spoilt else "the pushed layer is a valid OCI layer"
     taken = "podman refuses it" if facts.refusals else "podman takes it"
@@ -167,9 +167,9 @@ def answer(seen: Seen) -> str:
 def conclusion(seen: Seen) -> tuple[str, ...]:
     """What came of the image, in sentences with the proof in them."""
     facts = outcome(seen)
-    if facts is None:
-        return ()
     first = answer(seen)
+    if facts is None or not first:
+        return ()
     said = [first[0].upper() + first[1:]]
     said += [f"{words}." for words in facts.refusals]
     codes = sorted({*facts.spoilt, *facts.wrong})

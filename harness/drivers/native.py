@@ -23,13 +23,23 @@ _EXT3 = (
 )
 
 
+# A sealed overlay of native mode is a squashfs of the upper itself, packed by the user: the programs have no command for it.
+_SEAL = """\
+say seal
+if asked "overlay seal by mksquashfs" $who mksquashfs overlay/upper sealed.sqfs -quiet -no-progress; then
+  sqfs2tar -L -r . sealed.sqfs >"$out/sealed.tar" 2>"$out/sealed.log"
+  say 'container, sealed'
+  go sealed look sealed-view || asked "a run of the sealed image" fails
+fi"""
+
+
 def _enter(stack: Stack) -> str:
     environment = "".join(f"export {key}={quote(value)}\n" for key, value in stack.scenario.env.items())
     return (
         f"{environment}overlay=overlay\n"
         # root in the container would get every capability that there is; a machine may not have this one to give
         'drop=; if [ -z "$who" ] && [ "$(id -u)" = 0 ]; then drop=--drop-caps=CAP_SYS_RESOURCE; fi\n'
-        'if [ "$1" = readonly ]; then overlay=overlay:ro; fi\n'
+        "case $1 in readonly) overlay=overlay:ro ;; sealed) overlay=sealed.sqfs:ro ;; esac\n"
         "shift\n"
         f'{stack.program} -q exec --no-home --pwd / --bind /usr:/usr --bind "$cell":/mnt --overlay $overlay $drop \\\n'
         '  image.sif /bin/sh /mnt/script.sh /mnt inside "$@"'
@@ -41,7 +51,7 @@ def _folder(stack: Stack) -> Way:
         "if [ -e overlay/upper/lab ]; then take upper overlay/upper/lab; else mkdir none; take upper none; fi\n"
         "left overlay/work"
     )
-    return Way(prepare=f"$who mkdir overlay\n{_IMAGE}", enter=_enter(stack), upper=upper)
+    return Way(prepare=f"$who mkdir overlay\n{_IMAGE}", enter=_enter(stack), upper=upper, onward=_SEAL)
 
 
 def _ext3(stack: Stack) -> Way:

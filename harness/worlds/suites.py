@@ -85,7 +85,7 @@ SUITES: dict[str, Suite] = {
         ),
         Suite(
             "apptainer",
-            (*_MERGED, "apptainer", "busybox-static", "uidmap", "tzdata"),
+            (*_MERGED, "apptainer", "busybox-static", "squashfs-tools-ng", "uidmap", "tzdata"),
             "sid with apptainer, which is in no other suite",
             release="sid",
             provides=("apptainer", "apptainer-ext3"),

@@ -72,11 +72,13 @@ def test_as_a_user_it_is_enough_and_the_views_are_wrong_all_the_same() -> None:
 
 
 def test_a_ghost_that_sealing_carries_on_is_said() -> None:
-    carried = seen((GHOST_FOUND,), upper=[OPAQUE, OPQ, GHOST], sealed=[OPAQUE, OPQ, GHOST])
+    carried = seen((GHOST_FOUND,), upper=[OPAQUE, OPQ, GHOST], sealed=[OPAQUE, OPQ, GHOST], pushed=[OPQ])
     assert answer(carried).endswith("sealing carries the whiteout of a marker on.")
 
 
 def test_a_cell_that_mounts_a_stack_has_no_way() -> None:
+    sealed_alone = seen(upper=[OPAQUE], sealed=[OPAQUE])  # native mode seals, and pushes nothing
+    assert answer(sealed_alone) == ""
     plain = seen(view=[folder("d")], upper=[OPAQUE], remount=[folder("d")])
     assert ways([plain], [COLUMN]) == ()
     assert answer(plain) == ""

@@ -10,7 +10,7 @@ import msgspec
 
 from harness.findings import Finding, Station
 from harness.names import escape
-from harness.snapshot.model import Entry, Kind, Snapshot
+from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
 from harness.whiteouts.encodings import AUFS_OWN, ENCODINGS, PRIVATE_PREFIXES, WH, Encoding, Says
 from harness.whiteouts.markers import Marker, find_markers, is_marker_entry
 from harness.whiteouts.rules.evidence import Evidence, shown
@@ -104,13 +104,14 @@ def mark_lost(evidence: Evidence) -> Iterator[Finding]:
     """WL302: what the upper said and the layer does not say to its readers, and the other way round. Said where it happens first."""
     if evidence.upper is None:
         return
-    wanted = _statements(find_markers(evidence.upper), None)
+    oracle = evidence.trees.get(Station.ORACLE, EMPTY)  # a file .wh.x that a user made says nothing
+    wanted = _statements([m for m in find_markers(evidence.upper) if not _users_own(m, oracle)], None)
     told: set[Statement] = set()
     for station, honoured in HONOURED.items():
         tree = evidence.trees.get(station)
         if tree is None:
             continue
-        there = find_markers(tree)
+        there = [m for m in find_markers(tree) if not _users_own(m, oracle)]
         kept = _statements(there, honoured)
         for path, says in sorted(wanted - kept - told):
             told.add((path, says))
@@ -147,6 +148,10 @@ def _statements(markers: Sequence[Marker], honoured: frozenset[Encoding] | None)
     }
 
 
+def _users_own(marker: Marker, oracle: Snapshot) -> bool:
+    return marker.encoding in {Encoding.FILE, Encoding.OPAQUE_FILE} and marker.at in oracle
+
+
 def _inside(path: bytes, folders: set[bytes]) -> bool:
     return any(path.startswith(folder + b"/") if folder else bool(path) for folder in folders)
 
@@ -177,7 +182,10 @@ _COLOUR = re.compile(r"\\x1b\[[0-9;]*m")
 def essence(words: str) -> str:
     """The last lines of a program's words, without what differs from run to run."""
     lines = [line for text in words.splitlines() if (line := _COLOUR.sub("", text).strip())]
-    lines = [line for line in lines if not line.startswith("WARNING")] or lines
+    said = [line for line in lines if line.startswith("FATAL")] or [
+        line for line in lines if not line.startswith("WARNING")
+    ]
+    lines = said or lines
     return _CHANGING.sub("…", " ".join(lines[-2:]))[-400:]
 
 
