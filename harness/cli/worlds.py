@@ -11,7 +11,7 @@ from harness.names import printable
 from harness.worlds.build import ensure, prune, world_in_place
 from harness.worlds.cache import cache_folder
 from harness.worlds.crate import crates_in_place, ensure_crate, prune_crates
-from harness.worlds.installed import installations
+from harness.worlds.installed import installations, prune_installed
 from harness.worlds.suites import SUITES, wanted
 
 _CRATE = "crate"
@@ -30,7 +30,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     build.set_defaults(handler=_build)
     gone = actions.add_parser("prune", help="delete what older recipes and killed builds left")
-    gone.add_argument("--all", action="store_true", help="delete every world and crate")
+    gone.add_argument(
+        "--all", action="store_true", help="delete every world and crate, and what was unpacked of archives"
+    )
     gone.set_defaults(handler=_prune)
 
 
@@ -70,7 +72,7 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _prune(arguments: argparse.Namespace) -> int:
-    gone = [*prune(everything=arguments.all), *(prune_crates() if arguments.all else [])]
+    gone = [*prune(everything=arguments.all), *([*prune_crates(), *prune_installed()] if arguments.all else [])]
     for name in gone:
         print(f"deleted {printable(name)}")
     if not gone:

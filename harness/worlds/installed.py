@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import LabError, UsageError
-from harness.launch.guarded import claim, remove_tree
+from harness.launch.guarded import claim, is_marked, remove_tree
 from harness.launch.process import run
 from harness.worlds.cache import cache_folder, locked
 from harness.worlds.given import check_program
@@ -142,3 +142,14 @@ def _version(says: str) -> str:
     """``4.5.0`` of ``singularity-ce version 4.5.0-noble``."""
     number = number_in(says)
     return upstream(number) if number != "unknown" else number
+
+
+def prune_installed() -> list[str]:
+    """Delete every archive that was unpacked; returns the names of what went."""
+    folder = cache_folder() / "installed"
+    if not is_marked(folder):
+        return []
+    gone = sorted(path for path in folder.iterdir() if path.is_dir())
+    for path in gone:
+        remove_tree(path)
+    return [path.name for path in gone]

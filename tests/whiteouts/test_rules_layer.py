@@ -68,12 +68,31 @@ def test_a_link_to_a_marker_and_a_link_to_a_file() -> None:
     assert layer_findings([plain, msgspec.structs.replace(plain, path=b"b")], form="squashfs") == []
 
 
+def test_a_link_that_has_a_markers_name_or_leads_to_one_that_is_not_there() -> None:
+    named = msgspec.structs.replace(file(b".wh.b"), same_as=b"a")
+    lost = msgspec.structs.replace(Entry(b"b", Kind.UNKNOWN), same_as=b".wh.gone")
+    assert [f.code for f in layer_findings([file(b"a"), named, lost], form="tar")] == ["WL303", "WL303"]
+
+
+def test_paths_are_those_of_the_scenario_and_nothing_is_mistaken_for_another() -> None:
+    raw = [folder(b"lab"), file(b"lab/slab/.wh."), file(b"slab/.wh."), file(b"x"), file(b"lab/x")]
+    assert judged({}, {Station.PUSHED: raw}) == [
+        ("WL306", "../slab/.wh.", Station.PUSHED), ("WL306", "slab/.wh.", Station.PUSHED)
+    ]  # fmt: skip
+
+
+def test_a_mark_that_sealing_made_and_pushing_lost() -> None:
+    trees = {Station.UPPER: tree(), Station.SEALED: tree(device(b"f")), Station.PUSHED: tree()}
+    assert judged(trees) == [("WL302", "f", Station.PUSHED), ("WL302", "f", Station.SEALED)]
+
+
 def test_what_is_not_in_the_specification() -> None:
     wrong = [device(b"gone"), file(b".wh."), file(b".wh..wh.plnk"), file(b".wh.full", b"x"), folder(b".wh.dir")]
     assert [(f.code, f.path) for f in layer_findings(wrong, form="tar")] == [
         ("WL306", "gone"), ("WL306", ".wh."), ("WL306", ".wh..wh.plnk"), ("WL306", ".wh.full"), ("WL306", ".wh.dir"),
     ]  # fmt: skip
     assert layer_findings([device(b"gone")], form="squashfs") == []
+    assert [f.code for f in layer_findings([file(b".wh..wh.other")], form="tar")] == ["WL306"]
 
 
 def test_a_private_xattr_in_a_tar() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.launch.process import run
-from harness.worlds.installed import installation, installations
+from harness.worlds.installed import installation, installations, prune_installed
 
 
 @pytest.fixture
@@ -37,6 +37,8 @@ def test_an_archive_is_unpacked_once(home: Path, cache: Path, name: str) -> None
     assert first.is_relative_to(cache)
     (first / "bin/mark").touch()
     assert (installation(archive) / "bin/mark").exists()
+    assert len(prune_installed()) == 1
+    assert not first.exists()
 
 
 def test_a_package_is_unpacked(home: Path, cache: Path) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from harness.findings import Finding, Station
 from harness.names import escape
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
-from harness.whiteouts.encodings import AUFS_OWN, ENCODINGS, PRIVATE_PREFIXES, WH, Encoding, Says
+from harness.whiteouts.encodings import ENCODINGS, OPAQUE_NAME, PRIVATE_PREFIXES, WH, Encoding, Says
 from harness.whiteouts.markers import Marker, find_markers, is_marker_entry
 from harness.whiteouts.rules.evidence import Evidence, shown
 from harness.whiteouts.rules.view import difference
@@ -27,7 +27,7 @@ _STATION_OF = (
     ("push", Station.PUSHED), ("a read-only", Station.READONLY), ("a second writable", Station.REMOUNT),
 )  # fmt: skip
 
-_LAB = "lab/"  # where the tree under test lies in an image
+_LAB = b"lab"  # where the tree under test lies in an image
 
 Statement = tuple[bytes, Says]
 
@@ -55,19 +55,27 @@ def _links_to_markers(raw: Sequence[Entry], station: Station) -> Iterator[Findin
     """WL303: the kernel hard-links its whiteouts together (5.8), and a packer that keeps links makes one of them a link."""
     by_path = {entry.path: entry for entry in raw}
     for entry in raw:
-        first = by_path.get(entry.same_as) if entry.same_as is not None and entry.same_as != entry.path else None
-        if first is not None and is_marker_entry(first):
+        if not _is_link(entry):
+            continue
+        target = entry.same_as or b""
+        first = by_path.get(target)
+        marks = [name for name in (target, entry.path) if name.rpartition(b"/")[2].startswith(WH)]
+        if marks or (first is not None and is_marker_entry(first)):
             yield Finding(
                 "WL303",
                 shown(entry.path),
                 station,
-                f"{shown(entry.path)} is a hard link to the marker {shown(first.path)}",
+                f"{shown(entry.path)} is a hard link to {shown(target)}, and one of them is a marker",
             )
+
+
+def _is_link(entry: Entry) -> bool:
+    return entry.same_as is not None and entry.same_as != entry.path
 
 
 def _not_the_spec(raw: Sequence[Entry], station: Station) -> Iterator[Finding]:
     """WL306: opencontainers/image-spec, layer.md, "Whiteouts"; and WL107 for private xattrs."""
-    for entry in raw:
+    for entry in (one for one in raw if not _is_link(one)):
         name, path = entry.name, shown(entry.path)
         if entry.is_whiteout_device:
             yield Finding(
@@ -75,8 +83,8 @@ def _not_the_spec(raw: Sequence[Entry], station: Station) -> Iterator[Finding]:
             )
         elif name == WH:
             yield Finding("WL306", path, station, f"{path} is a whiteout without a name")
-        elif name in AUFS_OWN:
-            yield Finding("WL306", path, station, f"{path} is AUFS's own, and no part of a layer")
+        elif name.startswith(WH + WH) and name != OPAQUE_NAME:
+            yield Finding("WL306", path, station, f"{path} is none of the whiteouts that the specification knows")
         elif name.startswith(WH) and (entry.kind is not Kind.FILE or entry.size):
             yield Finding(
                 "WL306",
@@ -92,12 +100,22 @@ def _not_the_spec(raw: Sequence[Entry], station: Station) -> Iterator[Finding]:
 
 
 def in_a_layer(evidence: Evidence) -> Iterator[Finding]:
-    """WL301, WL303, WL306 at every layer that was made."""
+    """WL301, WL303, WL306 (and WL107 for private xattrs in a tar) at every layer that was made."""
     for station, form in ((Station.SEALED, "squashfs"), (Station.PUSHED, "tar")):
-        for finding in layer_findings(evidence.raw.get(station, ()), form=form, station=station):
-            yield msgspec.structs.replace(
-                finding, path=finding.path.removeprefix(_LAB), message=finding.message.replace(_LAB, "")
-            )
+        raw = [_in_the_lab(entry) for entry in evidence.raw.get(station, ())]
+        yield from layer_findings(raw, form=form, station=station)
+
+
+def _in_the_lab(entry: Entry) -> Entry:
+    """An entry of an image with its path as the scenario says it; what lies beside ``lab`` keeps its name behind ``..``."""
+    same = _lab_path(entry.same_as) if entry.same_as is not None else None
+    return msgspec.structs.replace(entry, path=_lab_path(entry.path), same_as=same)
+
+
+def _lab_path(path: bytes) -> bytes:
+    if path == _LAB:
+        return b""
+    return path[len(_LAB) + 1 :] if path.startswith(_LAB + b"/") else b"../" + path
 
 
 def mark_lost(evidence: Evidence) -> Iterator[Finding]:
@@ -106,15 +124,15 @@ def mark_lost(evidence: Evidence) -> Iterator[Finding]:
         return
     oracle = evidence.trees.get(Station.ORACLE, EMPTY)  # a file .wh.x that a user made says nothing
     wanted = _statements([m for m in find_markers(evidence.upper) if not _users_own(m, oracle)], None)
-    told: set[Statement] = set()
+    lost: set[Statement] = set()
     for station, honoured in HONOURED.items():
         tree = evidence.trees.get(station)
         if tree is None:
             continue
         there = [m for m in find_markers(tree) if not _users_own(m, oracle)]
         kept = _statements(there, honoured)
-        for path, says in sorted(wanted - kept - told):
-            told.add((path, says))
+        for path, says in sorted(wanted - kept - lost):
+            lost.add((path, says))
             forms = sorted({ENCODINGS[m.encoding].badge for m in there if (m.path, m.says) == (path, says)})
             left = (
                 f"carries {' and '.join(forms)} alone, which readers of such a layer do not honour"
@@ -125,10 +143,10 @@ def mark_lost(evidence: Evidence) -> Iterator[Finding]:
                 "WL302",
                 shown(path),
                 station,
-                f"the upper says that {_said(path, says)}; the {_CALLED[station]} layer {left}",
+                f"the image says that {_said(path, says)}; the {_CALLED[station]} layer {left}",
             )
-        for path, says in sorted(kept - wanted - told):
-            told.add((path, says))
+        for path, says in sorted(kept - wanted):
+            wanted.add((path, says))  # from here on it is part of the image: a later layer that drops it loses it
             yield Finding(
                 "WL302",
                 shown(path),
