@@ -13,17 +13,9 @@ from harness.scenario.model import Scenario
 from harness.worlds.model import Tool, version_order
 
 # Tools that say nothing new in most scenarios, and cost much (the stack makes two images for each cell).
-ON_REQUEST = frozenset(
-    {
-        "fuse-stack",
-        "kernel-nouserxattr",
-        "apptainer",
-        "apptainer-ext3",
-        "singularity-ce",
-        "singularity-ce-ext3",
-        "singularity-ce-oci",
-    }
-)
+ON_REQUEST = frozenset({"fuse-stack", "kernel-nouserxattr"}) | {
+    n for n, driver in DRIVERS.items() if driver.way is not None
+}
 GIVEN_PROGRAM = "/mnt/tool"  # where a program that is not part of the world stands in the cell
 
 

@@ -13,7 +13,12 @@ TITLES = {
     "fuse-stack": "fuse stack",
     "kernel-nouserxattr": "kernel without userxattr",
     "apptainer-ext3": "apptainer with ext3",
+    "apptainer-tmpfs": "apptainer --writable-tmpfs",
+    "apptainer-userns": "apptainer --userns",
+    "apptainer-fakeroot": "apptainer --fakeroot",
     "singularity-ce": "SingularityCE",
+    "singularity-ce-tmpfs": "SingularityCE --writable-tmpfs",
+    "singularity-ce-userns": "SingularityCE --userns",
     "singularity-ce-ext3": "SingularityCE with ext3",
     "singularity-ce-oci": "SingularityCE OCI mode",
 }

@@ -50,7 +50,7 @@ class Way:
 
     prepare: str
     enter: str
-    upper: str
+    upper: str  # empty: nothing of the writable layer is left to look at, and it cannot be run again
     onward: str = ""
     flattened: bool = True  # whether the image is made of the layers merged, or of one layer each
 

@@ -7,6 +7,7 @@ fuse-overlayfs, the image mounted by the kernel or by fuse2fs) is the program's 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from harness.drivers.base import Driver, Stack, Way
 from harness.scenario.layers import Profile
@@ -33,7 +34,7 @@ if asked "overlay seal by mksquashfs" $who mksquashfs overlay/upper sealed.sqfs 
 fi"""
 
 
-def _enter(stack: Stack) -> str:
+def _enter(stack: Stack, flags: str = "--overlay $overlay") -> str:
     environment = "".join(f"export {key}={quote(value)}\n" for key, value in stack.scenario.env.items())
     return (
         f"{environment}overlay=overlay\n"
@@ -41,7 +42,7 @@ def _enter(stack: Stack) -> str:
         'drop=; if [ -z "$who" ] && [ "$(id -u)" = 0 ]; then drop=--drop-caps=CAP_SYS_RESOURCE; fi\n'
         "case $1 in readonly) overlay=overlay:ro ;; sealed) overlay=sealed.sqfs:ro ;; esac\n"
         "shift\n"
-        f'{stack.program} -q exec --no-home --pwd / --bind /usr:/usr --bind "$cell":/mnt --overlay $overlay $drop \\\n'
+        f'{stack.program} -q exec --no-home --pwd / --bind /usr:/usr --bind "$cell":/mnt {flags} $drop \\\n'
         '  image.sif /bin/sh /mnt/script.sh /mnt inside "$@"'
     )
 
@@ -52,6 +53,21 @@ def _folder(stack: Stack) -> Way:
         "left overlay/work"
     )
     return Way(prepare=f"$who mkdir overlay\n{_IMAGE}", enter=_enter(stack), upper=upper, onward=_SEAL)
+
+
+def _flagged(flag: str) -> Callable[[Stack], Way]:
+    """The overlay in a folder, and one more flag: another privilege for the same steps."""
+
+    def way(stack: Stack) -> Way:
+        plain = _folder(stack)
+        return replace(plain, enter=_enter(stack, f"{flag} --overlay $overlay"))
+
+    return way
+
+
+def _tmpfs(stack: Stack) -> Way:
+    """``--writable-tmpfs``: the upper goes with the container, so only the view inside is there to look at."""
+    return Way(prepare=_IMAGE, enter=_enter(stack, "--writable-tmpfs"), upper="")
 
 
 def _ext3(stack: Stack) -> Way:
@@ -68,7 +84,14 @@ def _driver(name: str, title: str, way: Callable[[Stack], Way], profiles: tuple[
 DRIVERS = (
     _driver("apptainer", "apptainer, overlay in a folder", _folder),
     _driver("apptainer-ext3", "apptainer, overlay in an ext3 image", _ext3),
+    _driver("apptainer-tmpfs", "apptainer --writable-tmpfs", _tmpfs),
+    _driver("apptainer-userns", "apptainer --userns, overlay in a folder", _flagged("--userns"), (Profile.ROOT,)),
+    _driver("apptainer-fakeroot", "apptainer --fakeroot, overlay in a folder", _flagged("--fakeroot"), (Profile.USER,)),
     _driver("singularity-ce", "SingularityCE, overlay in a folder", _folder),
+    _driver("singularity-ce-tmpfs", "SingularityCE --writable-tmpfs", _tmpfs),
+    _driver(
+        "singularity-ce-userns", "SingularityCE --userns, overlay in a folder", _flagged("--userns"), (Profile.ROOT,)
+    ),
     # without a setuid starter it asks for a loop device, which no ordinary user gets
     _driver("singularity-ce-ext3", "SingularityCE, overlay in an ext3 image", _ext3, (Profile.ROOT,)),
 )

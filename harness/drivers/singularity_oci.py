@@ -45,6 +45,7 @@ if asked "overlay seal" {call} overlay seal image.sif; then
   registry_up
   if asked "push --layer-format tar" {call} push -U --layer-format tar image.sif "docker://$REFERENCE"; then
     pushed tar
+    asked "push --layer-format squashfs" {call} push -U --layer-format squashfs image.sif "docker://${{REFERENCE%:*}}:squashfs"
     say pull
     if asked "podman pull" {_PODMAN} pull -q --tls-verify=false "$REFERENCE"; then
       say export

@@ -115,6 +115,8 @@ def _run(way: Way, parts: int, cell: Cell) -> list[bytes]:
             + b' || die "the container did not start (exit code $code): $(tail -n 3 "$out/daemon.log")"',
             b"on oracle steps_%d" % number,
         ]
+    if not way.upper:
+        return [*lines, b"take oracle oracle", b"say end"]
     lines += [
         b"say upper", way.upper.encode(),
         b"say 'container, writable, again'",

@@ -1,7 +1,7 @@
 """SingularityCE, which no distribution has: a user's own installation, put into the world that holds the programs it calls.
 
 ``--tool singularity-ce=PATH`` names a folder that it is installed under, or a ``.deb`` or ``.tar.*`` of such a folder, which is
-unpacked once into the cache. One installation is three tools: its native mode with two kinds of overlay, and its OCI mode.
+unpacked once into the cache. One installation is several tools: its native mode with each kind of overlay, and its OCI mode.
 """
 
 from __future__ import annotations
@@ -23,13 +23,17 @@ from harness.worlds.suites import IMAGES as WORLD
 from harness.worlds.versions import number_in, upstream
 
 NATIVE, EXT3, OCI = "singularity-ce", "singularity-ce-ext3", "singularity-ce-oci"
+TMPFS, USERNS = "singularity-ce-tmpfs", "singularity-ce-userns"
 _INSIDE = ("bin", "usr/bin", "usr/local/bin", "opt/singularity/bin")
 _ARCHIVES = (".deb", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst")
 # What each mode calls, and in which package: seen by running it. The first three and mksquashfs write or pack what is under test.
+_NATIVE_PARTS = ("squashfuse", "fuse2fs", "fuse-overlayfs", "mksquashfs")
 CALLED = {
-    NATIVE: ("squashfuse", "fuse2fs", "fuse-overlayfs", "mksquashfs"),
-    EXT3: ("squashfuse", "fuse2fs", "fuse-overlayfs", "mksquashfs"),
-    OCI: ("squashfuse", "fuse2fs", "fuse-overlayfs", "mksquashfs", "sqfs2tar", "crun", "podman", "docker-registry"),
+    NATIVE: _NATIVE_PARTS,
+    EXT3: _NATIVE_PARTS,
+    TMPFS: _NATIVE_PARTS,
+    USERNS: _NATIVE_PARTS,
+    OCI: (*_NATIVE_PARTS, "sqfs2tar", "crun", "podman", "docker-registry"),
 }
 _PACKAGE = {"mksquashfs": "squashfs-tools", "sqfs2tar": "squashfs-tools-ng"}
 

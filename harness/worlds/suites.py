@@ -81,14 +81,14 @@ SUITES: dict[str, Suite] = {
             _IMAGES,
             "trixie with the programs that SingularityCE calls, a registry, and podman",
             release="trixie",
-            provides=("singularity-ce", "singularity-ce-ext3", "singularity-ce-oci"),
+            provides=("singularity-ce",),
         ),
         Suite(
             "apptainer",
             (*_MERGED, "apptainer", "busybox-static", "squashfs-tools-ng", "uidmap", "tzdata"),
             "sid with apptainer, which is in no other suite",
             release="sid",
-            provides=("apptainer", "apptainer-ext3"),
+            provides=("apptainer",),
         ),
     )
 }

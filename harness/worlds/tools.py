@@ -25,8 +25,9 @@ from harness.worlds.suites import IMAGES, SUITES
 from harness.worlds.versions import kernel_number, number_in, upstream
 
 KERNEL, NOUSERXATTR, FUSE, STACK = "kernel", "kernel-nouserxattr", "fuse-overlayfs", "fuse-stack"
-APPTAINER, APPTAINER_EXT3 = "apptainer", "apptainer-ext3"
-NAMES = (KERNEL, NOUSERXATTR, FUSE, STACK, APPTAINER, APPTAINER_EXT3, *CALLED)
+APPTAINER = "apptainer"
+APPTAINERS = (APPTAINER, "apptainer-ext3", "apptainer-tmpfs", "apptainer-userns", "apptainer-fakeroot")
+NAMES = (KERNEL, NOUSERXATTR, FUSE, STACK, *APPTAINERS, *CALLED)
 _GIVEN = (FUSE, NATIVE)  # the tools of which a user may name one more version
 CRATE = "crate"
 STACK_PARTS = ("squashfuse", "fuse2fs", FUSE)
@@ -147,7 +148,7 @@ def _all(suites: Sequence[World], host: World, kernel: str, ledger: Ledger) -> l
     for world in suites:
         if APPTAINER in _provides(world) and (own := _part(APPTAINER, world, ledger)):
             called = tuple(part for name in APPTAINER_PARTS if (part := _part(name, world, ledger)))
-            found += [Tool(name, name, own, world, called, origin="world") for name in (APPTAINER, APPTAINER_EXT3)]
+            found += [Tool(name, name, own, world, called, origin="world") for name in APPTAINERS]
     for world in (*suites, host):
         if FUSE not in _provides(world):
             continue

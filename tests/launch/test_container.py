@@ -126,6 +126,30 @@ def test_native_mode_hides_what_was_deleted(bench: Bench) -> None:
         assert list(ran.trees[Station.READONLY].entries) == [b"", b"d"]
 
 
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [("apptainer-userns", Profile.ROOT), ("apptainer-fakeroot", Profile.USER), ("singularity-ce-userns", Profile.ROOT)],
+)
+def test_other_privileges_write_what_their_engine_writes(name: str, profile: Profile, bench: Bench) -> None:
+    for tool in tools(name):
+        ran, verdict = cell_run(tool, profile, bench)
+        assert ran.recording.phase == "end", verdict.reason
+        expected = (
+            {Encoding.DEVICE}
+            if name.startswith("singularity")
+            else {Encoding.OPAQUE_FUSE, Encoding.OPAQUE_FILE, Encoding.DEVICE}
+        )
+        assert encodings(ran, Station.UPPER) == expected
+
+
+@pytest.mark.parametrize("name", ["apptainer-tmpfs", "singularity-ce-tmpfs"])
+def test_a_temporary_upper_leaves_a_view_alone(name: str, bench: Bench) -> None:
+    for tool in tools(name):
+        ran, verdict = cell_run(tool, Profile.USER, bench)
+        assert ran.recording.phase == "end", verdict.reason
+        assert set(ran.trees) == {Station.VIEW, Station.ORACLE}
+
+
 def test_steps_in_a_container_are_those_of_every_cell(bench: Bench) -> None:
     scenario = rb"""
 schema = 1
