@@ -217,3 +217,22 @@ def test_a_program_that_runs_no_container_makes_the_cell_broken_in_its_own_words
         _, verdict = cell_run(tool, Profile.ROOT, bench)
         assert verdict.outcome is Outcome.BROKEN
         assert "it is not its day" in verdict.reason
+
+
+def test_a_full_overlay_is_a_finding_in_the_tools_own_words(bench: Bench) -> None:
+    copies = ", ".join(f'{{ do = "cp", path = "big", to = "big{n}" }}' for n in range(45))
+    scenario = f"""
+schema = 1
+title = "fill the overlay"
+guards = "a step that finds no room fails and the rest stays"
+steps = [{copies}, {{ do = "unlink", path = "gone" }}]
+[[layers]]
+gone = "old"
+big = "{"x" * 400_000}"
+"""
+    ran, verdict = cell_run(tools("apptainer-ext3")[0], Profile.ROOT, bench, scenario.encode())
+    assert ran.recording.phase == "end", verdict.reason
+    assert verdict.outcome is Outcome.FINDING
+    refused = [finding.message for finding in verdict.findings if finding.code == "WL207"]
+    assert any("No space left on device" in words for words in refused)
+    assert b"big0" in ran.trees[Station.VIEW]
