@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from harness.errors import EXIT_AS_EXPECTED, EXIT_FINDING, UsageError
+from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, UsageError
 from harness.findings import Finding, Station
 from harness.names import escape, printable
 from harness.snapshot.image import Layer, Opened, open_tree
@@ -32,9 +32,9 @@ examples:
   whiteout-lab inspect upper --lower base        with the lower layers, rules that need them apply too
   whiteout-lab inspect layer.tar --json
   whiteout-lab inspect overlay.img               an ext3 image, without mounting it
-  whiteout-lab inspect image.sif --layer 2       one layer of a SIF, an OCI-SIF, an OCI layout or archive
+  whiteout-lab inspect image.sif --layer 2       one layer of a SIF, an OCI-SIF, an OCI layout or archive, a docker save
 
-exit codes: 0 nothing found; 1 findings; 2 usage; 3 cannot be read
+exit codes: 0 nothing found; 1 findings; 2 usage; 3 it, or a layer of it, cannot be read
 """
 
 
@@ -71,22 +71,20 @@ def show(arguments: argparse.Namespace) -> int:
     gc.disable()  # a snapshot is a hundred thousand small objects that all live to the end: collecting them costs a third
     opened = open_tree(Path(arguments.path))
     chosen = _chosen(opened, arguments)
+    unread = any(opened.layers[n].unread for n in chosen)
     if arguments.mtree:
-        for number in chosen:
-            sys.stdout.writelines(f"{line}\n" for line in mtree(opened.layers[number].snapshot))
-        return EXIT_AS_EXPECTED
-    lower = [layer.snapshot for path in arguments.lower for layer in open_tree(Path(path)).layers]
+        _print_mtree([opened.layers[n] for n in chosen])
+        return EXIT_BROKEN if unread else EXIT_AS_EXPECTED
+    lower = [layer for path in arguments.lower for layer in open_tree(Path(path)).layers]
     judged = [
-        Judged(
-            opened.layers[n],
-            tuple(judge_layer(opened.layers[n], [*lower, *(one.snapshot for one in opened.layers[:n])])),
-        )
-        for n in chosen
+        Judged(opened.layers[n], tuple(judge_layer(opened.layers[n], [*lower, *opened.layers[:n]]))) for n in chosen
     ]
     if arguments.json:
         _print_json(opened, judged)
     else:
         _print_text(arguments.path, opened, judged)
+    if unread:
+        return EXIT_BROKEN
     return EXIT_FINDING if any(one.findings for one in judged) else EXIT_AS_EXPECTED
 
 
@@ -101,9 +99,12 @@ def _chosen(opened: Opened, arguments: argparse.Namespace) -> list[int]:
     return [arguments.layer - 1]
 
 
-def judge_layer(layer: Layer, below: list[Snapshot]) -> list[Finding]:
-    """The findings of a layer: WL1 of its tree, and WL3 of a tar or a squashfs."""
-    found = judge_tree(layer.snapshot, below)
+def judge_layer(layer: Layer, below: list[Layer]) -> list[Finding]:
+    """The findings of a layer: WL1 of its tree, and WL3 of a tar or a squashfs. One that could not be read has none."""
+    if layer.unread:
+        return []
+    whole = not any(one.unread for one in below)  # what a layer deletes may lie in the one that could not be read
+    found = judge_tree(layer.snapshot, [one.snapshot for one in below] if whole else [])
     encodings = {marker.encoding for marker in find_markers(layer.snapshot)}
     if (
         layer.form == "tar" and encodings <= HONOURED[Station.PUSHED]
@@ -129,6 +130,7 @@ def _as_json(one: Judged) -> dict[str, Any]:
         for m in find_markers(snapshot)
     ]
     return {
+        "unread": one.layer.unread,
         "unseen": [*snapshot.unseen, *one.layer.notes],
         "markers": markers,
         "findings": one.findings,
@@ -137,13 +139,19 @@ def _as_json(one: Judged) -> dict[str, Any]:
 
 
 def _print_json(opened: Opened, judged: list[Judged]) -> None:
-    """One tree as it is; of an image an object for each layer, under ``layers``."""
-    whole: dict[str, Any] = {"schema": 1, "kind": opened.kind, "notes": opened.notes}
-    if len(opened.layers) == 1:
-        whole |= _as_json(judged[0])
-    else:
-        whole["layers"] = [{"name": one.layer.name, **_as_json(one)} for one in judged]
+    """An object for each layer, under ``layers``; a tree alone is one of them."""
+    layers = [{"name": one.layer.name, "form": one.layer.form, **_as_json(one)} for one in judged]
+    whole = {"schema": 1, "kind": opened.kind, "notes": opened.notes, "layers": layers}
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
+
+
+def _print_mtree(layers: list[Layer]) -> None:
+    """Each layer of an image begins with a comment that names it."""
+    for layer in layers:
+        if layer.name:
+            print(f"# {printable(layer.name)}" + (f": cannot be read: {printable(layer.unread)}" * bool(layer.unread)))
+        if not layer.unread:
+            sys.stdout.writelines(f"{line}\n" for line in mtree(layer.snapshot))
 
 
 def _print_text(path: str, opened: Opened, judged: list[Judged]) -> None:
@@ -153,7 +161,14 @@ def _print_text(path: str, opened: Opened, judged: list[Judged]) -> None:
         for note in opened.notes:
             print(f"  note: {printable(note)}")
     for one in judged:
-        _print_layer(one, printable(one.layer.name) or f"{shown} ({opened.kind})")
+        if one.layer.unread:
+            print(f"{printable(one.layer.name)}: cannot be read: {printable(one.layer.unread)}")
+        else:
+            _print_layer(one, _called(one.layer) or f"{shown} ({opened.kind})")
+
+
+def _called(layer: Layer) -> str:
+    return f"{printable(layer.name)} ({layer.form})" if layer.name else ""
 
 
 def _print_layer(one: Judged, name: str) -> None:

@@ -14,10 +14,12 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import sh
 
@@ -115,6 +117,50 @@ def _kill_session(leader: int) -> None:
 
 def _text(raw: bytes | str | None) -> str:
     return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else (raw or "")
+
+
+@dataclass
+class Poured:
+    """A command whose output is read as it comes. ``ended`` is there once the output was left."""
+
+    out: IO[bytes]
+    ended: Finished | None = None
+
+
+@contextlib.contextmanager
+def pouring(argv: Sequence[str | Path], *, timeout: float) -> Iterator[Poured]:
+    """Start a command and read its output, in bytes, while it runs; what is not read is thrown away.
+
+    *timeout* is in seconds; at its end the command is killed and its code is ``-9``. Raises MissingProgram when it does not exist.
+    """
+    words = tuple(str(word) for word in argv)
+    program = which(words[0])
+    if program is None:
+        raise MissingProgram(f"the program {words[0]} is not installed", remedy=f"install {words[0]}")
+    with tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(
+            [program, *words[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+        assert child.stdout is not None
+        poured = Poured(child.stdout)
+        clock = threading.Timer(timeout, _kill_session, (child.pid,))
+        clock.start()
+        try:
+            yield poured
+            while child.stdout.read(1 << 20):
+                pass
+            code = child.wait()
+        finally:
+            clock.cancel()
+            child.stdout.close()
+            _kill_session(child.pid)
+            child.wait()
+        errors.seek(0)
+        poured.ended = Finished(words, code, "", errors.read(1 << 16).decode("utf-8", "replace"))
 
 
 @dataclass(frozen=True)

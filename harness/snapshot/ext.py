@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+import msgspec
+
 from harness.errors import BrokenMachinery
 from harness.names import escape
 from harness.snapshot.ext_inode import Damaged, Image, Inode, is_ext, open_image
-from harness.snapshot.model import Entry, Kind, Snapshot
+from harness.snapshot.model import Entry, Kind
 from harness.snapshot.tar import SHORT
 
 __all__ = ["ExtTree", "is_ext", "read_ext"]
@@ -68,14 +70,6 @@ def read_ext(file: BinaryIO, where: str, *, offset: int = 0, size: int | None = 
     if not top:
         entries = _without_lost_and_found(entries)
     return ExtTree(_linked(entries), tuple(dict.fromkeys(walk.unseen)))
-
-
-def read_ext_snapshot(
-    file: BinaryIO, where: str, *, offset: int = 0, size: int | None = None, top: bytes = b""
-) -> Snapshot:
-    """The same as a snapshot."""
-    tree = read_ext(file, where, offset=offset, size=size, top=top)
-    return Snapshot.of(tree.entries, unseen=tree.unseen)
 
 
 def _find(walk: _Walk, top: bytes) -> Inode:
@@ -161,17 +155,11 @@ def _linked(entries: list[Entry]) -> list[Entry]:
     for entry in entries:
         group = groups.get(entry.same_as, []) if entry.same_as is not None else []
         if len(group) > 1:
-            entry = _with_group(entry, min(group), len(group))  # noqa: PLW2901
+            entry = msgspec.structs.replace(entry, same_as=min(group), links=len(group))  # noqa: PLW2901
         elif entry.same_as is not None:
-            entry = _with_group(entry, None, 1)  # noqa: PLW2901
+            entry = msgspec.structs.replace(entry, same_as=None, links=1)  # noqa: PLW2901
         made.append(entry)
     return made
-
-
-def _with_group(e: Entry, same_as: bytes | None, links: int) -> Entry:
-    return Entry(
-        e.path, e.kind, e.mode, e.uid, e.gid, e.size, e.device, e.digest, e.text, e.target, same_as, e.xattrs, links
-    )
 
 
 def _without_lost_and_found(entries: list[Entry]) -> list[Entry]:

@@ -5,22 +5,52 @@ Source: opencontainers/image-spec, image-layout.md, image-index.md and manifest.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import platform
+import re
+import shutil
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from harness.errors import BrokenMachinery
 from harness.snapshot.sif import Descriptor
+from harness.snapshot.tar import TROUBLE, Member
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer  # a type alone
 
 MOST_JSON = 8 << 20  # bytes of an index or a manifest
 _DEEPEST = 4  # an index may name an index
 _ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
+# image-spec, descriptor.md, "Digests"; no file name is longer than 255 bytes
+_DIGEST = re.compile(r"([a-z0-9]+(?:[+._-][a-z0-9]+){0,3}):([a-zA-Z0-9=_-]{1,200})")
+_CHECKED = frozenset({"sha256", "sha512"})
+_CHANGED = "it is damaged, or was changed since"
+_WRITTEN = "it was written since (overlay sync makes that good), or is damaged"
 _REMEDY = "make the image again, or copy it whole"
+
+
+class Part(io.RawIOBase):
+    """The next *size* bytes of a file, as a stream of their own."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        super().__init__()
+        self._file, self._left = file, size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        block = self._file.read(min(len(memoryview(buffer)), self._left))
+        memoryview(buffer)[: len(block)] = block
+        self._left -= len(block)
+        return len(block)
 
 
 @dataclass(frozen=True)
@@ -31,32 +61,43 @@ class Blob:
     offset: int
     size: int
 
+    @property
+    def is_whole_file(self) -> bool:
+        return self.offset == 0 and self.size == self.path.stat().st_size
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """A stream of its bytes."""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            yield io.BufferedReader(Part(file, self.size), 1 << 20)
+
     def read(self, most: int) -> bytes:
         """At most *most* bytes of it."""
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            return file.read(min(self.size, most))
+        with self.open() as part:
+            return part.read(most)
 
-    def digest(self) -> str:
-        """What its digest really is."""
-        said = hashlib.sha256()
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            left = self.size
-            while left > 0 and (block := file.read(min(left, 1 << 20))):
+    def copy(self, target: IO[bytes]) -> None:
+        """Its bytes, into a file."""
+        with self.open() as part:
+            shutil.copyfileobj(part, target, 1 << 20)
+
+    def digest(self, algorithm: str) -> str:
+        """What its digest really is. *algorithm*: as hashlib calls it."""
+        said = hashlib.new(algorithm)
+        with self.open() as part:
+            while block := part.read(1 << 20):
                 said.update(block)
-                left -= len(block)
-        return f"sha256:{said.hexdigest()}"
+        return f"{algorithm}:{said.hexdigest()}"
 
 
 @dataclass(frozen=True)
 class OciLayer:
-    """A layer of an image. ``true``: whether its content is what its digest says."""
+    """A layer of an image."""
 
     digest: str
     media_type: str
     blob: Blob
-    true: bool
 
 
 @dataclass(frozen=True)
@@ -74,10 +115,10 @@ def image_in_folder(folder: Path) -> OciImage:
 
 
 def _in_folder(folder: Path, digest: str) -> Blob | None:
-    algorithm, _, name = digest.partition(":")
-    if not algorithm.isalnum() or not name.isalnum():  # a digest is no way out of the folder
+    said = _DIGEST.fullmatch(digest)
+    if said is None:  # a digest is no way out of the folder
         return None
-    path = folder / "blobs" / algorithm / name
+    path = folder.joinpath("blobs", *said.groups())
     return Blob(path, 0, path.stat().st_size) if path.is_file() else None
 
 
@@ -90,19 +131,48 @@ def _size(path: Path) -> int:
         ) from error
 
 
-def image_in_archive(path: Path) -> OciImage:
-    """The image of an OCI archive: a layout in a tar that is not compressed. Raises BrokenMachinery as for a folder."""
+def blobs_in_archive(path: Path) -> dict[str, Blob]:
+    """Where the files of a tar lie, by name; none when it is compressed, or no whole tar."""
     blobs: dict[str, Blob] = {}
     try:
-        with tarfile.open(path, mode="r:", encoding="utf-8", errors="surrogateescape") as archive:
+        with tarfile.open(path, mode="r:", encoding="utf-8", errors="surrogateescape", tarinfo=Member) as archive:
             for member in archive:
                 if member.isreg():
                     blobs[member.name.removeprefix("./")] = Blob(path, member.offset_data, member.size)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise BrokenMachinery(f"is no tar, or a damaged one: {error}", where=str(path), remedy=_REMEDY) from error
-    if "index.json" not in blobs:
-        raise BrokenMachinery("is no OCI archive: it holds no index.json", where=str(path), remedy=_REMEDY)
-    return _image(blobs["index.json"], lambda digest: blobs.get(f"blobs/{digest.replace(':', '/', 1)}"), str(path))
+    except TROUBLE:
+        return {}
+    return blobs
+
+
+def is_oci_archive(names: Container[str]) -> bool:
+    """Whether files of these names are an OCI layout: a layer may hold an ``index.json`` of its own."""
+    return "oci-layout" in names and "index.json" in names
+
+
+def is_image_archive(names: Container[str]) -> bool:
+    """Whether files of these names are an OCI layout, or what ``docker save`` wrote."""
+    return is_oci_archive(names) or ("manifest.json" in names and "repositories" in names)
+
+
+def image_in_archive(blobs: Mapping[str, Blob], where: str) -> OciImage:
+    """The image of an OCI archive: a layout in a tar. Raises BrokenMachinery as for a folder."""
+    return _image(blobs["index.json"], lambda digest: blobs.get(f"blobs/{digest.replace(':', '/', 1)}"), where)
+
+
+def image_in_docker_archive(blobs: Mapping[str, Blob]) -> OciImage | None:
+    """The first image of what ``docker save`` wrote; None when the tar is none. Its layers have no digest that could be checked.
+
+    Source: ``manifest.json`` of moby's image/tarexport, a list of ``Config``, ``RepoTags`` and ``Layers``.
+    """
+    if "manifest.json" not in blobs:
+        return None
+    try:
+        images = json.loads(blobs["manifest.json"].read(MOST_JSON))
+        found = [blobs[name] for name in images[0]["Layers"]]
+    except (ValueError, RecursionError, KeyError, IndexError, TypeError):
+        return None
+    notes = (f"it holds {len(images)} images; this is the first",) if len(images) > 1 else ()
+    return OciImage(tuple(OciLayer("", "", blob) for blob in found), notes)
 
 
 def image_in_sif(path: Path, objects: tuple[Descriptor, ...]) -> OciImage:
@@ -111,10 +181,10 @@ def image_in_sif(path: Path, objects: tuple[Descriptor, ...]) -> OciImage:
     if index is None:
         raise BrokenMachinery("is no OCI-SIF: it holds no index", where=str(path), remedy=_REMEDY)
     blobs = {one.digest: Blob(path, one.offset, one.size) for one in objects if one.kind == "OCI blob"}
-    return _image(Blob(path, index.offset, index.size), blobs.get, str(path))
+    return _image(Blob(path, index.offset, index.size), blobs.get, str(path), _WRITTEN)
 
 
-def _image(index: Blob, find: Callable[[str], Blob | None], where: str) -> OciImage:
+def _image(index: Blob, find: Callable[[str], Blob | None], where: str, why: str = _CHANGED) -> OciImage:
     notes: list[str] = []
     document = _json(index, where)
     for _ in range(_DEEPEST):
@@ -129,12 +199,12 @@ def _image(index: Blob, find: Callable[[str], Blob | None], where: str) -> OciIm
     for number, one in enumerate(document["layers"], 1):
         blob = _blob(find, one, where)
         digest = str(one.get("digest", ""))
-        true = blob.digest() == digest
-        if not true:
-            notes.append(
-                f"layer {number} is not what its digest says: it was written since (overlay sync makes that good)"
-            )
-        layers.append(OciLayer(digest, str(one.get("mediaType", "")), blob, true))
+        algorithm = digest.partition(":")[0]
+        if algorithm not in _CHECKED:
+            notes.append(f"layer {number}: its digest is not checked: only sha256 and sha512 are")
+        elif blob.digest(algorithm) != digest:
+            notes.append(f"layer {number} is not what its digest says: {why}")
+        layers.append(OciLayer(digest, str(one.get("mediaType", "")), blob))
     return OciImage(tuple(layers), tuple(notes))
 
 
@@ -168,13 +238,3 @@ def _json(blob: Blob, where: str) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise BrokenMachinery("an index or manifest is no JSON object", where=where, remedy=_REMEDY)
     return document
-
-
-def copy_blob(blob: Blob, target: BinaryIO) -> None:
-    """The bytes of a blob, into a file."""
-    with blob.path.open("rb") as file:
-        file.seek(blob.offset)
-        left = blob.size
-        while left > 0 and (block := file.read(min(left, 1 << 20))):
-            target.write(block)
-            left -= len(block)

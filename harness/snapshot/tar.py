@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
+import struct
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
+
+import msgspec
 
 from harness.errors import BrokenMachinery
 from harness.snapshot.model import Entry, Kind
@@ -23,6 +28,38 @@ _KINDS = {
 }
 
 
+# What tarfile raises for an archive that is cut, damaged or hostile: not all of it is a TarError (PAX numbers, gzip headers).
+TROUBLE = (
+    tarfile.TarError,
+    EOFError,
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
+_REMEDY = "was it cut, or is it still being written? tar -tvf says where it ends"
+
+
+class Member(tarfile.TarInfo):
+    """A member whose header must be whole. By itself tarfile ends an archive at a damaged header as if it were the end."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            member = super().fromtarfile(archive)
+        except (tarfile.EOFHeaderError, tarfile.EmptyHeaderError):  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"the header at byte {archive.offset}: {error}") from error
+        if member.size < 0:
+            raise tarfile.ReadError(f"the header at byte {member.offset}: a size of {member.size} bytes")
+        return member
+
+
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
@@ -37,13 +74,20 @@ def entries_of_tar(file: IO[bytes], where: str) -> Iterator[Entry]:
     """Every member in the order of the archive; a path may stand twice. Raises BrokenMachinery for what is no tar."""
     groups: dict[bytes, Entry] = {}
     try:
-        with tarfile.open(fileobj=file, mode="r|*", encoding="utf-8", errors="surrogateescape") as archive:
+        with tarfile.open(
+            fileobj=file, mode="r|*", encoding="utf-8", errors="surrogateescape", tarinfo=Member
+        ) as archive:
             for member in archive:
                 entry = _entry(archive, member, groups)
                 groups[entry.path] = entry
                 yield entry
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise BrokenMachinery(f"is no tar, or a damaged one: {error}", where=where) from error
+    except TROUBLE as error:
+        raise damaged(error, where) from error
+
+
+def damaged(error: Exception, where: str) -> BrokenMachinery:
+    """What to tell of an archive that tarfile could not read."""
+    return BrokenMachinery(f"is no tar, or a damaged one: {error}", where=where, remedy=_REMEDY)
 
 
 def read_tar(path: Path) -> list[Entry]:
@@ -105,22 +149,8 @@ def join_links(entries: list[Entry]) -> list[Entry]:
         members.setdefault(first, [first]).append(path)
     names = {path: (min(group), len(group)) for group in members.values() for path in group}
     return [
-        Entry(
-            e.path,
-            e.kind,
-            e.mode,
-            e.uid,
-            e.gid,
-            e.size,
-            e.device,
-            e.digest,
-            e.text,
-            e.target,
-            names[e.path][0],
-            e.xattrs,
-            names[e.path][1],
-        )
-        if e.path in names
-        else e
-        for e in entries
+        msgspec.structs.replace(entry, same_as=names[entry.path][0], links=names[entry.path][1])
+        if entry.path in names
+        else entry
+        for entry in entries
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import main
-from tests.snapshot.test_image import LAYERS, layer, layout, oci_sif
+from tests.snapshot.test_image import LAYERS, layer, layout, oci_sif, sif
 
 
 def test_a_layer_with_a_double(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,7 +40,8 @@ def test_json_of_a_tree_and_of_an_image(tmp_path: Path, capsysbinary: pytest.Cap
     assert main(["inspect", str(tmp_path / "tree"), "--json"]) == 0
     one = json.loads(capsysbinary.readouterr().out)
     assert one["kind"] == "folder"
-    assert [marker["path"] for marker in one["markers"]] == ["f"]
+    (tree,) = one["layers"]
+    assert [marker["path"] for marker in tree["markers"]] == ["f"]
     assert main(["inspect", str(layout(tmp_path / "layout", LAYERS)), "--json"]) == 1
     image = json.loads(capsysbinary.readouterr().out)
     assert image["kind"] == "OCI layout"
@@ -54,3 +55,23 @@ def test_what_cannot_be_read_is_an_error_with_its_place(tmp_path: Path, capsys: 
     said = capsys.readouterr().err
     assert "damaged SIF" in said
     assert "Traceback" not in said
+
+
+def test_a_layer_that_cannot_be_read_beside_one_that_can(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "image.sif"
+    path.write_bytes(sif([(0x4004, b"encrypted" * 100, ""), (0x4004, layer("d/", "d/.wh.none"), "")]))
+    for more in ([], ["--json"], ["--mtree"]):
+        assert main(["inspect", str(path), *more]) == 3  # what is in it is not known
+        said = capsys.readouterr().out
+        assert "no tar" in said
+        assert "d/.wh.none" in said
+        assert "WL103" not in said  # it may be in the other one
+    assert main(["inspect", str(path), "--layer", "2"]) == 0
+    assert "no tar" not in capsys.readouterr().out
+
+
+def test_mtree_names_the_layers_of_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(layout(tmp_path / "layout", LAYERS)), "--mtree"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in said if line.startswith("# ")] == ["# layer 1 of 2", "# layer 2 of 2"]
+    assert [line for line in said if line.startswith("./d/f")]

@@ -10,6 +10,7 @@ import shutil
 import struct
 import tarfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -118,6 +119,70 @@ def test_an_oci_sif_and_a_layer_that_was_written_since(tmp_path: Path) -> None:
     opened = open_tree(path)
     assert b"d/g" in opened.layers[0].snapshot
     assert "not what its digest says" in opened.notes[0]
+    assert "overlay sync" in opened.notes[0]
+
+
+def test_a_layer_of_a_layout_that_was_changed_has_nothing_to_do_with_overlay_sync(tmp_path: Path) -> None:
+    top = layout(tmp_path / "layout", LAYERS)
+    (top / "blobs" / digest(LAYERS[0][1]).replace(":", "/")).write_bytes(layer("d/", "d/g"))
+    (note,) = open_tree(top).notes
+    assert "not what its digest says" in note
+    assert "overlay sync" not in note
+
+
+def test_a_digest_of_sha512_is_checked_and_one_of_another_kind_is_said(tmp_path: Path) -> None:
+    top = layout(tmp_path / "layout", LAYERS)
+    raw = LAYERS[0][1]
+    for name, notes in (
+        (f"sha512:{hashlib.sha512(raw).hexdigest()}", 0),
+        (f"sha512:{'0' * 128}", 1),
+        (f"blake3:{'0' * 64}", 1),
+    ):
+        (top / "blobs" / name.partition(":")[0]).mkdir(exist_ok=True)
+        (top / "blobs" / name.replace(":", "/")).write_bytes(raw)
+        (top / "blobs/sha256/m").write_text(json.dumps({"layers": [{"digest": name}]}))
+        (top / "index.json").write_text(json.dumps({"manifests": [{"digest": "sha256:m"}]}))
+        opened = open_tree(top)
+        assert len(opened.notes) == notes
+        assert b"d/f" in opened.layers[0].snapshot
+
+
+def saved_by_docker(path: Path, mode: Literal["w", "w:gz"] = "w") -> None:
+    """What ``docker save`` writes."""
+    said = [{"Config": "c.json", "RepoTags": None, "Layers": ["a/layer.tar", "b/layer.tar"]}]
+    files = {
+        "a/layer.tar": LAYERS[0][1],
+        "b/layer.tar": LAYERS[1][1],
+        "manifest.json": json.dumps(said).encode(),
+        "repositories": b"{}",
+    }
+    with tarfile.open(name=path, mode=mode) as archive:
+        for name, raw in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(raw)
+            archive.addfile(member, io.BytesIO(raw))
+
+
+def test_what_docker_saved(tmp_path: Path) -> None:
+    saved_by_docker(tmp_path / "image")
+    opened = open_tree(tmp_path / "image")
+    assert opened.kind == "docker archive"
+    assert [b"d/f" in one.snapshot for one in opened.layers] == [True, False]
+
+
+def test_a_compressed_image_archive_is_said_to_be_one(tmp_path: Path) -> None:
+    saved_by_docker(tmp_path / "image", "w:gz")
+    (found,) = open_tree(tmp_path / "image").layers
+    assert "an image whose archive is compressed" in found.notes[0]
+
+
+def test_a_layer_with_an_index_of_its_own_is_a_layer(tmp_path: Path) -> None:
+    for names in (["index.json", ".wh.f"], ["manifest.json", ".wh.f"]):
+        (tmp_path / "layer").write_bytes(layer(*names))
+        opened = open_tree(tmp_path / "layer")
+        assert opened.kind == "tar"
+        assert opened.layers[0].notes == ()
+        assert b".wh.f" in opened.layers[0].snapshot
 
 
 def test_an_index_of_an_index(tmp_path: Path) -> None:
@@ -144,9 +209,10 @@ def test_an_index_that_names_itself_ends(tmp_path: Path) -> None:
 def test_a_digest_is_no_way_out_of_the_folder(tmp_path: Path) -> None:
     top = layout(tmp_path / "layout", LAYERS)
     (tmp_path / "secret").write_text('{"layers": []}')
-    (top / "index.json").write_text(json.dumps({"manifests": [{"digest": "..:../../../secret"}]}))
-    with pytest.raises(BrokenMachinery, match="not there"):
-        open_tree(top)
+    for said in ("..:../../../secret", "sha256:../../secret", "sha256:" + "a" * 300, "a" * 300, "sha256:", "", None, 7):
+        (top / "index.json").write_text(json.dumps({"manifests": [{"digest": said}]}))
+        with pytest.raises(BrokenMachinery, match="not there"):
+            open_tree(top)
 
 
 def test_damaged_sifs(tmp_path: Path) -> None:
@@ -174,15 +240,53 @@ def test_a_sif_of_partitions(tmp_path: Path) -> None:
     assert "definition file" in opened.notes[0]
 
 
+def test_a_partition_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "image.sif"
+    path.write_bytes(sif([(0x4004, b"encrypted" * 100, ""), (0x4004, layer("d/", "d/.wh.f"), "")]))
+    first, second = open_tree(path).layers
+    assert "no tar" in first.unread
+    assert not second.unread
+    assert b"d/.wh.f" in second.snapshot
+
+
+def test_a_sif_without_a_tree(tmp_path: Path) -> None:
+    path = tmp_path / "image.sif"
+    path.write_bytes(sif([(0x4005, b"a signature", "")]))
+    with pytest.raises(BrokenMachinery, match="no partition and no OCI image, only: signature") as told:
+        open_tree(path)
+    assert told.value.remedy
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not shutil.which("zstd"), reason="no zstd")
+def test_a_layer_that_is_compressed_with_zstd(tmp_path: Path) -> None:
+    (tmp_path / "layer").write_bytes(LAYERS[1][1])
+    assert run(["zstd", "-q", tmp_path / "layer"]).ok
+    packed = tmp_path / "layer.zst"
+    assert open_tree(packed).layers[0].raw == open_tree(tmp_path / "layer").layers[0].raw
+    path = tmp_path / "image.sif"
+    path.write_bytes(oci_sif([(TAR, packed.read_bytes())]))  # a part of a file
+    assert open_tree(path).layers[0].raw == open_tree(packed).layers[0].raw
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(BrokenMachinery, match=r"tar cannot be read: .*zst") as told:
+        open_tree(packed)
+    assert told.value.remedy
+
+
 def test_what_is_nothing_that_is_known(tmp_path: Path) -> None:
     for name, raw in (
         ("text", b"some words\n" * 100),
         ("zeros", bytes(4096)),
         ("zstd", b"\x28\xb5\x2f\xfd" + bytes(100)),
+        ("gzip", b"\x1f\x8b\x08\xff" + bytes(20)),
+        ("nothing", b""),
     ):
         (tmp_path / name).write_bytes(raw)
-        with pytest.raises(BrokenMachinery):
+        with pytest.raises(BrokenMachinery) as told:
             open_tree(tmp_path / name)
+        assert told.value.remedy
+    (tmp_path / "empty").write_bytes(layer())  # a tar of no files is zeros
+    assert list(open_tree(tmp_path / "empty").layers[0].snapshot.entries) == [b""]
     with pytest.raises(UsageError, match="there is nothing"):
         open_tree(tmp_path / "nowhere")
 
@@ -204,6 +308,7 @@ def test_a_squashfs_inside_a_sif(tmp_path: Path) -> None:
     (found,) = open_tree(path).layers
     assert found.form == "squashfs"
     assert list(found.snapshot.entries) == [b"", b"d", b"d/f", b"d/g"]
+    assert found.snapshot.entries[b"d/g"].same_as == b"d/f"
     assert found.snapshot.entries[b"d"].xattrs == {b"user.overlay.opaque": b"y"}
     path.write_bytes(oci_sif([(SQUASHFS, packed.read_bytes()[:200])]))
     with pytest.raises(BrokenMachinery, match="squashfs cannot be read"):

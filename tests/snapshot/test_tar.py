@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import tarfile
 from pathlib import Path
@@ -116,3 +117,58 @@ def test_a_damaged_snapshot_is_broken_machinery(tmp_path: Path, text: str) -> No
     (tmp_path / "s.jsonl").write_text(text)
     with pytest.raises(BrokenMachinery):
         read_jsonl(tmp_path / "s.jsonl")
+
+
+def many(count: int) -> bytearray:
+    """A tar of so many files without content, each a header of 512 bytes."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for number in range(count):
+            archive.addfile(tarfile.TarInfo(f"f{number}"))
+    return bytearray(out.getvalue())
+
+
+def test_a_damaged_header_in_the_middle_is_no_end() -> None:
+    raw = many(20)
+    raw[10 * 512 + 148] ^= 0xFF  # the checksum of the eleventh
+    with pytest.raises(BrokenMachinery, match="header at byte 5120") as told:
+        list(entries_of_tar(io.BytesIO(raw), "here"))
+    assert told.value.remedy
+
+
+def test_an_archive_without_the_two_blocks_at_its_end_is_whole() -> None:
+    assert len(list(entries_of_tar(io.BytesIO(many(20)[: 20 * 512]), "here"))) == 20
+
+
+def test_a_cut_header_is_told() -> None:
+    with pytest.raises(BrokenMachinery):
+        list(entries_of_tar(io.BytesIO(many(20)[: 20 * 512 - 200]), "here"))
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "much"},
+        {"GNU.sparse.size": "10", "GNU.sparse.map": "1,x"},
+        {"GNU.sparse.map": "-5,5,-5"},
+        {"size": "-5"},
+        {"size": "9" * 400},
+        {"mtime": "nan"},
+    ],
+)
+def test_nonsense_in_pax_records_is_an_error_or_nothing(records: dict[str, str]) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("f")
+        member.pax_headers = records
+        archive.addfile(member)
+    with contextlib.suppress(BrokenMachinery):
+        assert [entry.path for entry in entries_of_tar(io.BytesIO(out.getvalue()), "here")] == [b"f"]
+
+
+@given(st.binary(max_size=3000), st.integers(0, 9 * 512))
+def test_no_damage_is_a_traceback(raw: bytes, at: int) -> None:
+    whole = many(8)
+    whole[at : at + len(raw)] = raw
+    with contextlib.suppress(BrokenMachinery):
+        list(entries_of_tar(io.BytesIO(whole), "here"))

@@ -61,11 +61,11 @@ def test_two_entries_of_one_path() -> None:
 
 def test_a_link_to_a_marker_and_a_link_to_a_file() -> None:
     marker = msgspec.structs.replace(device(b"a"), same_as=b"a")
-    assert [f.code for f in layer_findings([marker, msgspec.structs.replace(marker, path=b"b")], form="squashfs")] == [
-        "WL303"
-    ]
+    linked = [marker, msgspec.structs.replace(marker, path=b"b")]
+    assert [(f.code, f.path) for f in layer_findings(linked, form="tar")] == [("WL303", "b"), ("WL306", "a")]
+    assert layer_findings(linked, form="squashfs") == []  # each name is the device itself
     plain = msgspec.structs.replace(file(b"a", b"x"), same_as=b"a")
-    assert layer_findings([plain, msgspec.structs.replace(plain, path=b"b")], form="squashfs") == []
+    assert layer_findings([plain, msgspec.structs.replace(plain, path=b"b")], form="tar") == []
 
 
 def test_a_link_that_has_a_markers_name_or_leads_to_one_that_is_not_there() -> None:

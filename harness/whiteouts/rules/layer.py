@@ -34,8 +34,10 @@ Statement = tuple[bytes, Says]
 
 def layer_findings(raw: Sequence[Entry], *, form: str, station: Station = Station.PUSHED) -> list[Finding]:
     """What is wrong with one layer by itself. *raw*: its entries in the order of the archive; *form*: ``tar`` or ``squashfs``."""
-    found = [*_duplicates(raw, station), *_links_to_markers(raw, station)]
-    return [*found, *_not_the_spec(raw, station)] if form == "tar" else found
+    found = list(_duplicates(raw, station))
+    if form == "tar":  # in a squashfs every name of a marker is the marker itself
+        found += [*_links_to_markers(raw, station), *_not_the_spec(raw, station)]
+    return found
 
 
 def _duplicates(raw: Sequence[Entry], station: Station) -> Iterator[Finding]:
