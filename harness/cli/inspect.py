@@ -106,9 +106,8 @@ def judge_layer(layer: Layer, below: list[Layer]) -> list[Finding]:
     whole = not any(one.unread for one in below)  # what a layer deletes may lie in the one that could not be read
     found = judge_tree(layer.snapshot, [one.snapshot for one in below] if whole else [])
     encodings = {marker.encoding for marker in find_markers(layer.snapshot)}
-    if (
-        layer.form == "tar" and encodings <= HONOURED[Station.PUSHED]
-    ):  # an OCI layer is for importers, who read these marks
+    # an OCI layer is for importers, who read these marks
+    if layer.form == "tar" and encodings <= HONOURED[Station.PUSHED]:
         found = [one for one in found if one.code != "WL108"]
     if layer.form in {"tar", "squashfs"}:
         found += layer_findings(layer.raw, form=layer.form)

@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 
 from harness.cli.script import find_cell
+from harness.cli.worlds import unasked
 from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, UsageError, WorldError
 from harness.names import printable
 from harness.progress import Progress
 from harness.session import project_folder, scenario_files
 from harness.worlds.build import ensure
-from harness.worlds.installed import installations
-from harness.worlds.suites import wanted
 
 _EPILOG = """\
 examples:
@@ -84,9 +83,7 @@ def _jobs(text: str) -> int:
 
 def _build_worlds(tools: Sequence[str], *, strict: bool) -> None:
     """Build what is missing; a world that cannot be had is told of, and the run goes on without it unless it is strict."""
-    given = any(word.startswith("singularity-ce") for word in tools) or bool(installations())
-    suites = wanted(containers=os.geteuid() == 0, singularity=given)
-    for world in ensure(suites, lambda line: print(printable(line), flush=True)).values():
+    for world in ensure(unasked(tools), lambda line: print(printable(line), flush=True)).values():
         if isinstance(world, WorldError):
             if strict:
                 raise world

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, UsageError, WorldError
 from harness.names import printable
 from harness.worlds.build import ensure, prune, world_in_place
-from harness.worlds.cache import cache_folder
-from harness.worlds.crate import crates_in_place, ensure_crate, prune_crates
-from harness.worlds.installed import installations, prune_installed
+from harness.worlds.cache import cache_folder, prune_folder
+from harness.worlds.crate import crates_in_place, ensure_crate
+from harness.worlds.installed import CALLED, installations
 from harness.worlds.suites import SUITES, wanted
+from harness.worlds.tools import parse_word
 
 _CRATE = "crate"
 
@@ -36,9 +38,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     gone.set_defaults(handler=_prune)
 
 
-def unasked() -> list[str]:
-    """The worlds that can be used here."""
-    return wanted(containers=os.geteuid() == 0, singularity=bool(installations()))
+def unasked(tools: Sequence[str] = ()) -> list[str]:
+    """The worlds that can be used here. *tools*: the words of ``--tool``."""
+    given = any(parse_word(word).name in CALLED for word in tools) or bool(installations())
+    return wanted(containers=os.geteuid() == 0, singularity=given)
 
 
 def _list(_arguments: argparse.Namespace) -> int:
@@ -72,7 +75,10 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _prune(arguments: argparse.Namespace) -> int:
-    gone = [*prune(everything=arguments.all), *([*prune_crates(), *prune_installed()] if arguments.all else [])]
+    gone = [
+        *prune(everything=arguments.all),
+        *([*prune_folder("crates"), *prune_folder("installed")] if arguments.all else []),
+    ]
     for name in gone:
         print(f"deleted {printable(name)}")
     if not gone:

@@ -78,8 +78,8 @@ def stops(
     """The stops of one path. In a layer the marks count, in a view that it is not as it should be."""
     found: list[Stop] = []
     wanted = oracle.get(path, NOTHING).word
-    marks: tuple[object, ...] | None = None
-    wrong: str | None = None
+    marks: tuple[object, ...] = ()
+    wrong: tuple[object, ...] = ()
     for station in heads:
         look = _without_owner(trees[station].get(path, NOTHING))
         if station in LAYERS:
@@ -87,11 +87,10 @@ def stops(
             found.append(Stop(look, _word(marks, now)))
             marks = now
         else:
-            off = look.word if look.word != wanted else ""
-            missing = "missing" if look.word != wanted and not look.word else off
-            word = _word((wrong,) if wrong else None, (missing,) if missing else ())
+            now = (look.word,) if look.word != wanted else ()
+            word = _word(wrong, now)
             found.append(Stop(look, _IN_A_VIEW.get(word, word)))
-            wrong = missing
+            wrong = now
     return tuple(found)
 
 
@@ -104,7 +103,7 @@ def _without_owner(look: Look) -> Look:
     return Look(look.word, details, look.markers)
 
 
-def _word(before: tuple[object, ...] | None, now: tuple[object, ...]) -> str:
+def _word(before: tuple[object, ...], now: tuple[object, ...]) -> str:
     if not before:
         return "made here" if now else ""
     if not now:
@@ -118,6 +117,7 @@ class Outcome:
 
     spoilt: tuple[str, ...]  # codes that make the pushed layer no valid OCI layer
     refusals: tuple[str, ...]  # what programs on the way answered when they gave up
+    refused: bool  # whether an importer is among them
     imported: bool
     misread: bool
     wrong: tuple[str, ...]  # codes of what a container shows when it is run read-only or sealed
@@ -125,7 +125,7 @@ class Outcome:
 
     @property
     def valid(self) -> bool:
-        return not self.spoilt and not self.refusals and not self.misread
+        return not self.spoilt and not self.refused and not self.misread
 
 
 def outcome(seen: Seen) -> Outcome | None:
@@ -138,6 +138,7 @@ def outcome(seen: Seen) -> Outcome | None:
     return Outcome(
         tuple(sorted({f.code for f in seen.findings if f.station is Station.PUSHED and f.code in SPOILS})),
         tuple(f.message for f in seen.findings if f.code == "WL304"),
+        any(f.code == "WL304" and f.station is Station.IMPORTED for f in seen.findings),
         Station.IMPORTED in seen.trees,
         any(f.code == "WL305" for f in seen.findings),
         tuple(sorted({f.code for f in seen.findings if later & {f.station, *f.carried}})),
@@ -151,7 +152,7 @@ def answer(seen: Seen) -> str:
     if facts is None or Station.PUSHED not in seen.trees:
         return ""
     layer = "the pushed layer is no valid OCI layer" if facts.spoilt else "the pushed layer is a valid OCI layer"
-    taken = "podman refuses it" if facts.refusals else "podman takes it"
+    taken = "podman refuses it" if facts.refused else "podman takes it"
     if facts.imported and facts.misread:
         taken += " and has another tree"
     said = f"{layer} and {taken}"

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from harness.scenario.layers import Profile
 from harness.scenario.model import Scenario
+from harness.script.quote import quote
 from harness.worlds.model import Tool
+
+# What every container sees of the cell besides its image: the world's programs, and the cell's folder.
+BINDS = '--bind /usr:/usr --bind "$cell":/mnt'
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ class Way:
 class Driver:
     """One kind of tool, with a ``plan`` when it mounts a stack, or a ``way`` when it runs containers from images.
 
-    ``needs`` are capabilities of the host per profile (keys of ``harness.doctor``'s facts); ``programs`` must be in the world;
+    ``needs`` are capabilities of the host per profile (keys of ``harness.doctor``'s facts); ``programs`` are the others that it calls
+    and that a recording names; ``family``: the program whose installation it needs, where one installation is several tools.
     ``fs_of_its_own``: the stack brings the file system below the upper, so a scenario that names one is not for it.
     ``has_program``: the tool is a program, and another one can take its place in the script.
     """
@@ -70,6 +75,7 @@ class Driver:
     plan: Callable[[Stack], Plan] | None = None
     needs: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    family: str = ""
     fs_of_its_own: bool = False
     has_program: bool = True
     way: Callable[[Stack], Way] | None = None
@@ -78,6 +84,11 @@ class Driver:
         """The plan of a driver that mounts a stack."""
         assert self.plan is not None, self.name
         return self.plan(stack)
+
+
+def exports(scenario: Scenario) -> str:
+    """Lines that put a scenario's environment in place for a tool that runs containers; none when it has none."""
+    return "".join(f"export {key}={quote(value)}\n" for key, value in scenario.env.items())
 
 
 def option_words(*parts: str) -> str:

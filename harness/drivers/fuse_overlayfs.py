@@ -31,6 +31,4 @@ def daemon(stack: Stack) -> Plan:
     )  # fmt: skip
 
 
-DRIVER = Driver(
-    "fuse-overlayfs", "fuse-overlayfs", (Profile.ROOT, Profile.USER), daemon, needs=("fuse",), programs=("umount",)
-)
+DRIVER = Driver("fuse-overlayfs", "fuse-overlayfs", (Profile.ROOT, Profile.USER), daemon, needs=("fuse",))

@@ -44,6 +44,6 @@ DRIVER = Driver(
     (Profile.ROOT, Profile.USER),
     _plan,
     needs=("fuse",),
-    programs=("mksquashfs", "squashfuse", "mke2fs", "fuse2fs", "umount"),
+    programs=("squashfuse", "fuse2fs", "fuse-overlayfs"),
     fs_of_its_own=True,
 )

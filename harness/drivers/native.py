@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.drivers.base import Driver, Stack, Way
+from harness.drivers.base import BINDS, Driver, Stack, Way, exports
 from harness.scenario.layers import Profile
-from harness.script.quote import quote
 
 _IMAGE = (  # a bare squashfs is not mounted by squashfuse: SingularityCE 4 unpacks it then, for a user
     '$who "$program" -q build image.sif image/1 >>"$out/parts.log" 2>&1 </dev/null ||\n'
@@ -28,21 +27,18 @@ _EXT3 = (
 _SEAL = """\
 say seal
 if asked "overlay seal by mksquashfs" $who mksquashfs overlay/upper sealed.sqfs -quiet -no-progress; then
-  sqfs2tar -L -r . sealed.sqfs >"$out/sealed.tar" 2>"$out/sealed.log"
-  say 'container, sealed'
-  go sealed look sealed-view || asked "a run of the sealed image" fails
+  sealed_as sealed
 fi"""
 
 
 def _enter(stack: Stack, flags: str = "--overlay $overlay") -> str:
-    environment = "".join(f"export {key}={quote(value)}\n" for key, value in stack.scenario.env.items())
     return (
-        f"{environment}overlay=overlay\n"
+        f"{exports(stack.scenario)}overlay=overlay\n"
         # root in the container would get every capability that there is; a machine may not have this one to give
         'drop=; if [ -z "$who" ] && [ "$(id -u)" = 0 ]; then drop=--drop-caps=CAP_SYS_RESOURCE; fi\n'
         "case $1 in readonly) overlay=overlay:ro ;; sealed) overlay=sealed.sqfs:ro ;; esac\n"
         "shift\n"
-        f'{stack.program} -q exec --no-home --pwd / --bind /usr:/usr --bind "$cell":/mnt {flags} $drop \\\n'
+        f"{stack.program} -q exec --no-home --pwd / {BINDS} {flags} $drop \\\n"
         '  image.sif /bin/sh /mnt/script.sh /mnt inside "$@"'
     )
 
@@ -77,8 +73,18 @@ def _ext3(stack: Stack) -> Way:
 _BOTH = (Profile.ROOT, Profile.USER)
 
 
+# What the two call, seen by running them. mksquashfs packs what is under test.
+_CALLS = {
+    "apptainer": ("squashfuse", "fuse2fs", "fuse-overlayfs"),
+    "singularity-ce": ("squashfuse", "fuse2fs", "fuse-overlayfs", "mksquashfs"),
+}
+
+
 def _driver(name: str, title: str, way: Callable[[Stack], Way], profiles: tuple[Profile, ...] = _BOTH) -> Driver:
-    return Driver(name, title, profiles, needs=("container",), fs_of_its_own=True, way=way)
+    family = next(family for family in _CALLS if name.startswith(family))
+    return Driver(
+        name, title, profiles, needs=("container",), programs=_CALLS[family], family=family, fs_of_its_own=True, way=way
+    )
 
 
 DRIVERS = (

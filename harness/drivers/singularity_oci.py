@@ -6,12 +6,11 @@ The way of sylabs/singularity#3176: squashfuse, fuse2fs and fuse-overlayfs below
 
 from __future__ import annotations
 
-from harness.drivers.base import Driver, Stack, Way
+from harness.drivers.base import BINDS, Driver, Stack, Way, exports
 from harness.scenario.layers import Profile
-from harness.script.quote import quote
 
-# --no-home: the caller's home would be bound over a folder of the image. The cell's folder and the world's programs are all it needs.
-EXEC = '--no-home --cwd / --bind /usr:/usr --bind "$cell":/mnt'
+# --no-home: the caller's home would be bound over a folder of the image.
+_EXEC = f"--no-home --cwd / {BINDS}"
 # 64 MiB is the smallest overlay that it makes; sparse, so that little of it is copied.
 _PREPARE = """\
 REFERENCE=127.0.0.1:5000/lab/image:tar
@@ -29,8 +28,7 @@ _PODMAN = (
 def _way(stack: Stack) -> Way:
     call = stack.program
     overlay = len(stack.lowers) + 1  # the number of its descriptor: the layers stand first in the SIF
-    environment = "".join(f"export {key}={quote(value)}\n" for key, value in stack.scenario.env.items())
-    execute = f'{call} -q exec --oci $writable {EXEC} image.sif /bin/sh /mnt/script.sh /mnt inside "$@"'
+    execute = f'{call} -q exec --oci $writable {_EXEC} image.sif /bin/sh /mnt/script.sh /mnt inside "$@"'
     onward = f"""\
 say sync
 asked "overlay sync" {call} overlay sync image.sif
@@ -38,9 +36,7 @@ asked "overlay sync" {call} overlay sync image.sif
 say seal
 if asked "overlay seal" {call} overlay seal image.sif; then
   {call} sif dump {overlay} image.sif >sealed.sqfs
-  sqfs2tar -L -r . sealed.sqfs >"$out/sealed.tar" 2>"$out/sealed.log"
-  say 'container, sealed'
-  go readonly look sealed-view || asked "a run of the sealed image" fails
+  sealed_as readonly
   say push
   registry_up
   if asked "push --layer-format tar" {call} push -U --layer-format tar image.sif "docker://$REFERENCE"; then
@@ -57,7 +53,7 @@ if asked "overlay seal" {call} overlay seal image.sif; then
 fi"""
     return Way(
         prepare=_PREPARE.format(call=call, layers=" ".join(stack.lowers)),
-        enter=f'{environment}writable=\nif [ "$1" = writable ]; then writable=--writable; fi\nshift\n{execute}',
+        enter=f'{exports(stack.scenario)}writable=\nif [ "$1" = writable ]; then writable=--writable; fi\nshift\n{execute}',
         upper=f'{call} sif dump {overlay} image.sif >"$out/upper.img"',
         onward=onward,
         flattened=False,
@@ -69,6 +65,8 @@ DRIVER = Driver(
     "SingularityCE, OCI mode",
     (Profile.ROOT, Profile.USER),
     needs=("fuse", "container"),
+    programs=("squashfuse", "fuse2fs", "fuse-overlayfs", "mksquashfs", "sqfs2tar", "crun", "podman", "docker-registry"),
+    family="singularity-ce",
     fs_of_its_own=True,
     way=_way,
 )

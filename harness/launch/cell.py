@@ -104,12 +104,13 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
     seconds = time.perf_counter() - before
     out = stage / "out"
     out.mkdir(exist_ok=True)
-    trees = evidence.snapshots(out, cell.scenario, cell.profile)
+    raw = raw_layers(out)
+    trees = evidence.snapshots(out, cell.scenario, cell.profile, raw)
     record = _record(cell, bench, out, ended, started=started.isoformat(timespec="milliseconds"), seconds=seconds)
     _keep(stage, keep_at)
     evidence.write_snapshots(trees, keep_at)
     records.write(record, keep_at)
-    return Ran(record, trees, raw_layers(keep_at))
+    return Ran(record, trees, raw)
 
 
 def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, seconds: float) -> Recording:

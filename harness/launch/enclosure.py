@@ -36,9 +36,7 @@ class Enclosure:
     uid: int
     tool: Path | None = None  # a program, or an installation, from outside the world
     own_fuse: bool = False  # whether /dev/fuse must be a node of the cell's own
-    container: bool = (
-        False  # whether the tool runs containers: it gets a machine of its own, with a network, control groups, a /dev
-    )
+    container: bool = False  # whether it runs containers: it gets a network, control groups and a /dev of its own
 
     @property
     def goes_down(self) -> bool:

@@ -31,8 +31,10 @@ def unseen(profile: Profile) -> tuple[str, ...]:
     return ("trusted",) if profile is Profile.USER else ()
 
 
-def snapshots(out: Path, scenario: Scenario, profile: Profile) -> dict[Station, Snapshot]:
-    """The snapshot of every station whose tree was taken.
+def snapshots(
+    out: Path, scenario: Scenario, profile: Profile, raw: Mapping[Station, tuple[Entry, ...]]
+) -> dict[Station, Snapshot]:
+    """The snapshot of every station whose tree was taken. *raw*: every entry of the layers.
 
     What was listed and could not be looked at, and what was found by looking it up and was not listed, stands there as *unknown*.
     """
@@ -52,7 +54,7 @@ def snapshots(out: Path, scenario: Scenario, profile: Profile) -> dict[Station, 
         found[station] = Snapshot.of(entries or EMPTY, listed=listed, unseen=unseen(profile))
     others = {Station.UPPER: stations.read_upper_image(out), Station.IMPORTED: stations.imported(out)}
     found |= {station: tree for station, tree in others.items() if tree is not None}
-    return found | stations.trees_of_layers(stations.raw_layers(out))
+    return found | stations.trees_of_layers(raw)
 
 
 def _reached(raw: bytes, scenario: Scenario, profile: Profile) -> set[bytes]:

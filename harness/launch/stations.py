@@ -7,33 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import msgspec
 
 from harness.errors import BrokenMachinery
 from harness.findings import Station
 from harness.names import escape
 from harness.recording import Import
 from harness.snapshot.ext import read_ext
-from harness.snapshot.model import Entry, Kind, Snapshot
+from harness.snapshot.lab import below_lab
+from harness.snapshot.model import Entry, Snapshot
 from harness.snapshot.tar import entries_of_tar, join_links
 
-LAB = b"lab"
 LAYERS = {Station.SEALED: "sealed.tar", Station.PUSHED: "pushed.layer"}
 _ASKED = re.compile(rb"^asked ([^\n]*)\nexit (\d+)\n((?:  [^\n]*\n?)*)", re.MULTILINE)
-
-
-def below_lab(entries: Iterable[Entry]) -> Snapshot:
-    """The tree under test: what lies below ``lab`` of an image or a layer, which need not have it."""
-    prefix = LAB + b"/"
-    inside: list[Entry] = [Entry(b"", Kind.DIR, 0o755)]
-    for entry in entries:
-        if entry.path == LAB or entry.path.startswith(prefix):
-            same = entry.same_as[len(prefix) :] if entry.same_as and entry.same_as.startswith(prefix) else entry.same_as
-            inside.append(msgspec.structs.replace(entry, path=entry.path[len(prefix) :], same_as=same))
-    return Snapshot.of(inside)
 
 
 def read_upper_image(out: Path) -> Snapshot | None:
@@ -64,7 +51,7 @@ def raw_layers(folder: Path) -> dict[Station, tuple[Entry, ...]]:
     return found
 
 
-def trees_of_layers(raw: dict[Station, tuple[Entry, ...]]) -> dict[Station, Snapshot]:
+def trees_of_layers(raw: Mapping[Station, tuple[Entry, ...]]) -> dict[Station, Snapshot]:
     """The trees below ``lab`` of layers."""
     return {station: below_lab(join_links(list(entries))) for station, entries in raw.items()}
 

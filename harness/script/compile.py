@@ -12,10 +12,9 @@ from harness.plan import Cell
 from harness.scenario.layers import layer
 from harness.script.below import below, stack_of
 from harness.script.container import compile_container
-from harness.script.parts import function, head, prelude, segments, step_line
+from harness.script.parts import carried, function, head, segments, step_functions, tree_lines
 from harness.script.paths import spoken_paths
 from harness.script.quote import quote_bytes
-from harness.script.trees import build, folders
 from harness.snapshot.model import EMPTY
 from harness.whiteouts.union import merge
 
@@ -36,25 +35,16 @@ def _mounted(cell: Cell) -> bytes:
     plan = driver.stack(stack_of(cell, ("inner",) if nested else lowers, "upper", "work", "merged"))
     below_before, below_after = below(cell)
 
-    out: list[bytes] = [head(cell), prelude(), b""]
+    out: list[bytes] = [head(cell), carried("prelude.sh"), b""]
     out.append(b"# ---- the layers " + b"-" * 101)
     if below_before:
         out += [b"mkdir -p out || exit 3", *below_before]
     trees = [*zip(lowers, layers, strict=True), ("upper", prepared), ("oracle", merge(layers, prepared))]
-    made = [word for folder, snapshot in trees for word in folders(folder, snapshot)]
-    out.append(b"mkdir -p out merged work " + b" ".join(made) + b" || die 'the folder of the cell cannot be written'")
-    out.append(b"say layers")
-    for folder, snapshot in trees:
-        if folder == "oracle":
-            out.append(b"# the oracle starts as what the layers must show when they are merged")
-        out += build(folder, snapshot)
+    out += tree_lines(trees, b"out merged work")
     out.append(b"")
     out.append(b"# ---- the steps " + b"-" * 102)
     parts = segments(scenario.steps)
-    for number, segment in enumerate(parts, 1):
-        out.append(b"steps_%d() {" % number)
-        out += [step_line(index, step) for index, step in segment] or [b"  :"]
-        out.append(b"}")
+    out += step_functions(parts)
     out.append(b"")
     out.append(b"# ---- the stack: " + driver.title.encode() + b" " + b"-" * (100 - len(driver.title)))
     if nested:

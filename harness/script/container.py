@@ -6,17 +6,13 @@ evidence are the words of every other cell, done by the programs of the world, w
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
-
 from harness.drivers import DRIVERS
 from harness.drivers.base import Stack, Way
 from harness.plan import Cell
 from harness.scenario.layers import layer
-from harness.script.parts import function, head, prelude, segments, step_line
+from harness.script.parts import carried, function, head, segments, step_functions, tree_lines
 from harness.script.paths import spoken_paths
 from harness.script.quote import quote_bytes
-from harness.script.trees import build, folders
 from harness.snapshot.model import EMPTY, Snapshot
 from harness.whiteouts.convert import to_oci
 from harness.whiteouts.union import merge
@@ -36,12 +32,6 @@ mkdir "$HOME\"""",
 }
 
 
-@cache
-def image_prelude() -> bytes:
-    """The functions that scripts of containers carry besides."""
-    return resources.files("harness.script").joinpath("image.sh").read_bytes()
-
-
 def compile_container(cell: Cell) -> bytes:
     """The shell program of a cell whose tool runs containers."""
     scenario, profile = cell.scenario, cell.profile
@@ -54,13 +44,10 @@ def compile_container(cell: Cell) -> bytes:
     parts = segments(scenario.steps)
     spoken = b"".join(b" " + quote_bytes(path) for path in spoken_paths(scenario, profile))
 
-    out: list[bytes] = [head(cell), prelude(), image_prelude(), b""]
+    out: list[bytes] = [head(cell), carried("prelude.sh"), carried("image.sh"), b""]
     out.append(b"# ---- the steps " + b"-" * 102)
-    for number, segment in enumerate(parts, 1):
-        out.append(b"steps_%d() {" % number)
-        out += [step_line(index, step) for index, step in segment] or [b"  :"]
-        out.append(b"}")
-        out.append(b"in_container_%d() { on merged steps_%d /lab; }" % (number, number))
+    out += step_functions(parts)
+    out += [b"in_container_%d() { on merged steps_%d /lab; }" % (n, n) for n in range(1, len(parts) + 1)]
     out.append(b'look() { see "$1"' + spoken + b"; }")
     out.append(b"last() { in_container_%d; look view; }" % len(parts))
     out.append(b"")
@@ -72,13 +59,7 @@ def compile_container(cell: Cell) -> bytes:
     out.append(b'[ "$0" -ef script.sh ] || cp "$0" script.sh')
     out.append(b"")
     out.append(b"# ---- the layers " + b"-" * 101)
-    made = [word for folder, snapshot in trees for word in folders(folder, snapshot)]
-    out.append(b"mkdir -p out home " + b" ".join(made) + b" || die 'the folder of the cell cannot be written'")
-    out.append(b"say layers")
-    for folder, snapshot in trees:
-        if folder == "oracle":
-            out.append(b"# the oracle starts as what the layers must show when they are merged")
-        out += build(folder, snapshot)
+    out += tree_lines(trees, b"out home")
     out.append(b"skeleton image/1")
     out.append(b"")
     driver = DRIVERS[cell.tool.driver]

@@ -38,6 +38,13 @@ asked() {
   return $code
 }
 
+# sealed_as MODE: what lies in sealed.sqfs, and what a container shows of it that is run in this mode.
+sealed_as() {
+  sqfs2tar -r . sealed.sqfs >"$out/sealed.tar" 2>"$out/sealed.log"
+  say 'container, sealed'
+  go "$1" look sealed-view || asked "a run of the sealed image" fails
+}
+
 # blob FILE: put a file among the blobs of the layout; $digest and $size say where it is.
 blob() {
   digest=$(sha256sum <"$1"); digest=${digest%% *}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -9,12 +10,14 @@ from harness.drivers import DRIVERS
 from harness.plan import Cell
 from harness.scenario.steps import Remount, Step
 from harness.script.quote import quote_bytes
+from harness.script.trees import build, folders
+from harness.snapshot.model import Snapshot
 
 
 @cache
-def prelude() -> bytes:
-    """The functions that every script carries."""
-    return resources.files("harness.script").joinpath("prelude.sh").read_bytes()
+def carried(name: str) -> bytes:
+    """A file of shell functions that scripts carry: ``prelude.sh`` in every script, ``image.sh`` in those of containers."""
+    return resources.files("harness.script").joinpath(name).read_bytes()
 
 
 def head(cell: Cell) -> bytes:
@@ -24,6 +27,10 @@ def head(cell: Cell) -> bytes:
         if cell.profile == "root"
         else "unshare --user --map-root-user --mount sh script.sh FOLDER"
     )
+    if (
+        DRIVERS[cell.tool.driver].way is not None
+    ):  # its programs make user namespaces of their own, and want a registry's port
+        alone = f"{'' if cell.profile == 'root' else 'as an ordinary user, '}sh script.sh FOLDER"
     other = "  # another program: PROGRAM=/path/to/it" if DRIVERS[cell.tool.driver].has_program else ""
     lines = [
         "#!/bin/sh",
@@ -48,6 +55,28 @@ def head(cell: Cell) -> bytes:
 def function(name: str, body: str) -> bytes:
     indented = "\n".join(f"  {line}" for line in (body or ":").splitlines())
     return f"{name}() {{\n{indented}\n}}".encode()
+
+
+def tree_lines(trees: Sequence[tuple[str, Snapshot]], more: bytes) -> list[bytes]:
+    """The lines that make folders and lay trees out in them. *more*: other folders of the script."""
+    made = [word for folder, snapshot in trees for word in folders(folder, snapshot)]
+    lines = [b"mkdir -p " + more + b" " + b" ".join(made) + b" || die 'the folder of the cell cannot be written'"]
+    lines.append(b"say layers")
+    for folder, snapshot in trees:
+        if folder == "oracle":
+            lines.append(b"# the oracle starts as what the layers must show when they are merged")
+        lines += build(folder, snapshot)
+    return lines
+
+
+def step_functions(parts: Sequence[Sequence[tuple[int, Step]]]) -> list[bytes]:
+    """``steps_1``, ``steps_2`` …: the steps between remounts."""
+    lines = []
+    for number, segment in enumerate(parts, 1):
+        lines.append(b"steps_%d() {" % number)
+        lines += [step_line(index, step) for index, step in segment] or [b"  :"]
+        lines.append(b"}")
+    return lines
 
 
 def step_line(index: int, step: Step) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.errors import BrokenMachinery
-from harness.launch.guarded import claim
+from harness.launch.guarded import claim, is_marked, remove_tree
 
 Say = Callable[[str], None]
 
@@ -39,6 +39,17 @@ def worlds_folder() -> Path:
 def crates_folder() -> Path:
     """Where programs built from crates lie, made and marked as ours."""
     return claim(cache_folder() / "crates")
+
+
+def prune_folder(name: str) -> list[str]:
+    """Delete every folder below *name* of the cache (``crates``, ``installed``); returns the names of what went."""
+    folder = cache_folder() / name
+    if not is_marked(folder):
+        return []
+    gone = sorted(path for path in folder.iterdir() if path.is_dir())
+    for path in gone:
+        remove_tree(path)
+    return [path.name for path in gone]
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from harness.errors import BrokenMachinery, MissingProgram, WorldError
-from harness.launch.guarded import is_marked, mark, remove_tree
+from harness.launch.guarded import mark, remove_tree
 from harness.launch.process import run, which
 from harness.worlds.cache import Say, cache_folder, crates_folder, locked
 from harness.worlds.model import version_order
@@ -86,14 +86,3 @@ def _cannot(said: str) -> WorldError:
         where=f"{CRATE}@crate",
         remedy="see that cargo is 1.85 or later, that pkg-config and a C compiler are installed, and that the network can be reached",
     )
-
-
-def prune_crates() -> list[str]:
-    """Delete every release that was built; returns the names of what went."""
-    folder = cache_folder() / "crates"
-    if not is_marked(folder):
-        return []
-    gone = sorted(path for path in folder.iterdir() if path.is_dir())
-    for path in gone:
-        remove_tree(path)
-    return [path.name for path in gone]

@@ -6,14 +6,14 @@ unpacked once into the cache. One installation is several tools: its native mode
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.drivers import DRIVERS
 from harness.errors import LabError, UsageError
-from harness.launch.guarded import claim, is_marked, remove_tree
+from harness.launch.guarded import claim, remove_tree
 from harness.launch.process import run
 from harness.worlds.cache import cache_folder, locked
 from harness.worlds.given import check_program
@@ -22,25 +22,16 @@ from harness.worlds.model import Part, Tool, Unavailable, World
 from harness.worlds.suites import IMAGES as WORLD
 from harness.worlds.versions import number_in, upstream
 
-NATIVE, EXT3, OCI = "singularity-ce", "singularity-ce-ext3", "singularity-ce-oci"
-TMPFS, USERNS = "singularity-ce-tmpfs", "singularity-ce-userns"
+NATIVE = "singularity-ce"
+CALLED = {name: driver.programs for name, driver in DRIVERS.items() if driver.family == NATIVE}
 _INSIDE = ("bin", "usr/bin", "usr/local/bin", "opt/singularity/bin")
 _ARCHIVES = (".deb", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst")
-# What each mode calls, and in which package: seen by running it. The first three and mksquashfs write or pack what is under test.
-_NATIVE_PARTS = ("squashfuse", "fuse2fs", "fuse-overlayfs", "mksquashfs")
-CALLED = {
-    NATIVE: _NATIVE_PARTS,
-    EXT3: _NATIVE_PARTS,
-    TMPFS: _NATIVE_PARTS,
-    USERNS: _NATIVE_PARTS,
-    OCI: (*_NATIVE_PARTS, "sqfs2tar", "crun", "podman", "docker-registry"),
-}
 _PACKAGE = {"mksquashfs": "squashfs-tools", "sqfs2tar": "squashfs-tools-ng"}
 
 Find = Callable[[str, World, Ledger], Part | None]
 
 
-def installation(path: Path) -> Path:
+def installation(path: Path, ledger: Ledger | None = None) -> Path:
     """The folder that holds ``bin/singularity``, unpacked first where *path* is an archive.
 
     Raises UsageError when it is no installation for this machine.
@@ -50,7 +41,7 @@ def installation(path: Path) -> Path:
         raise UsageError("there is no such file or folder", where=word, remedy="see how the path is written")
     top = path
     if path.is_file() and path.name.endswith(_ARCHIVES):
-        top = _unpacked(path, word)
+        top = _unpacked(path, word, ledger or Ledger.open())
     elif path.is_file():  # the program itself
         top = path.resolve().parent.parent
     homes = [top / inside for inside in _INSIDE] + sorted(top.glob("*/bin"))
@@ -70,9 +61,8 @@ def installation(path: Path) -> Path:
     return home.resolve()
 
 
-def _unpacked(archive: Path, word: str) -> Path:
-    with archive.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+def _unpacked(archive: Path, word: str, ledger: Ledger) -> Path:
+    digest = ledger.digest(archive)[:16]
     claim(cache_folder() / "installed")
     place = cache_folder() / "installed" / digest
     with locked(f"installed-{digest}", lambda: None):
@@ -99,7 +89,7 @@ def installed_tools(
     path: Path, world: World | None, ledger: Ledger, find: Find, host: World
 ) -> list[Tool | Unavailable]:
     """The tools of one installation. Raises UsageError when *path* is none."""
-    home = installation(path)
+    home = installation(path, ledger)
     known = ledger.program(home / "bin/singularity", host)
     version = _version(known.says)
     if world is None:
@@ -146,14 +136,3 @@ def _version(says: str) -> str:
     """``4.5.0`` of ``singularity-ce version 4.5.0-noble``."""
     number = number_in(says)
     return upstream(number) if number != "unknown" else number
-
-
-def prune_installed() -> list[str]:
-    """Delete every archive that was unpacked; returns the names of what went."""
-    folder = cache_folder() / "installed"
-    if not is_marked(folder):
-        return []
-    gone = sorted(path for path in folder.iterdir() if path.is_dir())
-    for path in gone:
-        remove_tree(path)
-    return [path.name for path in gone]

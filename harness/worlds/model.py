@@ -30,9 +30,7 @@ class Part:
     """One program that a tool uses, and exactly which one it is."""
 
     name: str  # "squashfuse"
-    version: (
-        str  # upstream's number, from the package where there is one: a program may lie (Debian's 1.14 says 1.13-dev)
-    )
+    version: str  # upstream's, from the package where there is one: a program may lie (Debian's 1.14 says 1.13-dev)
     package: str  # full package version ("1.14-1+b2"), empty when no package has it
     path: str  # inside the world; empty for the kernel
     sha256: str  # of the program's file; empty for the kernel

@@ -12,11 +12,8 @@ _COMMON = (
     "base-files", "bash", "dash", "libc-bin",
 )  # fmt: skip
 _STACK = ("squashfuse", "squashfs-tools")  # what the founding stack has besides
-_MERGED = (
-    *_COMMON,
-    *_STACK,
-    "usr-is-merged",
-)  # or apt may choose usrmerge, which works only while it is being installed
+# without the last, apt may choose usrmerge, which works only while it is being installed
+_MERGED = (*_COMMON, *_STACK, "usr-is-merged")
 
 
 # What SingularityCE calls, and what takes its images over: seen by running it (issue sylabs/singularity#3176 and its releases' notes).
@@ -24,7 +21,7 @@ _IMAGES = (
     *_MERGED,
     "squashfs-tools-ng",  # sqfs2tar: squashfs layers to tar layers
     "crun", "conmon", "uidmap",  # OCI mode
-    "busybox-static",  # base images: every step's program in one file that needs no library
+    "busybox-static",  # a cell's own network is brought up with it
     "docker-registry", "podman", "netbase", "ca-certificates",  # where an image is pushed to, and who pulls it
     "tzdata",  # /etc/localtime, which singularity.conf binds into containers
 )  # fmt: skip

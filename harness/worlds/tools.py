@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.drivers import DRIVERS
 from harness.errors import LabError, UsageError
 from harness.launch.process import which
 from harness.worlds.cache import Say
@@ -26,12 +27,10 @@ from harness.worlds.versions import kernel_number, number_in, upstream
 
 KERNEL, NOUSERXATTR, FUSE, STACK = "kernel", "kernel-nouserxattr", "fuse-overlayfs", "fuse-stack"
 APPTAINER = "apptainer"
-APPTAINERS = (APPTAINER, "apptainer-ext3", "apptainer-tmpfs", "apptainer-userns", "apptainer-fakeroot")
-NAMES = (KERNEL, NOUSERXATTR, FUSE, STACK, *APPTAINERS, *CALLED)
+APPTAINERS = {name: driver.programs for name, driver in DRIVERS.items() if driver.family == APPTAINER}
 _GIVEN = (FUSE, NATIVE)  # the tools of which a user may name one more version
 CRATE = "crate"
-STACK_PARTS = ("squashfuse", "fuse2fs", FUSE)
-APPTAINER_PARTS = ("squashfuse", "fuse2fs", FUSE)
+STACK_PARTS = DRIVERS[STACK].programs
 _STACK_HELPERS = ("mksquashfs", "mke2fs")  # make the images; not under test, but without them there is no stack
 _FOLDERS = ("usr/bin", "usr/sbin", "bin", "sbin")
 
@@ -97,7 +96,7 @@ def discover(
         added = _given(words, suites, host, ledger)
     finally:
         ledger.close()
-    return [*choose(found, [word for word in words if word.path is None]), *added]
+    return [*choose(found, [word for word in words if word.path is None], added), *added]
 
 
 def _given(words: Sequence[Word], suites: Iterable[World], host: World, ledger: Ledger) -> list[Found]:
@@ -141,14 +140,14 @@ def _all(suites: Sequence[World], host: World, kernel: str, ledger: Ledger) -> l
     built = {world.name for world in suites}
     for suite in (name for name in SUITES if name not in built):
         remedy = f"whiteout-lab worlds build {suite}"
-        provided = (
-            () if suite == IMAGES else SUITES[suite].provides
-        )  # what runs in it is the user's: nothing is missing
+        # what runs in that world is the user's: nothing is missing
+        provided = () if suite == IMAGES else SUITES[suite].provides
         found += [Unavailable(name, suite, f"the world {suite} is not built", remedy) for name in provided]
     for world in suites:
         if APPTAINER in _provides(world) and (own := _part(APPTAINER, world, ledger)):
-            called = tuple(part for name in APPTAINER_PARTS if (part := _part(name, world, ledger)))
-            found += [Tool(name, name, own, world, called, origin="world") for name in APPTAINERS]
+            for name, programs in APPTAINERS.items():
+                called = tuple(part for program in programs if (part := _part(program, world, ledger)))
+                found.append(Tool(name, name, own, world, called, origin="world"))
     for world in (*suites, host):
         if FUSE not in _provides(world):
             continue
@@ -206,8 +205,11 @@ def where_of(found: Found) -> str:
     return found.where
 
 
-def choose(found: Sequence[Found], words: Sequence[Word]) -> list[Found]:
-    """What the words choose of everything found; without words, all of it, a version that an earlier world has being excluded. Pure."""
+def choose(found: Sequence[Found], words: Sequence[Word], added: Sequence[Found] = ()) -> list[Found]:
+    """What the words choose of everything found; without words, all of it, a version that an earlier world has being excluded. Pure.
+
+    *added*: tools that the user brings; a word that names one of them is not absent.
+    """
     for word in words:
         _check(word, found)
     chosen: list[Found] = []
@@ -227,7 +229,7 @@ def choose(found: Sequence[Found], words: Sequence[Word]) -> list[Found]:
         else:
             same = where_of(first[one.key])
             chosen.append(Excluded(one.name, where_of(one), f"the same version, {one.version}, as in {same}"))
-    return [*chosen, *_absent(words, found)]
+    return [*chosen, *_absent(words, [*found, *added])]
 
 
 def _matches(word: Word, one: Found) -> bool:
@@ -238,9 +240,13 @@ def _matches(word: Word, one: Found) -> bool:
 def _absent(words: Iterable[Word], found: Sequence[Found]) -> list[Unavailable]:
     """Words that mean something, but not on this machine."""
     hints = {HOST: "install it on this machine", CRATE: "whiteout-lab worlds build crate"}
+    own = dict.fromkeys(CALLED, f"name your installation: --tool {NATIVE}=FOLDER")
     return [
         Unavailable(
-            word.name, word.where or "any world", "it is not here", hints.get(word.where, "whiteout-lab worlds build")
+            word.name,
+            word.where or "any world",
+            "it is not here",
+            hints.get(word.where) or own.get(word.name, "whiteout-lab worlds build"),
         )
         for word in words
         if not any(_matches(word, one) for one in found)
@@ -249,7 +255,10 @@ def _absent(words: Iterable[Word], found: Sequence[Found]) -> list[Unavailable]:
 
 def _check(word: Word, found: Sequence[Found]) -> None:
     keys = [one.key for one in found if isinstance(one, Tool)]
-    for said, known, what in ((word.name, [*NAMES, *keys], "tool"), (word.where, ["", HOST, CRATE, *SUITES], "world")):
+    for said, known, what in (
+        (word.name, [*DRIVERS, NOUSERXATTR, *keys], "tool"),
+        (word.where, ["", HOST, CRATE, *SUITES], "world"),
+    ):
         if said not in known:
             near = difflib.get_close_matches(said, known, 1)
             guess = f"did you mean {near[0]}? " if near else ""

@@ -9,7 +9,8 @@ import pytest
 
 from harness.errors import UsageError
 from harness.launch.process import run
-from harness.worlds.installed import installation, installations, prune_installed
+from harness.worlds.cache import prune_folder
+from harness.worlds.installed import installation, installations
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_an_archive_is_unpacked_once(home: Path, cache: Path, name: str) -> None
     assert first.is_relative_to(cache)
     (first / "bin/mark").touch()
     assert (installation(archive) / "bin/mark").exists()
-    assert len(prune_installed()) == 1
+    assert len(prune_folder("installed")) == 1
     assert not first.exists()
 
 

@@ -55,6 +55,14 @@ def test_a_world_that_is_named_is_taken_and_keeps_keys_apart() -> None:
     assert replace(SID.main, version="1.14~sid") == [one.main for one in both if isinstance(one, Tool)][1]
 
 
+def test_what_the_user_brings_is_not_absent() -> None:
+    word = parse_word("singularity-ce")
+    (absent,) = choose(FOUND, [word])
+    assert isinstance(absent, Unavailable)
+    assert "--tool singularity-ce=FOLDER" in absent.remedy
+    assert choose(FOUND, [word], [_tool("singularity-ce", "4.5.0", "images")]) == []
+
+
 def test_the_key_of_a_cell_chooses_too() -> None:
     assert _choose("fuse-overlayfs-1.10", "kernel") == [KERNEL, BOOKWORM]
 

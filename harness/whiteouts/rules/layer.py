@@ -10,11 +10,12 @@ import msgspec
 
 from harness.findings import Finding, Station
 from harness.names import escape
+from harness.snapshot.lab import named_in_lab
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
 from harness.whiteouts.encodings import ENCODINGS, OPAQUE_NAME, PRIVATE_PREFIXES, WH, Encoding, Says
 from harness.whiteouts.markers import Marker, find_markers, is_marker_entry
 from harness.whiteouts.rules.evidence import Evidence, shown
-from harness.whiteouts.rules.view import difference
+from harness.whiteouts.rules.view import difference, topmost
 
 # What the readers of a layer honour. Squashfs layers follow oci-tools, which SingularityCE uses; tar layers follow image-spec, layer.md.
 HONOURED = {
@@ -26,8 +27,6 @@ _STATION_OF = (
     ("overlay sync", Station.UPPER), ("overlay seal", Station.SEALED), ("a run of the sealed", Station.SEALED_VIEW),
     ("push", Station.PUSHED), ("a read-only", Station.READONLY), ("a second writable", Station.REMOUNT),
 )  # fmt: skip
-
-_LAB = b"lab"  # where the tree under test lies in an image
 
 Statement = tuple[bytes, Says]
 
@@ -104,20 +103,8 @@ def _not_the_spec(raw: Sequence[Entry], station: Station) -> Iterator[Finding]:
 def in_a_layer(evidence: Evidence) -> Iterator[Finding]:
     """WL301, WL303, WL306 (and WL107 for private xattrs in a tar) at every layer that was made."""
     for station, form in ((Station.SEALED, "squashfs"), (Station.PUSHED, "tar")):
-        raw = [_in_the_lab(entry) for entry in evidence.raw.get(station, ())]
+        raw = [named_in_lab(entry) for entry in evidence.raw.get(station, ())]
         yield from layer_findings(raw, form=form, station=station)
-
-
-def _in_the_lab(entry: Entry) -> Entry:
-    """An entry of an image with its path as the scenario says it; what lies beside ``lab`` keeps its name behind ``..``."""
-    same = _lab_path(entry.same_as) if entry.same_as is not None else None
-    return msgspec.structs.replace(entry, path=_lab_path(entry.path), same_as=same)
-
-
-def _lab_path(path: bytes) -> bytes:
-    if path == _LAB:
-        return b""
-    return path[len(_LAB) + 1 :] if path.startswith(_LAB + b"/") else b"../" + path
 
 
 def mark_lost(evidence: Evidence) -> Iterator[Finding]:
@@ -232,27 +219,12 @@ def _names(tree: Snapshot, oracle: Snapshot) -> Iterator[Finding]:
         (tree.entries.keys() - oracle.entries.keys(), "is in the imported image and must not be"),
         (oracle.entries.keys() - tree.entries.keys(), "must be in the imported image and is not"),
     ):
-        kept: list[bytes] = []
-        for path in sorted(paths):
-            if not any(path.startswith(top + b"/") for top in kept):
-                kept.append(path)
-                yield Finding("WL305", shown(path), Station.IMPORTED, f"{shown(path)} {words}")
+        for path in topmost(paths):
+            yield Finding("WL305", shown(path), Station.IMPORTED, f"{shown(path)} {words}")
 
 
 def _bare(entry: Entry) -> Entry:
-    return Entry(
-        entry.path,
-        entry.kind,
-        entry.mode,
-        0,
-        0,
-        entry.size,
-        entry.device,
-        entry.digest,
-        entry.text,
-        entry.target,
-        entry.same_as,
-    )
+    return msgspec.structs.replace(entry, uid=0, gid=0, xattrs={}, links=1)
 
 
 RULES = (in_a_layer, mark_lost, refused, misread)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -27,7 +27,7 @@ def _pairs(evidence: Evidence) -> Iterator[tuple[Station, Snapshot, Snapshot]]:
             yield station, view, oracle
 
 
-def _topmost(paths: set[bytes]) -> list[bytes]:
+def topmost(paths: Iterable[bytes]) -> list[bytes]:
     """The paths without those that lie below another one of them: one lost directory is one finding."""
     kept: list[bytes] = []
     for path in sorted(paths):
@@ -49,7 +49,7 @@ def resurrected(evidence: Evidence) -> Iterator[Finding]:
     """WL201: a name that the steps deleted, or a marker of a layer hid, is visible."""
     for station, view, oracle in _pairs(evidence):
         extra = {e.path for e in view if e.path not in oracle and not is_marker_entry(e)} - _phantoms(view)
-        for path in _topmost(extra):
+        for path in topmost(extra):
             yield Finding(
                 "WL201", shown(path), station, f"{shown(path)} was deleted and is there again: {_what(view, path)}"
             )
@@ -58,7 +58,7 @@ def resurrected(evidence: Evidence) -> Iterator[Finding]:
 def lost(evidence: Evidence) -> Iterator[Finding]:
     """WL202."""
     for station, view, oracle in _pairs(evidence):
-        for path in _topmost({e.path for e in oracle if e.path not in view}):
+        for path in topmost({e.path for e in oracle if e.path not in view}):
             yield Finding(
                 "WL202", shown(path), station, f"{shown(path)} must be there and is not: {_what(oracle, path)}"
             )
@@ -70,7 +70,7 @@ def phantom(evidence: Evidence) -> Iterator[Finding]:
         unlisted = _unlisted(view)
         for path in sorted(_phantoms(view) - unlisted):
             yield Finding("WL203", shown(path), station, f"{shown(path)} is listed and cannot be opened")
-        for path in _topmost(unlisted):
+        for path in topmost(unlisted):
             yield Finding("WL203", shown(path), station, f"{shown(path)} is found by its name and is not listed")
 
 
@@ -142,11 +142,11 @@ def unstable(evidence: Evidence) -> Iterator[Finding]:
         return
     gone = {e.path for e in before if e.path not in after} - _unlisted(before)  # WL203 tells of what is not listed
     new = {e.path for e in after if e.path not in before} - _unlisted(after)
-    for path in _topmost(gone):
+    for path in topmost(gone):
         yield Finding(
             "WL206", shown(path), Station.REMOUNT, f"{shown(path)} was there before the remount and is not after it"
         )
-    for path in _topmost(new):
+    for path in topmost(new):
         yield Finding(
             "WL206", shown(path), Station.REMOUNT, f"{shown(path)} was not there before the remount and is after it"
         )
