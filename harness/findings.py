@@ -36,7 +36,9 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     ``tools``: ``fuse-overlayfs``, ``fuse-overlayfs<2``, ``fuse-overlayfs>=1.8,<2``, ``fuse-overlayfs==1.4``; empty: every tool.
     In a file ``code`` may be a list: an entry for each.
-    ``profiles``: empty: both. ``path``: shell pattern over the escaped path; empty: any path.
+    ``profiles``: empty: both. ``path`` and ``words``: shell patterns over the escaped path and over the sentence; empty: any.
+    ``stations``: where it first appears; empty: anywhere.
+    ``optional``: no finding when it does not appear. Otherwise a known finding must be there, or it seems fixed.
     """
 
     code: str
@@ -45,6 +47,9 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     tools: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     path: str = ""
+    words: str = ""
+    stations: tuple[Station, ...] = ()
+    optional: bool = False
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):

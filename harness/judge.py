@@ -9,12 +9,14 @@ from types import MappingProxyType
 
 import msgspec
 
+from harness.drivers import DRIVERS
 from harness.findings import Finding, Known, Outcome, Station
 from harness.plan import matches_version
-from harness.recording import Recording
+from harness.recording import Recording, ToolRecord
 from harness.snapshot.model import Entry, Snapshot
 from harness.whiteouts.rules import layer, upper, view
 from harness.whiteouts.rules.evidence import Evidence
+from harness.worlds.versions import kernel_number
 
 RULES = (*upper.RULES, *view.RULES, *layer.RULES)
 
@@ -55,7 +57,8 @@ def judge(
             f"the script stopped in the phase {recording.phase or 'start'!r} with exit code {recording.exit_code}",
             findings,
         )
-    missing = tuple(known for known in _expected(recording) if not any(f.known == known for f in findings))
+    expected = (known for known in _expected(recording) if not known.optional)
+    missing = tuple(known for known in expected if not any(f.known == known for f in findings))
     new = [finding for finding in findings if finding.known is None]
     if new:
         codes = ", ".join(sorted({finding.code for finding in new}))
@@ -91,7 +94,21 @@ def _order(finding: Finding) -> tuple[str, str, str, str]:
 
 
 def _expected(recording: Recording) -> Iterable[Known]:
-    return (known for known in recording.scenario.known if _speaks_of(known, recording))
+    """What is known of this tool: first as its own, then as that of the engine below its containers."""
+    known = recording.scenario.known
+    yield from (one for one in known if _speaks_of(one, recording))
+    for name, version in _engines(recording.tool):
+        for one in known:
+            if any(matches_version(pattern, name, version) for pattern in one.tools):
+                yield msgspec.structs.replace(one, optional=True)
+
+
+def _engines(tool: ToolRecord) -> Iterable[tuple[str, str]]:
+    """The overlays below a program that runs containers: which of them it took for a run is its own choice."""
+    driver = DRIVERS.get(tool.driver)
+    if driver is not None and driver.way is not None:
+        yield from ((part.name, part.version) for part in tool.parts if part.name == "fuse-overlayfs")
+        yield from ((name, kernel_number(tool.kernel)) for name in ("kernel", "kernel-nouserxattr"))
 
 
 def _speaks_of(known: Known, recording: Recording) -> bool:
@@ -103,9 +120,18 @@ def _speaks_of(known: Known, recording: Recording) -> bool:
 
 def _named(finding: Finding, recording: Recording) -> Finding:
     for known in _expected(recording):
-        if known.code == finding.code and (not known.path or fnmatch.fnmatchcase(finding.path, known.path)):
+        if (
+            known.code == finding.code
+            and (not known.stations or finding.station in known.stations)
+            and _fits(known.path, finding.path)
+            and _fits(known.words, finding.message)
+        ):
             return msgspec.structs.replace(finding, known=known)
     return finding
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return not pattern or fnmatch.fnmatchcase(text, pattern)
 
 
 def _wrong_scenario(recording: Recording) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from harness.drivers import DRIVERS
 from harness.scenario.layers import Profile, layer
 from harness.scenario.model import Scenario
+from harness.scenario.steps import Remount
 from harness.worlds.model import Tool, version_order
 
 # Tools that say nothing new in most scenarios, and cost much (the stack makes two images for each cell).
@@ -121,11 +122,19 @@ def _decide(cell: Cell, obstacles: Obstacles, asked: frozenset[str]) -> Cell | N
 
 def _not_for_images(cell: Cell) -> str:
     """Why a scenario says nothing about a tool that runs containers, or the other way round; empty when it does."""
-    scenario, runs_containers = cell.scenario, DRIVERS[cell.tool.driver].way is not None
-    if scenario.handover is not None and not runs_containers:
-        return "the scenario hands an image over, and the tool makes none"
-    if scenario.handover is not None and scenario.handover.profile == cell.profile:
-        return f"the scenario hands over to the profile {cell.profile}: nothing would change"
+    scenario, driver = cell.scenario, DRIVERS[cell.tool.driver]
+    handed, runs_containers = scenario.handover, driver.way is not None
+    if handed is not None:
+        if not runs_containers:
+            return "the scenario hands an image over, and the tool makes none"
+        if handed.profile == cell.profile:
+            return f"the scenario hands over to the profile {cell.profile}: nothing would change"
+        if handed.mode is not None and not driver.mode:
+            return f"the scenario hands over to the mode {handed.mode}, and the tool has no other mode for its image"
+        if handed.mode == driver.mode:
+            return f"the scenario hands over to the mode {handed.mode}: nothing would change"
+    if not driver.keeps_upper and any(isinstance(step, Remount) for step in scenario.steps):
+        return "the scenario mounts again, and the tool's upper goes with the container"
     if runs_containers and scenario.upper:
         return "the tool makes its upper itself, and the scenario has one prepared"
     return ""

@@ -36,6 +36,7 @@ class Progress:
         self.run: Run | None = None
         self.error: LabError | None = None
         self.interrupted = False
+        self.missing: tuple[str, ...] = ()
 
     def _line(self, text: str) -> None:
         clear = "\r\x1b[K" if self.live else ""
@@ -86,6 +87,13 @@ class Progress:
 
     def _begin(self, total: int) -> None:
         if self.total or PLAN not in self.config.stash:
+            return
+        if not total:  # nothing will be run: what is missing belongs into the error
+            self.missing = tuple(
+                f"{one['name']}: {one['reason']}; {one['remedy']}"
+                for one in self.config.stash[PLAN].unavailable
+                if one["remedy"]
+            )
             return
         self.total = total
         plan = self.config.stash[PLAN]

@@ -25,6 +25,7 @@ from harness.plan import Cell, NotRun
 from harness.results import CellResult, cell_result
 from harness.run import Run, finish_run, is_excluded
 from harness.scenario.layers import Profile
+from harness.scenario.loader import scenarios_below
 from harness.session import (
     PlanFile,
     Wanted,
@@ -115,7 +116,7 @@ def _scenario_words(config: pytest.Config) -> list[str]:
     for arg in config.args:
         path = Path(str(arg).split("::", maxsplit=1)[0]).absolute()
         if path.is_dir():
-            found |= {str(file) for file in path.rglob("*.toml") if "scenarios" in file.parts}
+            found |= {str(file) for file in scenarios_below(path) if "scenarios" in file.parts}
         elif path.suffix == ".toml":
             found.add(str(path))
     return sorted(found)
@@ -149,7 +150,7 @@ class ScenarioFile(pytest.File):
             self.config.stash[CELLS] = _by_scenario(plan)
         only = set(self.config.option.lab_only)
         name = plan.scenarios[plan.files.index(str(self.path))].name
-        for cell_id, one in self.config.stash[CELLS][name]:
+        for cell_id, one in self.config.stash[CELLS].get(name, ()):
             if not is_excluded(one) and (not only or cell_id in only):
                 yield CellItem.from_parent(self, name=cell_id, one=one)
 

@@ -22,7 +22,7 @@ from harness.plan import Cell, NotRun, Obstacle, cell_of, plan
 from harness.recording import tool_record
 from harness.results import CellResult
 from harness.scenario.layers import Profile
-from harness.scenario.loader import find, load_all
+from harness.scenario.loader import find, load_all, load_known
 from harness.scenario.model import Scenario
 from harness.worlds.build import worlds_in_place
 from harness.worlds.cache import cache_folder
@@ -120,7 +120,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
     Raises ScenarioError, UsageError.
     """
     files = scenario_files(wanted.scenarios)
-    scenarios = load_all(files)
+    scenarios = load_all(files, load_known(project_folder() / "scenarios"))
     if not scenarios:
         raise UsageError("there is no scenario", where=str(project_folder() / "scenarios"))
     found = discover([host_world(), *worlds_in_place()], wanted.tools, say=say)

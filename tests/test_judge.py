@@ -7,7 +7,7 @@ import pytest
 
 from harness.findings import Known, Outcome, Station
 from harness.judge import Verdict, judge
-from harness.recording import Step, ToolRecord
+from harness.recording import PartRecord, Step, ToolRecord
 from harness.scenario.layers import Profile
 from harness.scenario.model import Tree
 from harness.scenario.steps import Mkdir
@@ -26,7 +26,7 @@ def verdict(
     known: tuple[Known, ...] = (),
     *,
     view: Snapshot = ORACLE,
-    tool: str = "fuse-overlayfs",
+    tool: str | ToolRecord = "fuse-overlayfs",
     version: str = "1.14",
     profile: Profile = Profile.ROOT,
     steps: tuple[Action, ...] = (Mkdir(path="a/new"),),
@@ -41,7 +41,7 @@ def verdict(
     recording = msgspec.structs.replace(
         seen.recording,
         scenario=msgspec.structs.replace(seen.recording.scenario, known=known),
-        tool=ToolRecord(tool, version, tool),
+        tool=tool if isinstance(tool, ToolRecord) else ToolRecord(tool, version, tool),
         **changes,
     )
     return judge(recording, seen.trees)
@@ -131,3 +131,38 @@ def test_findings_are_in_a_stable_order() -> None:
     shuffled = verdict([*reversed(GHOST)], view=tree([folder("a"), file("a/f", "old")]))
     assert codes(shuffled) == sorted(codes(shuffled))
     assert {finding.station for finding in shuffled.findings} == {Station.UPPER, Station.VIEW, Station.REMOUNT}
+
+
+def test_a_known_finding_may_be_optional() -> None:
+    absent = Known("WL201", "reason", optional=True)
+    assert verdict(CLEAN, (absent,)) == Verdict(Outcome.PASSED, "", ())
+    result = verdict(known=(*(msgspec.structs.replace(one, optional=True) for one in GHOST_KNOWN), absent))
+    assert (result.outcome, result.new) == (Outcome.PASSED, ())
+
+
+@pytest.mark.parametrize(
+    ("known", "new"),
+    [
+        (Known("WL101", "r", words="*a marker's own name*"), False),
+        (Known("WL101", "r", words="a marker's own name"), True),
+        (Known("WL101", "r", stations=(Station.UPPER, Station.SEALED)), False),
+        (Known("WL101", "r", stations=(Station.SEALED,)), True),
+    ],
+)
+def test_a_known_finding_speaks_of_its_words_and_stations_alone(known: Known, new: bool) -> None:
+    assert ("WL101" in [finding.code for finding in verdict(known=(known, GHOST_KNOWN[1])).new]) is new
+
+
+def test_what_is_known_of_an_engine_holds_for_what_runs_containers_over_it() -> None:
+    parts = (PartRecord("fuse-overlayfs", "1.14"), PartRecord("squashfuse", "0.5"))
+    known = (Known("WL101", "r", tools=("fuse-overlayfs<1.15",)), Known("WL106", "r", tools=("kernel>=6",)))
+    apptainer = ToolRecord("apptainer", "1.4.5", "apptainer", kernel="6.12.3-amd64", parts=parts)
+    result = verdict(known=known, tool=apptainer)
+    assert (result.outcome, result.new) == (Outcome.PASSED, ())
+    assert verdict(CLEAN, known, tool=apptainer).outcome is Outcome.PASSED  # which engine it took is its choice
+    later = msgspec.structs.replace(apptainer, parts=(PartRecord("fuse-overlayfs", "1.15"),), kernel="5.10")
+    assert [finding.code for finding in verdict(known=known, tool=later).new] == ["WL101", "WL106"]
+    stack = ToolRecord(
+        "fuse-stack", "1.14", "fuse-stack", parts=parts
+    )  # mounts for itself: it is named by its own name
+    assert [finding.code for finding in verdict(known=known, tool=stack).new] == ["WL101", "WL106"]

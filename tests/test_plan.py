@@ -153,3 +153,32 @@ def test_an_obstacle_skips_what_needs_it_with_its_remedy(key: str, profile: Prof
 def test_ids_are_of_letters_that_every_shell_and_file_system_takes() -> None:
     odd = Tool("fuse-overlayfs", "fuse-overlayfs", Part("x", "1.2 (dirty)/ü\n", "", "", ""), HOST)
     assert Cell(scenario(), odd, Profile.ROOT).id == "case[fuse-overlayfs-1.2_dirty_-root]"
+
+
+@pytest.mark.parametrize(
+    ("handover", "name", "profile", "why"),
+    [
+        ('profile = "root"', "apptainer", Profile.USER, ""),
+        ('profile = "root"', "apptainer", Profile.ROOT, "nothing would change"),
+        ('profile = "root"', "kernel", Profile.USER, "makes none"),
+        ('mode = "oci"', "singularity-ce", Profile.USER, ""),
+        ('mode = "native"', "singularity-ce", Profile.USER, "nothing would change"),
+        ('mode = "native"', "singularity-ce-oci-ext3", Profile.ROOT, ""),
+        ('mode = "native"', "singularity-ce-oci", Profile.ROOT, "no other mode"),
+        ('mode = "oci"', "apptainer", Profile.ROOT, "no other mode"),
+        ('mode = "oci"', "singularity-ce-tmpfs", Profile.ROOT, "no other mode"),
+    ],
+)
+def test_an_image_is_handed_over_to_somebody_else(handover: str, name: str, profile: Profile, why: str) -> None:
+    (decided,) = plan([scenario(f"handover = {{ {handover} }}\n")], [tool(name)], [profile], {}, [name])
+    if why:
+        assert why in excluded(decided)
+    else:
+        assert isinstance(decided, Cell)
+
+
+def test_what_goes_with_the_container_cannot_be_mounted_again() -> None:
+    again = parse(b'schema = 1\ntitle = "t"\nguards = "g"\nsteps = [{ do = "remount" }]\n', where="here", name="case")
+    for name, runs in (("apptainer", True), ("apptainer-tmpfs", False)):
+        (decided,) = plan([again], [tool(name)], [Profile.ROOT], {}, [name])
+        assert isinstance(decided, Cell) is runs

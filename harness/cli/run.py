@@ -15,7 +15,7 @@ import pytest
 
 from harness.cli.script import find_cell
 from harness.cli.worlds import unasked
-from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, UsageError, WorldError
+from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, MissingProgram, UsageError, WorldError
 from harness.names import printable
 from harness.progress import Progress
 from harness.session import project_folder, scenario_files
@@ -121,6 +121,10 @@ def run(arguments: argparse.Namespace) -> int:
     if progress.error is not None:
         raise progress.error
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
+        if progress.missing:
+            raise MissingProgram(
+                "nothing to run: no tool that was asked for is here", remedy="\n".join(progress.missing)
+            )
         raise UsageError("nothing to run: every cell is excluded", remedy="see why: whiteout-lab list")
     if progress.ended is None:
         if code not in {EXIT_INTERRUPTED, pytest.ExitCode.INTERRUPTED}:

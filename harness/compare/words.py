@@ -21,6 +21,8 @@ TITLES = {
     "singularity-ce-userns": "SingularityCE --userns",
     "singularity-ce-ext3": "SingularityCE with ext3",
     "singularity-ce-oci": "SingularityCE OCI mode",
+    "singularity-ce-oci-folder": "SingularityCE OCI mode with a folder",
+    "singularity-ce-oci-ext3": "SingularityCE OCI mode with ext3",
 }
 
 

@@ -56,6 +56,9 @@ class Way:
     enter: str
     upper: str  # empty: nothing of the writable layer is left to look at, and it cannot be run again
     onward: str = ""
+    other: str | None = (
+        None  # lines that switch to the program's other mode (native, OCI), where that takes the same image
+    )
     flattened: bool = True  # whether the image is made of the layers merged, or of one layer each
 
 
@@ -76,6 +79,9 @@ class Driver:
     needs: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     family: str = ""
+    keeps_upper: bool = True  # whether the upper outlives the run
+    as_root: bool = False  # whether an ordinary user is shown as root inside, and so owners are no evidence
+    mode: str = ""  # "native" or "oci", where an image and its overlay can be handed over to the other one
     fs_of_its_own: bool = False
     has_program: bool = True
     way: Callable[[Stack], Way] | None = None

@@ -1,4 +1,4 @@
-"""SingularityCE's native mode, and apptainer, which has the same command line: an image with a persistent overlay over it.
+"""SingularityCE and apptainer, which has the same command line: a SIF with an overlay beside it, in native mode or in OCI mode.
 
 The overlay is a folder, or an ext3 image that holds ``upper`` and ``work``. Which engine merges them (the kernel's overlay or
 fuse-overlayfs, the image mounted by the kernel or by fuse2fs) is the program's choice: it is read back from inside, not asked for.
@@ -7,7 +7,6 @@ fuse-overlayfs, the image mounted by the kernel or by fuse2fs) is the program's 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from harness.drivers.base import BINDS, Driver, Stack, Way, exports
 from harness.scenario.layers import Profile
@@ -31,46 +30,44 @@ if asked "overlay seal by mksquashfs" $who mksquashfs overlay/upper sealed.sqfs 
 fi"""
 
 
-def _enter(stack: Stack, flags: str = "--overlay $overlay") -> str:
-    return (
+def _way(stack: Stack, flag: str, other: str | None, *, prepare: str, upper: str, onward: str = "") -> Way:
+    """*flag*: given to every run; *other*: what takes its place when the image is handed over to the other mode."""
+    overlay = "--overlay $overlay" if upper else "--writable-tmpfs"
+    enter = (
         f"{exports(stack.scenario)}overlay=overlay\n"
         # root in the container would get every capability that there is; a machine may not have this one to give
         'drop=; if [ -z "$who" ] && [ "$(id -u)" = 0 ]; then drop=--drop-caps=CAP_SYS_RESOURCE; fi\n'
         "case $1 in readonly) overlay=overlay:ro ;; sealed) overlay=sealed.sqfs:ro ;; esac\n"
         "shift\n"
-        f"{stack.program} -q exec --no-home --pwd / {BINDS} {flags} $drop \\\n"
+        f"{stack.program} -q exec $flag {overlay} --no-home --pwd / {BINDS} $drop \\\n"
         '  image.sif /bin/sh /mnt/script.sh /mnt inside "$@"'
     )
+    switch = None if other is None else f"flag={other}"
+    return Way(f"flag={flag}\n{prepare}", enter, upper, onward, switch)
 
 
-def _folder(stack: Stack) -> Way:
+Make = Callable[[Stack], Way]
+
+
+def _folder(flag: str = "", other: str | None = None) -> Make:
+    """The overlay is a folder."""
     upper = (
         "if [ -e overlay/upper/lab ]; then take upper overlay/upper/lab; else mkdir none; take upper none; fi\n"
         "left overlay/work"
     )
-    return Way(prepare=f"$who mkdir overlay\n{_IMAGE}", enter=_enter(stack), upper=upper, onward=_SEAL)
+    prepare = f"$who mkdir overlay\n{_IMAGE}"
+    return lambda stack: _way(stack, flag, other, prepare=prepare, upper=upper, onward=_SEAL)
 
 
-def _flagged(flag: str) -> Callable[[Stack], Way]:
-    """The overlay in a folder, and one more flag: another privilege for the same steps."""
-
-    def way(stack: Stack) -> Way:
-        plain = _folder(stack)
-        return replace(plain, enter=_enter(stack, f"{flag} --overlay $overlay"))
-
-    return way
+def _ext3(flag: str = "", other: str | None = None) -> Make:
+    """The overlay is an ext3 image."""
+    upper = 'cp --sparse=always overlay "$out/upper.img"'
+    return lambda stack: _way(stack, flag, other, prepare=f"{_IMAGE}\n{_EXT3}", upper=upper)
 
 
-def _tmpfs(stack: Stack) -> Way:
+def _tmpfs() -> Make:
     """``--writable-tmpfs``: the upper goes with the container, so only the view inside is there to look at."""
-    return Way(prepare=_IMAGE, enter=_enter(stack, "--writable-tmpfs"), upper="")
-
-
-def _ext3(stack: Stack) -> Way:
-    return Way(prepare=f"{_IMAGE}\n{_EXT3}", enter=_enter(stack), upper='cp --sparse=always overlay "$out/upper.img"')
-
-
-_BOTH = (Profile.ROOT, Profile.USER)
+    return lambda stack: _way(stack, "", None, prepare=_IMAGE, upper="")
 
 
 # What the two call, seen by running them. mksquashfs packs what is under test.
@@ -80,24 +77,38 @@ _CALLS = {
 }
 
 
-def _driver(name: str, title: str, way: Callable[[Stack], Way], profiles: tuple[Profile, ...] = _BOTH) -> Driver:
+def _driver(name: str, title: str, way: Make, *profiles: Profile) -> Driver:
     family = next(family for family in _CALLS if name.startswith(family))
+    one_mode = family == "apptainer" or name.endswith(("-tmpfs", "-userns"))
+    mode = "" if one_mode else "oci" if "-oci" in name else "native"
     return Driver(
-        name, title, profiles, needs=("container",), programs=_CALLS[family], family=family, fs_of_its_own=True, way=way
+        name,
+        title,
+        profiles or (Profile.ROOT, Profile.USER),
+        needs=("container",),
+        programs=_CALLS[family],
+        family=family,
+        mode=mode,
+        keeps_upper=not name.endswith("-tmpfs"),
+        as_root=name.endswith("-fakeroot"),
+        fs_of_its_own=True,
+        way=way,
     )
 
 
+_OCI = "--oci"
+
 DRIVERS = (
-    _driver("apptainer", "apptainer, overlay in a folder", _folder),
-    _driver("apptainer-ext3", "apptainer, overlay in an ext3 image", _ext3),
-    _driver("apptainer-tmpfs", "apptainer --writable-tmpfs", _tmpfs),
-    _driver("apptainer-userns", "apptainer --userns, overlay in a folder", _flagged("--userns"), (Profile.ROOT,)),
-    _driver("apptainer-fakeroot", "apptainer --fakeroot, overlay in a folder", _flagged("--fakeroot"), (Profile.USER,)),
-    _driver("singularity-ce", "SingularityCE, overlay in a folder", _folder),
-    _driver("singularity-ce-tmpfs", "SingularityCE --writable-tmpfs", _tmpfs),
-    _driver(
-        "singularity-ce-userns", "SingularityCE --userns, overlay in a folder", _flagged("--userns"), (Profile.ROOT,)
-    ),
+    _driver("apptainer", "apptainer, overlay in a folder", _folder()),
+    _driver("apptainer-ext3", "apptainer, overlay in an ext3 image", _ext3()),
+    _driver("apptainer-tmpfs", "apptainer --writable-tmpfs", _tmpfs()),
+    _driver("apptainer-userns", "apptainer --userns, overlay in a folder", _folder("--userns"), Profile.ROOT),
+    _driver("apptainer-fakeroot", "apptainer --fakeroot, overlay in a folder", _folder("--fakeroot"), Profile.USER),
+    _driver("singularity-ce", "SingularityCE, overlay in a folder", _folder("", _OCI)),
+    _driver("singularity-ce-tmpfs", "SingularityCE --writable-tmpfs", _tmpfs()),
+    _driver("singularity-ce-userns", "SingularityCE --userns, overlay in a folder", _folder("--userns"), Profile.ROOT),
     # without a setuid starter it asks for a loop device, which no ordinary user gets
-    _driver("singularity-ce-ext3", "SingularityCE, overlay in an ext3 image", _ext3, (Profile.ROOT,)),
+    _driver("singularity-ce-ext3", "SingularityCE, overlay in an ext3 image", _ext3("", _OCI), Profile.ROOT),
+    _driver("singularity-ce-oci-folder", "SingularityCE, OCI mode, overlay in a folder", _folder(_OCI, "")),
+    _driver("singularity-ce-oci-ext3", "SingularityCE, OCI mode, overlay in an ext3 image", _ext3(_OCI, "")),
 )

@@ -82,7 +82,8 @@ def enclosure_of(cell: Cell, uid: int = NOBODY) -> Enclosure:
     given = Path(cell.tool.main.path) if outside else None
     who = CONTAINER_USER if container else uid
     # a script that hands over from one privilege to another takes them up itself
-    profile = Profile.ROOT if cell.scenario.handover is not None else cell.profile
+    handed = cell.scenario.handover
+    profile = Profile.ROOT if handed is not None and handed.profile is not None else cell.profile
     return Enclosure(cell.tool.world.root, profile, os.geteuid() == 0, who, given, closed_fuse(), container)
 
 

@@ -12,14 +12,16 @@ from typing import Any
 import msgspec
 
 from harness.errors import ScenarioError, UsageError
+from harness.findings import Known
 from harness.names import unescape
-from harness.scenario.model import SCHEMA, Node, Opaque, Scenario, Tree, Whiteout, as_node
+from harness.scenario.model import SCHEMA, KnownFile, Node, Opaque, Scenario, Tree, Whiteout, as_node
 from harness.scenario.steps import StepBase
 
+KNOWN = "known.toml"  # beside the scenarios, and none of them
 MAX_FILE = 1 << 20  # bytes: a scenario is a page of text, and tomllib reads its file whole
 MAX_NAME = 255  # bytes: NAME_MAX of every file system here
 MAX_PATH = 4000  # bytes, with room for the folder in front: PATH_MAX is 4096
-_STRUCTS: tuple[type[msgspec.Struct], ...] = (Scenario, Node, *StepBase.__subclasses__())
+_STRUCTS: tuple[type[msgspec.Struct], ...] = (Scenario, KnownFile, Known, Node, *StepBase.__subclasses__())
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -28,7 +30,7 @@ def find(words: Sequence[str], folder: Path) -> list[Path]:
 
     Raises UsageError for a word that names nothing.
     """
-    known = {path.stem: path for path in sorted(folder.rglob("*.toml"))}
+    known = {path.stem: path for path in scenarios_below(folder)}
     if not words:
         return list(known.values())
     found: list[Path] = []
@@ -37,7 +39,7 @@ def find(words: Sequence[str], folder: Path) -> list[Path]:
         if word in known:
             found.append(known[word])
         elif path.is_dir():
-            found.extend(sorted(path.rglob("*.toml")))
+            found.extend(scenarios_below(path))
         elif path.is_file() and path.suffix == ".toml":
             found.append(path)
         elif path.exists():
@@ -50,8 +52,13 @@ def find(words: Sequence[str], folder: Path) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def load_all(paths: Iterable[Path]) -> list[Scenario]:
-    """Load scenarios, and refuse two of one name."""
+def scenarios_below(folder: Path) -> list[Path]:
+    """The scenario files of a folder and of those in it."""
+    return sorted(path for path in folder.rglob("*.toml") if path.name != KNOWN)
+
+
+def load_all(paths: Iterable[Path], shared: tuple[Known, ...] = ()) -> list[Scenario]:
+    """Load scenarios, and refuse two of one name. *shared*: known findings that each has besides its own."""
     by_name: dict[str, tuple[Scenario, Path]] = {}
     for path in paths:
         scenario = load(path)
@@ -62,11 +69,33 @@ def load_all(paths: Iterable[Path]) -> list[Scenario]:
                 remedy=f"rename it; the first is {by_name[scenario.name][1]}",
             )
         by_name[scenario.name] = (scenario, path)
-    return [scenario for scenario, _ in by_name.values()]
+    return [msgspec.structs.replace(scenario, known=scenario.known + shared) for scenario, _ in by_name.values()]
 
 
 def load(path: Path) -> Scenario:
     """Read one scenario file. Raises ScenarioError with file, key path and remedy."""
+    return parse(_text(path), where=str(path), name=path.stem)
+
+
+def load_known(folder: Path) -> tuple[Known, ...]:
+    """What ``known.toml`` of a folder says of tools, whatever the scenario: optional, since it is not seen in every one.
+
+    No file: nothing. Raises ScenarioError as for a scenario.
+    """
+    path = folder / KNOWN
+    if not path.exists():
+        return ()
+    where = str(path)
+    data = _toml(_text(path), where)
+    try:
+        read = msgspec.convert({**data, "known": _one_each(data.get("known", []))}, KnownFile)
+    except msgspec.ValidationError as error:
+        raise _validation(str(error), where) from error
+    _check_known(read.known, where)
+    return tuple(msgspec.structs.replace(known, optional=True) for known in read.known)
+
+
+def _text(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE + 1)
@@ -76,11 +105,10 @@ def load(path: Path) -> Scenario:
         raise ScenarioError(
             "larger than 1 MiB", where=str(path), remedy="a scenario is a page of text: is this the right file?"
         )
-    return parse(raw, where=str(path), name=path.stem)
+    return raw
 
 
-def parse(raw: bytes, *, where: str, name: str) -> Scenario:
-    """The scenario that TOML text says. Raises ScenarioError."""
+def _toml(raw: bytes, where: str) -> dict[str, Any]:
     try:
         data = tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -95,6 +123,12 @@ def parse(raw: bytes, *, where: str, name: str) -> Scenario:
             where=f"{where}: schema",
             remedy=f"this version reads schema = {SCHEMA}",
         )
+    return data
+
+
+def parse(raw: bytes, *, where: str, name: str) -> Scenario:
+    """The scenario that TOML text says. Raises ScenarioError."""
+    data = _toml(raw, where)
     if "name" in data:
         raise ScenarioError(
             "unknown key 'name'", where=f"{where}: name", remedy="the file's name is the scenario's name"
@@ -165,14 +199,25 @@ def _check(scenario: Scenario, where: str) -> None:
             raise ScenarioError(
                 f"{mode!r} is no octal mode", where=f"{where}: steps[{i}].mode", remedy="write it as '0755'"
             )
-    for i, known in enumerate(scenario.known):
+    _check_known(scenario.known, where)
+    handed = scenario.handover
+    if handed is not None and handed.profile is None and handed.mode is None:
+        raise ScenarioError(
+            "hands over to nobody",
+            where=f"{where}: handover",
+            remedy='say profile = "root" or "user", or mode = "native" or "oci"',
+        )
+    for key in scenario.env:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
+            raise ScenarioError(f"{key!r} is no name of a variable", where=f"{where}: env")
+
+
+def _check_known(every: Iterable[Known], where: str) -> None:
+    for i, known in enumerate(every):
         if not re.fullmatch(r"WL\d{3}", known.code):
             raise ScenarioError(
                 f"{known.code!r} is no code", where=f"{where}: known[{i}].code", remedy="write WL and three digits"
             )
-    for key in scenario.env:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
-            raise ScenarioError(f"{key!r} is no name of a variable", where=f"{where}: env")
 
 
 def check_path(text: str, where: str, *, root_is_fine: bool = False) -> bytes:

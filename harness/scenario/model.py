@@ -73,9 +73,13 @@ class Below(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 class Handover(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Who goes on with an image after the last writable run: reads it, seals it, pushes it. For tools that run containers."""
+    """Who goes on with an image after the last writable run: reads it, seals it, pushes it. For tools that run containers.
 
-    profile: Literal["root", "user"]
+    ``profile``: another privilege; ``mode``: SingularityCE's native mode, or its OCI mode. At least one of them.
+    """
+
+    profile: Literal["root", "user"] | None = None
+    mode: Literal["native", "oci"] | None = None
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -98,6 +102,13 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     handover: Handover | None = None
     known: tuple[Known, ...] = ()
     name: str = ""
+
+
+class KnownFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``known.toml``: findings that are known of tools, whatever the scenario."""
+
+    schema: Literal[1]
+    known: tuple[Known, ...]
 
 
 def as_node(value: str | Node) -> Node:

@@ -10,6 +10,7 @@ from harness.drivers import DRIVERS
 from harness.drivers.base import Stack, Way
 from harness.plan import Cell
 from harness.scenario.layers import layer
+from harness.scenario.model import Handover
 from harness.script.parts import carried, function, head, segments, step_functions, tree_lines
 from harness.script.paths import spoken_paths
 from harness.script.quote import quote_bytes
@@ -20,13 +21,11 @@ from harness.whiteouts.union import merge
 # The user gets a copy, as it were: the file is the user's, what lies in it is not touched.
 _HAND_OVER = {
     "user": b"""\
-say handover
 who=$user HOME=$cell/home.user
 chmod -R a+rwX out
 for image in image.sif overlay; do [ ! -f $image ] || chown 1000:1000 $image; done
 $who mkdir "$HOME\"""",
     "root": b"""\
-say handover
 who= HOME=$cell/home.root
 mkdir "$HOME\"""",
 }
@@ -81,10 +80,23 @@ def way_of(cell: Cell, layers: int) -> Way:
     )
 
 
+def _handed(handed: Handover | None, way: Way) -> list[bytes]:
+    """From here on somebody else reads the image."""
+    if handed is None:
+        return []
+    lines = [b"say handover"]
+    if handed.mode is not None:
+        assert way.other is not None
+        lines.append(way.other.encode())
+    if handed.profile is not None:
+        lines.append(_HAND_OVER[handed.profile])
+    return lines
+
+
 def _run(way: Way, parts: int, cell: Cell) -> list[bytes]:
     handed = cell.scenario.handover
     lines = [b"who="]
-    if handed is not None:
+    if handed is not None and handed.profile is not None:
         lines.append(b"who=$user; chown -R 1000:1000 ." if handed.profile == "root" else b"chmod 777 .")
     lines += [b"say image", way.prepare.encode()]
     for number in range(1, parts + 1):
@@ -102,7 +114,7 @@ def _run(way: Way, parts: int, cell: Cell) -> list[bytes]:
         b"say upper", way.upper.encode(),
         b"say 'container, writable, again'",
         b'go writable look remount || asked "a second writable run" fails',
-        *([_HAND_OVER[handed.profile]] if handed is not None else []),
+        *_handed(handed, way),
         b"say 'container, read-only'",
         b'go readonly look readonly || asked "a read-only run" fails',
         *([b"chown -hR 1000:1000 oracle"] if handed is not None and handed.profile == "root" else []),

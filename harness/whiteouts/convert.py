@@ -7,8 +7,10 @@ import hashlib
 import msgspec
 
 from harness.snapshot.model import Entry, Kind, Snapshot
-from harness.whiteouts.encodings import OPAQUE_NAME, PRIVATE_PREFIXES, WH, Says
-from harness.whiteouts.markers import beside, markers_of
+from harness.whiteouts.encodings import OPAQUE_NAME, PRIVATE_PREFIXES, WH
+from harness.whiteouts.markers import beside
+from harness.whiteouts.readers import EVERYONE
+from harness.whiteouts.union import read_layer
 
 _EMPTY_DIGEST = hashlib.sha256(b"").hexdigest()
 
@@ -18,19 +20,13 @@ def to_oci(layer: Snapshot) -> Snapshot:
 
     The xattrs in which other encodings stand are dropped: they mean nothing in an OCI layer.
     """
-    kept: list[Entry] = []
-    made: dict[bytes, Entry] = {}
-    for entry in layer:
-        marks = markers_of(entry)
-        for mark in marks:
-            if mark.says is Says.GONE:
-                at = beside(mark.path, WH + mark.path.rpartition(b"/")[2])
-            elif mark.says is Says.OPAQUE:
-                at = mark.path + b"/" + OPAQUE_NAME if mark.path else OPAQUE_NAME
-            else:
-                continue
-            made[at] = Entry(at, Kind.FILE, 0o644, digest=_EMPTY_DIGEST, text=b"")
-        if not any(mark.says is Says.GONE or mark.at != mark.path for mark in marks):
-            xattrs = {name: value for name, value in entry.xattrs.items() if not name.startswith(PRIVATE_PREFIXES)}
-            kept.append(msgspec.structs.replace(entry, xattrs=xattrs))
-    return Snapshot.of([*kept, *made.values()])
+    said = read_layer(layer, EVERYONE, lower=True)
+    marks = [beside(path, WH + path.rpartition(b"/")[2]) for path in said.gone]
+    marks += [path + b"/" + OPAQUE_NAME if path else OPAQUE_NAME for path in said.opaque]
+    kept = [_without_marks(entry) for entry in layer if entry.path not in said.hidden]
+    return Snapshot.of([*kept, *(Entry(at, Kind.FILE, 0o644, digest=_EMPTY_DIGEST, text=b"") for at in marks)])
+
+
+def _without_marks(entry: Entry) -> Entry:
+    xattrs = {name: value for name, value in entry.xattrs.items() if not name.startswith(PRIVATE_PREFIXES)}
+    return msgspec.structs.replace(entry, xattrs=xattrs)

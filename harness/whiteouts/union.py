@@ -21,7 +21,7 @@ _NEED_HOLDS = {Encoding.XATTR_TRUSTED: Encoding.HOLDS_TRUSTED, Encoding.XATTR_US
 
 
 @dataclass(frozen=True)
-class _Layer:
+class ReadLayer:
     """One layer as one reader takes it: who is gone, who is opaque, and which entries are no content."""
 
     snapshot: Snapshot
@@ -30,7 +30,8 @@ class _Layer:
     hidden: frozenset[bytes]
 
 
-def _read(snapshot: Snapshot, reader: Reader, *, lower: bool) -> _Layer:
+def read_layer(snapshot: Snapshot, reader: Reader, *, lower: bool) -> ReadLayer:
+    """What a layer says to a reader."""
     gone: set[bytes] = set()
     opaque: set[bytes] = set()
     hidden: set[bytes] = set()
@@ -46,7 +47,7 @@ def _read(snapshot: Snapshot, reader: Reader, *, lower: bool) -> _Layer:
                 opaque.add(marker.path)
                 if marker.at != marker.path:
                     hidden.add(marker.at)
-    return _Layer(snapshot, frozenset(gone), frozenset(opaque), frozenset(hidden))
+    return ReadLayer(snapshot, frozenset(gone), frozenset(opaque), frozenset(hidden))
 
 
 def _honoured(marker: Marker, reader: Reader, holds: set[tuple[bytes, Encoding]], *, lower: bool) -> bool:
@@ -64,20 +65,20 @@ def merge(layers: Sequence[Snapshot], upper: Snapshot | None = None, reader: Rea
 
     Private xattrs of the overlay are no content and are left out; hard links are kept where all their names are.
     """
-    stack = [_read(snapshot, reader, lower=True) for snapshot in layers]
+    stack = [read_layer(snapshot, reader, lower=True) for snapshot in layers]
     if upper is not None:
-        stack.append(_read(upper, reader, lower=False))
+        stack.append(read_layer(upper, reader, lower=False))
     stack.reverse()  # the top first
     merged: dict[bytes, Entry] = {}
     _merge_folder(b"", stack, merged)
     return Snapshot.of(merged.values())
 
 
-def _merge_folder(path: bytes, stack: Sequence[_Layer], merged: dict[bytes, Entry]) -> None:
+def _merge_folder(path: bytes, stack: Sequence[ReadLayer], merged: dict[bytes, Entry]) -> None:
     """Merge one directory over the layers of *stack* that take part in it, the top first."""
     top = next((found for one in stack if (found := one.snapshot.get(path)) is not None), EMPTY.entries[b""])
     merged[path] = _public(top)
-    taking: list[_Layer] = []
+    taking: list[ReadLayer] = []
     for one in stack:
         here = one.snapshot.get(path)
         if here is not None and here.kind is Kind.DIR:
@@ -89,8 +90,8 @@ def _merge_folder(path: bytes, stack: Sequence[_Layer], merged: dict[bytes, Entr
         _merge_name(name, taking, merged)
 
 
-def _merge_name(path: bytes, stack: Sequence[_Layer], merged: dict[bytes, Entry]) -> None:
-    folders: list[_Layer] = []
+def _merge_name(path: bytes, stack: Sequence[ReadLayer], merged: dict[bytes, Entry]) -> None:
+    folders: list[ReadLayer] = []
     for one in stack:
         here = one.snapshot.get(path)
         if here is not None and path not in one.hidden:

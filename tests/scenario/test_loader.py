@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.cli.main import main
 from harness.errors import EXIT_USAGE, ScenarioError, UsageError
 from harness.names import escape
-from harness.scenario.loader import MAX_FILE, check_path, find, load, load_all, parse
+from harness.scenario.loader import MAX_FILE, check_path, find, load, load_all, load_known, parse
 
 HEAD = 'schema = 1\ntitle = "t"\nguards = "g"\n'
 STEPS = 'steps = [{ do = "mkdir", path = "a" }]\n'
@@ -56,6 +56,7 @@ def test_a_small_scenario_is_read() -> None:
         (HEAD + STEPS + '[below]\nfs = "zfs"\n', "below.fs", "zfs", "schema"),
         (HEAD + STEPS + 'profiles = ["admin"]\n', "profiles[0]", "admin", "schema"),
         (HEAD + STEPS + 'stack = "both"\n', "stack", "both", "schema"),
+        (HEAD + STEPS + "handover = {}\n", "handover", "hands over to nobody", "profile"),
         (HEAD + STEPS + '[[known]]\ncode = "101"\nreason = "r"\n', "known[0].code", "'101' is no code", "three digits"),
         (HEAD + STEPS + '[[known]]\ncode = "WL101"\n', "known[0]", "reason", "schema"),
         (HEAD + STEPS + '[env]\n"A B" = "1"\n', "env", "'A B'", ""),
@@ -216,3 +217,22 @@ def test_a_path_is_safe_or_refused(text: str) -> None:
     assert not path.startswith(b"/")
     assert not {b"", b".", b".."} & set(path.split(b"/"))
     assert b"\0" not in path
+
+
+def test_what_is_known_of_tools_is_added_to_every_scenario_and_need_not_appear(tmp_path: Path) -> None:
+    assert load_known(tmp_path) == ()
+    (tmp_path / "known.toml").write_text('schema = 1\n[[known]]\ncode = ["WL101", "WL102"]\nreason = "r"\n')
+    shared = load_known(tmp_path)
+    assert [(known.code, known.optional) for known in shared] == [("WL101", True), ("WL102", True)]
+    (tmp_path / "case.toml").write_text(HEAD + STEPS)
+    assert find([], tmp_path) == [tmp_path / "case.toml"]  # it is no scenario
+    assert load_all(find([], tmp_path), shared)[0].known == shared
+    for text, key in (
+        ("schema = 2\n", "schema"),
+        ("schema = 1\nknow = []\n", "know"),
+        ('schema = 1\n[[known]]\ncode = "9"\nreason = "r"\n', "known[0].code"),
+    ):
+        (tmp_path / "known.toml").write_text(text)
+        with pytest.raises(ScenarioError, match=r"known\.toml") as told:
+            load_known(tmp_path)
+        assert key in told.value.where + told.value.what

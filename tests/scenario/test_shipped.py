@@ -10,7 +10,7 @@ import pytest
 from harness.drivers import DRIVERS
 from harness.plan import Cell, plan
 from harness.scenario.layers import Profile
-from harness.scenario.loader import load, load_all
+from harness.scenario.loader import load, load_all, scenarios_below
 from harness.scenario.model import Scenario
 from harness.scenario.schema import schema_text
 from harness.script.compile import compile_cell
@@ -18,7 +18,7 @@ from harness.whiteouts.codes import CODES
 from harness.worlds.model import Part, Tool, World
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
-FILES = sorted(FOLDER.rglob("*.toml"))
+FILES = scenarios_below(FOLDER)
 ALL = {path.stem: load(path) for path in FILES}
 HOST = World("host", Path("/"))
 TOOLS = [

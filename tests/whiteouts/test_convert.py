@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.scenario.layers import Profile, layer
 from harness.scenario.model import Node, Opaque, Whiteout
-from harness.snapshot.model import Snapshot
+from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.convert import to_oci
 from harness.whiteouts.encodings import Encoding
 from harness.whiteouts.markers import find_markers
@@ -45,3 +45,11 @@ def test_only_the_overlays_own_xattrs_go() -> None:
 
 def test_a_layer_without_markers_is_itself() -> None:
     assert to_oci(LOWER) == LOWER
+
+
+def test_an_xattr_whiteout_that_nobody_honours_is_an_empty_file() -> None:
+    plain = [Entry(b"", Kind.DIR, 0o755), Entry(b"d", Kind.DIR, 0o755)]
+    unmarked = Entry(b"d/x", Kind.FILE, 0o644, xattrs={b"user.overlay.whiteout": b"y"})
+    assert list(to_oci(Snapshot.of([*plain, unmarked]))) == [*plain, Entry(b"d/x", Kind.FILE, 0o644)]
+    holds = Entry(b"d", Kind.DIR, 0o755, xattrs={b"user.overlay.opaque": b"x"})
+    assert b"d/.wh.x" in to_oci(Snapshot.of([plain[0], holds, unmarked]))

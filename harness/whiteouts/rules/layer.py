@@ -197,30 +197,30 @@ def essence(words: str) -> str:
 
 
 def misread(evidence: Evidence) -> Iterator[Finding]:
-    """WL305: an export carries no owners of the image and no xattrs: they are not compared."""
+    """WL305: an export carries no owners of the image and no xattrs: they are not compared.
+
+    What the container itself already showed so, written and run again, is no importer's doing: it is WL201, WL202 or WL205 there.
+    """
     tree, oracle = evidence.trees.get(Station.IMPORTED), evidence.trees.get(Station.ORACLE)
     if tree is None or oracle is None:
         return
-    yield from _names(tree, oracle)
-    for entry in oracle:
-        other = tree.get(entry.path)
-        said = difference(_bare(entry), _bare(other)) if other is not None and entry.path else []
-        if said:
-            yield Finding(
-                "WL305",
-                shown(entry.path),
-                Station.IMPORTED,
-                f"in the imported image {shown(entry.path)}: {'; '.join(said)}",
-            )
-
-
-def _names(tree: Snapshot, oracle: Snapshot) -> Iterator[Finding]:
+    shown_so = evidence.trees.get(Station.REMOUNT, oracle)
+    extra = tree.entries.keys() - oracle.entries.keys() - shown_so.entries.keys()
+    absent = (oracle.entries.keys() & shown_so.entries.keys()) - tree.entries.keys()
     for paths, words in (
-        (tree.entries.keys() - oracle.entries.keys(), "is in the imported image and must not be"),
-        (oracle.entries.keys() - tree.entries.keys(), "must be in the imported image and is not"),
+        (extra, "is in the imported image and must not be"),
+        (absent, "must be in the imported image and is not"),
     ):
         for path in topmost(paths):
             yield Finding("WL305", shown(path), Station.IMPORTED, f"{shown(path)} {words}")
+    for entry in oracle:
+        other, before = tree.get(entry.path), shown_so.get(entry.path)
+        if not entry.path or other is None:
+            continue
+        said = difference(_bare(entry), _bare(other))
+        if said and (before is None or said != difference(_bare(entry), _bare(before))):
+            where = f"in the imported image {shown(entry.path)}: {'; '.join(said)}"
+            yield Finding("WL305", shown(entry.path), Station.IMPORTED, where)
 
 
 def _bare(entry: Entry) -> Entry:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from harness.drivers import DRIVERS
 from harness.findings import Finding, Station
 from harness.names import escape
 from harness.scenario.steps import OBSERVING
@@ -99,12 +100,18 @@ def changed(evidence: Evidence) -> Iterator[Finding]:
             other = view.get(entry.path)
             if other is None or other.kind is Kind.UNKNOWN:
                 continue
-            handed = evidence.recording.scenario.handover is not None and station not in PAIR
-            differences = difference(
-                entry, _owned(other, entry) if handed else other
-            )  # FUSE shows each reader as the owner
+            seen = other if _same_reader(evidence, station) else _owned(other, entry)
+            differences = difference(entry, seen)
             if differences:
                 yield Finding("WL205", shown(entry.path), station, f"{shown(entry.path)}: {'; '.join(differences)}")
+
+
+def _same_reader(evidence: Evidence, station: Station) -> bool:
+    """Whether owners are evidence: FUSE shows each reader as the owner, and --fakeroot shows the user as root."""
+    driver, handed = DRIVERS.get(evidence.recording.tool.driver), evidence.recording.scenario.handover
+    if driver is not None and driver.as_root:
+        return False
+    return handed is None or handed.profile is None or station in PAIR
 
 
 def _owned(seen: Entry, wanted: Entry) -> Entry:
