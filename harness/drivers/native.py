@@ -12,15 +12,10 @@ from harness.drivers.base import BINDS, Driver, Stack, Way, exports
 from harness.scenario.layers import Profile
 
 _IMAGE = (  # a bare squashfs is not mounted by squashfuse: SingularityCE 4 unpacks it then, for a user
-    '$who "$program" -q build image.sif image/1 >>"$out/parts.log" 2>&1 </dev/null ||\n'
+    'once "$made.sif" image.sif $who "$program" -q build image.sif image/1 >>"$out/parts.log" 2>&1 </dev/null ||\n'
     '  die "build: $(tail -n 3 "$out/parts.log")"'
 )
-_EXT3 = (
-    "$who mkdir -p empty/upper empty/work\n"
-    '$who truncate -s 16M overlay && $who mke2fs -q -F -t ext3 -J size=1 -d empty overlay >>"$out/parts.log" 2>&1 ||\n'
-    '  die "mke2fs: $(tail -n 3 "$out/parts.log")"'
-)
-
+_EXT3 = 'once overlay.ext3 overlay empty_ext3 >>"$out/parts.log" 2>&1 ||\n  die "mke2fs: $(tail -n 3 "$out/parts.log")"'
 
 # A sealed overlay of native mode is a squashfs of the upper itself, packed by the user: the programs have no command for it.
 _SEAL = """\

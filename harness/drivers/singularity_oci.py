@@ -14,11 +14,13 @@ _EXEC = f"--no-home --cwd / {BINDS}"
 # 64 MiB is the smallest overlay that it makes; sparse, so that little of it is copied.
 _PREPARE = """\
 REFERENCE=127.0.0.1:5000/lab/image:tar
-layout {layers}
-{call} -q pull --disable-cache --keep-layers --oci image.sif oci-archive:base.tar >>"$out/parts.log" 2>&1 </dev/null ||
-  die "pull --oci: $(tail -n 3 "$out/parts.log")"
-{call} -q overlay create --size 64 --sparse image.sif >>"$out/parts.log" 2>&1 </dev/null ||
-  die "overlay create: $(tail -n 3 "$out/parts.log")\""""
+base() {{
+  layout {layers}
+  {call} -q pull --disable-cache --keep-layers --oci image.sif oci-archive:base.tar &&
+    {call} -q overlay create --size 64 --sparse image.sif
+}}
+once "$made.sif" image.sif base >>"$out/parts.log" 2>&1 </dev/null ||
+  die "pull --oci, overlay create: $(tail -n 3 "$out/parts.log")\""""
 _PODMAN = (
     '$who env TMPDIR=/tmp podman --root "$cell/podman" --runroot "$cell/podman.run" --storage-driver vfs --cgroup-manager cgroupfs '
     "--events-backend none --log-level error"

@@ -75,16 +75,20 @@ def run_cell(cell: Cell, bench: Bench, keep_at: Path) -> Ran:
         remove_tree(folder)
 
 
-def enclosure_of(cell: Cell, uid: int = NOBODY) -> Enclosure:
-    """The namespaces that a cell needs on this machine. *uid*: of the profile user, when the program is root."""
+def enclosure_of(cell: Cell, uid: int = NOBODY, work: Path | None = None) -> Enclosure:
+    """The namespaces that a cell needs on this machine. *uid*: of the profile user, when the program is root.
+
+    *work*: the run's folder, in which cells of containers keep what they make alike.
+    """
     container = DRIVERS[cell.tool.driver].way is not None
     outside = cell.program == GIVEN_PROGRAM or cell.tool.origin == "installed"
     given = Path(cell.tool.main.path) if outside else None
-    who = CONTAINER_USER if container else uid
     # a script that hands over from one privilege to another takes them up itself
     handed = cell.scenario.handover
     profile = Profile.ROOT if handed is not None and handed.profile is not None else cell.profile
-    return Enclosure(cell.tool.world.root, profile, os.geteuid() == 0, who, given, closed_fuse(), container)
+    who = CONTAINER_USER if container else uid
+    kept = work / f"kept-{profile}" if container and work is not None else None
+    return Enclosure(cell.tool.world.root, profile, os.geteuid() == 0, who, given, closed_fuse(), kept, container)
 
 
 def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
@@ -93,11 +97,14 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
     mark(folder)
     script = compile_cell(cell)
     (stage / "script.sh").write_bytes(script)
-    enclosure = enclosure_of(cell, bench.uid)
+    enclosure = enclosure_of(cell, bench.uid, bench.work)
     if enclosure.tool is not None:
         (stage / "tool").touch()
+    kept = [enclosure.kept] if enclosure.kept is not None else []
+    for path in kept:
+        path.mkdir(exist_ok=True)
     if enclosure.goes_down:
-        for path in (stage, *stage.iterdir()):
+        for path in (stage, *stage.iterdir(), *kept):
             os.chown(path, enclosure.uid, enclosure.uid)
     started = datetime.datetime.now(datetime.UTC)
     before = time.perf_counter()

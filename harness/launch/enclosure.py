@@ -17,6 +17,7 @@ from pathlib import Path
 from harness.scenario.layers import Profile
 
 CELL = "/mnt"
+KEPT = "/run/kept"
 
 INIT = Path(__file__).with_name("init.sh")
 
@@ -36,6 +37,7 @@ class Enclosure:
     uid: int
     tool: Path | None = None  # a program, or an installation, from outside the world
     own_fuse: bool = False  # whether /dev/fuse must be a node of the cell's own
+    kept: Path | None = None  # where cells of a run keep what they make alike; it stands at KEPT
     container: bool = False  # whether it runs containers: it gets a network, control groups and a /dev of its own
 
     @property
@@ -52,7 +54,7 @@ class Enclosure:
         return [
             "unshare", *user, "--mount", "--pid", *own, "--fork", "--kill-child", "--propagation", "private",
             "sh", str(INIT), str(self.root), str(cell), str(self.tool or ""), down,
-            fstab_word(self.root), fstab_word(cell), kind,
+            fstab_word(self.root), fstab_word(cell), kind, str(self.kept or ""),
         ]  # fmt: skip
 
     def environment(self) -> dict[str, str]:
@@ -60,5 +62,5 @@ class Enclosure:
         plain = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/"}
         if not self.container:
             return plain
-        own = {"PATH": f"/opt/tool/bin:{plain['PATH']}", "HOME": f"{CELL}/home"}
+        own = {"PATH": f"/opt/tool/bin:{plain['PATH']}", "HOME": f"{CELL}/home"} | ({"KEPT": KEPT} if self.kept else {})
         return plain | own | ({"XDG_RUNTIME_DIR": f"/run/user/{self.uid}"} if self.profile is Profile.USER else {})

@@ -5,6 +5,7 @@
 # $4: how to go down: "" or the uid that an unprivileged user is to have   $5, $6: $1 and $2 as words of fstab(5)
 # $7: "own" when the cell needs a /dev/fuse of its own, since the user may not open the machine's (0600 on some);
 #     "container" when its programs run containers, and so need a machine of their own around them
+# $8: the folder of what cells of a run make alike, to place at /run/kept, or ""
 set -eu
 root=$1 cell=$2 tool=$3 uid=$4 kind=$7
 exec 3<&0 </dev/null
@@ -45,6 +46,10 @@ if [ "$kind" = container ]; then
   # what root mounts from an image goes through a loop device; the kernel frees it with the last mount
   for node in /dev/loop-control /dev/loop[0-9]*; do [ ! -e "$node" ] || cp -a "$node" "$root/dev"; done
   chown 1000:1000 "$root/run/user/1000"
+  if [ -n "$8" ]; then
+    mkdir "$root/run/kept"
+    mount --bind "$8" "$root/run/kept"
+  fi
   if [ -n "$tool" ]; then
     mount --bind "$tool" "$root/opt/tool"
     conf=etc/singularity/singularity.conf

@@ -6,6 +6,8 @@ evidence are the words of every other cell, done by the programs of the world, w
 
 from __future__ import annotations
 
+import hashlib
+
 from harness.drivers import DRIVERS
 from harness.drivers.base import Stack, Way
 from harness.plan import Cell
@@ -58,7 +60,8 @@ def compile_container(cell: Cell) -> bytes:
     out.append(b'[ "$0" -ef script.sh ] || cp "$0" script.sh')
     out.append(b"")
     out.append(b"# ---- the layers " + b"-" * 101)
-    out += tree_lines(trees, b"out home")
+    laid = tree_lines(trees, b"out home")
+    out += laid
     out.append(b"skeleton image/1")
     out.append(b"")
     driver = DRIVERS[cell.tool.driver]
@@ -66,8 +69,16 @@ def compile_container(cell: Cell) -> bytes:
     out.append(function("enter", way.enter))
     out.append(b"")
     out.append(b"# ---- the run " + b"-" * 104)
+    out.append(b"# the same layers, made to an image by the same program in the same way, are the same image: see once")
+    out.append(b"made=" + _key(cell, way, laid))
     out += _run(way, len(parts), cell)
     return b"\n".join(out) + b"\n"
+
+
+def _key(cell: Cell, way: Way, laid: list[bytes]) -> bytes:
+    main = cell.tool.main
+    said = [*laid, way.prepare.encode(), main.path.encode(), main.version.encode(), main.sha256.encode()]
+    return hashlib.sha256(b"\0".join(said)).hexdigest()[:16].encode()
 
 
 def way_of(cell: Cell, layers: int) -> Way:

@@ -6,6 +6,24 @@ skeleton() {
   for name in passwd group hosts resolv.conf localtime; do : >"$1/etc/$name"; done
 }
 
+# once KEY FILE COMMAND...: a file that cells of a run make alike is made by the first of them, and copied by the others. A script that
+# runs alone, or hands over, makes it itself. The lock goes with its holder, whatever way that ends.
+once() {
+  key=$1 file=$2; shift 2
+  if [ -z "${KEPT:-}" ] || [ -n "$who" ]; then "$@"; return; fi
+  (
+    flock 9
+    if [ ! -e "$KEPT/$key" ]; then
+      "$@" && cp --sparse=always --reflink=auto "$file" "$KEPT/part" && mv "$KEPT/part" "$KEPT/$key" && rm "$file"
+    fi
+  ) 9>"$KEPT/$key.lock" && cp --sparse=always --reflink=auto "$KEPT/$key" "$file"
+}
+
+# empty_ext3: the file "overlay", an ext3 image that holds upper and work.
+empty_ext3() {
+  $who mkdir -p empty/upper empty/work && $who truncate -s 16M overlay && $who mke2fs -q -F -t ext3 -J size=1 -d empty overlay
+}
+
 # An ordinary user, for a script that is started as root and hands over from one privilege to another.
 user='setpriv --reuid 1000 --regid 1000 --clear-groups env XDG_RUNTIME_DIR=/run/user/1000'
 

@@ -64,7 +64,7 @@ def cell_run(tool: Tool, profile: Profile, bench: Bench, scenario: bytes = REMAD
     """A cell, run and judged; nothing of it is left in the work folder."""
     cell = Cell(parse(scenario, where="test", name="test"), tool, profile)
     ran = run_cell(cell, bench, bench.work.parent / f"{tool.key}-{profile}")
-    assert not list(bench.work.iterdir())
+    assert {path.name for path in bench.work.iterdir()} <= {"kept-root", "kept-user"}  # which are the run's
     assert find_leaks(bench.work) == [f"the folder {bench.work}"]  # which is the test's own
     return ran, judge(ran.recording, ran.trees, ran.raw)
 
@@ -236,3 +236,17 @@ big = "{"x" * 400_000}"
     refused = [finding.message for finding in verdict.findings if finding.code == "WL207"]
     assert any("No space left on device" in words for words in refused)
     assert b"big0" in ran.trees[Station.VIEW]
+
+
+def test_what_cells_of_a_run_make_alike_is_made_once(bench: Bench) -> None:
+    (tool,) = tools("apptainer-ext3")
+    ran, _ = cell_run(tool, Profile.ROOT, bench)
+    assert not ran.recording.broken
+    kept = {path.name: path for path in (bench.work / "kept-root").iterdir() if path.suffix != ".lock"}
+    (image,) = (name for name in kept if name.endswith(".sif"))
+    assert kept.keys() == {image, "overlay.ext3"}
+    kept[image].write_bytes(b"no image")
+    ran, _ = cell_run(tool, Profile.ROOT, bench)
+    assert "did not start" in ran.recording.broken  # it took that one
+    ran, _ = cell_run(tool, Profile.USER, bench)
+    assert not ran.recording.broken  # a user takes nothing of root's, and root nothing of a user's
