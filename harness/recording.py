@@ -66,6 +66,23 @@ class Import(msgspec.Struct, frozen=True):
     words: str = ""
 
 
+class LayerRecord(msgspec.Struct, frozen=True):
+    """A layer as a manifest names it: size in bytes; ``true``: whether its content has that digest, None where that was not checked."""
+
+    media_type: str
+    digest: str
+    size: int
+    true: bool | None = None
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What an image says of its layers, the lowest first, in one state of its way. ``unread``: why that could not be read."""
+
+    state: str
+    layers: tuple[LayerRecord, ...] = ()
+    unread: str = ""
+
+
 class Recording(msgspec.Struct, frozen=True):
     """``recording.json``."""
 
@@ -89,6 +106,7 @@ class Recording(msgspec.Struct, frozen=True):
     log: str = ""  # the daemon's own log, its last 4 KiB, escaped
     work_left: tuple[str, ...] = ()  # what the tool left in its work folder, escaped paths
     imports: tuple[Import, ...] = ()  # seal, push, pull: in their order
+    manifests: tuple[Manifest, ...] = ()  # of an OCI image: written, synced, sealed, pushed
 
 
 _encoder = msgspec.json.Encoder(enc_hook=str)

@@ -33,17 +33,20 @@ def _way(stack: Stack) -> Way:
     execute = f'{call} -q exec --oci $writable {_EXEC} image.sif /bin/sh /mnt/script.sh /mnt inside "$@"'
     onward = f"""\
 say sync
+kept_as written
 asked "overlay sync" {call} overlay sync image.sif
-{call} sif list image.sif >"$out/synced.list" 2>&1
+kept_as synced
 say seal
 if asked "overlay seal" {call} overlay seal image.sif; then
+  kept_as sealed
   {call} sif dump {overlay} image.sif >sealed.sqfs
   sealed_as readonly
   say push
   registry_up
   if asked "push --layer-format tar" {call} push -U --layer-format tar image.sif "docker://$REFERENCE"; then
     pushed tar
-    asked "push --layer-format squashfs" {call} push -U --layer-format squashfs image.sif "docker://${{REFERENCE%:*}}:squashfs"
+    asked "push --layer-format squashfs" {call} push -U --layer-format squashfs image.sif "docker://${{REFERENCE%:*}}:squashfs" &&
+      manifest squashfs pushed.squashfs.manifest
     say pull
     if asked "podman pull" {_PODMAN} pull -q --tls-verify=false "$REFERENCE"; then
       say export

@@ -6,20 +6,30 @@ Everything that a layer holds is kept in the order of its archive, doubles too, 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from harness.errors import BrokenMachinery
 from harness.findings import Station
 from harness.names import escape
-from harness.recording import Import
+from harness.recording import Import, LayerRecord, Manifest
 from harness.snapshot.ext import read_ext
 from harness.snapshot.lab import below_lab
 from harness.snapshot.model import Entry, Snapshot
+from harness.snapshot.oci import image_in_sif
+from harness.snapshot.sif import read_sif
 from harness.snapshot.tar import entries_of_tar, join_links
 
 LAYERS = {Station.SEALED: "sealed.tar", Station.PUSHED: "pushed.layer"}
+_STATES = (
+    ("written", "written.sif"), ("synced", "synced.sif"), ("sealed", "sealed.sif"),
+    ("pushed as tar", "pushed.manifest"), ("pushed as squashfs", "pushed.squashfs.manifest"),
+)  # fmt: skip
 _ASKED = re.compile(rb"^asked ([^\n]*)\nexit (\d+)\n((?:  [^\n]*\n?)*)", re.MULTILINE)
 
 
@@ -63,6 +73,42 @@ def imported(out: Path) -> Snapshot | None:
         return None
     with path.open("rb") as file:
         return below_lab(join_links(list(entries_of_tar(file, str(path)))))
+
+
+def manifests(out: Path) -> tuple[Manifest, ...]:
+    """What the image said of its layers, state by state. The copies of the image, nearly all of them holes, are not kept."""
+    found = []
+    for state, name in _STATES:
+        path = out / name
+        if not path.exists():
+            continue
+        try:
+            found.append(Manifest(state, _in_a_sif(path) if path.suffix == ".sif" else _in_a_manifest(path)))
+        except (BrokenMachinery, OSError, msgspec.MsgspecError) as error:
+            found.append(Manifest(state, unread=escape(os.fsencode(str(error)))))
+        if path.suffix == ".sif":
+            path.unlink()
+    return tuple(found)
+
+
+def _in_a_sif(path: Path) -> tuple[LayerRecord, ...]:
+    with path.open("rb") as file:
+        image = image_in_sif(path, read_sif(file, path.name))
+    return tuple(LayerRecord(one.media_type, one.digest, one.blob.size, one.true) for one in image.layers)
+
+
+class _Said(msgspec.Struct):
+    """A manifest of an image, as a registry has it."""
+
+    layers: list[dict[str, Any]]
+
+
+def _in_a_manifest(path: Path) -> tuple[LayerRecord, ...]:
+    said = msgspec.json.decode(path.read_bytes(), type=_Said)
+    return tuple(
+        LayerRecord(str(one.get("mediaType", "")), str(one.get("digest", "")), int(one.get("size", 0)))
+        for one in said.layers
+    )
 
 
 def answers(out: Path) -> tuple[Import, ...]:

@@ -39,6 +39,7 @@ class Table:
     rows: tuple[TableRow, ...]
     equal: tuple[TableRow, ...] = ()
     cut: int = 0
+    corner: str = "Path"  # what the rows are
 
 
 def flags_of(seen: Seen, stations: Sequence[Station]) -> dict[str, Flags]:

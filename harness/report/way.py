@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -10,7 +10,9 @@ from markupsafe import Markup
 from harness.compare.classes import Seen
 from harness.compare.way import STATIONS, Stop, ways
 from harness.compare.words import Column
+from harness.recording import Recording
 from harness.report import markup
+from harness.report.manifests import manifest_table
 from harness.report.tables import Table, TableRow, flags_of
 
 
@@ -22,13 +24,16 @@ class WayTable:
     table: Table
     answer: str
     conclusion: tuple[str, ...]
+    manifests: Table | None = None  # what the image says of its layers
 
 
 _HEADS = {station: (head, below) for station, head, below in STATIONS}
 
 
-def way_tables(seen: Sequence[Seen], columns: Sequence[Column]) -> tuple[WayTable, ...]:
-    """The ways of a scenario's cells; none where no tool makes images."""
+def way_tables(
+    seen: Sequence[Seen], columns: Sequence[Column], recordings: Mapping[str, Recording]
+) -> tuple[WayTable, ...]:
+    """The ways of a scenario's cells; none where no tool makes images. *recordings*: by the cell's id."""
     made = []
     for way in ways(seen, columns):
         flags = {station: flags_of(way.first, (station,)) for station in way.heads}
@@ -46,12 +51,22 @@ def way_tables(seen: Sequence[Seen], columns: Sequence[Column]) -> tuple[WayTabl
         heads = tuple(
             (f"{number}. {_HEADS[station][0]}", _HEADS[station][1]) for number, station in enumerate(way.heads, 1)
         )
-        made.append(WayTable(way.tools, Table(heads, rows), way.answer, way.conclusion))
+        made.append(
+            WayTable(
+                way.tools,
+                Table(heads, rows),
+                way.answer,
+                way.conclusion,
+                manifest_table(recordings[way.first.id].manifests),
+            )
+        )
     return tuple(made)
 
 
 def _field(stop: Stop, flags: tuple[tuple[str, bool], ...]) -> Markup:
     shown = markup.look(stop.look, flags)
+    if any(code == "WL301" for code, _ in flags):
+        shown = Markup('{} <span class="d">more than once</span>').format(shown)
     if not stop.word:
         return shown
     return Markup('{} <span class="stop s-{}">{}</span>').format(shown, stop.word.partition(" ")[0], stop.word)

@@ -106,13 +106,18 @@ registry_up() {
 }
 registry_down() { kill $registry; wait $registry; } 2>/dev/null
 
-# pushed TAG: what the registry holds of an image: its manifest, and its uppermost layer.
-pushed() {
+# kept_as STATE: the image as it is now, so that its own words about its layers can be read.
+kept_as() { cp --sparse=always --reflink=auto image.sif "$out/$1.sif"; }
+
+# manifest TAG FILE: what the registry holds of an image: its manifest.
+manifest() {
   store=registry/docker/registry/v2
-  digest=$(cat "$store/repositories/lab/image/_manifests/tags/$1/current/link") || return
-  manifest=$(data "$digest")
-  cp "$manifest" "$out/pushed.manifest"
-  digest=$(grep -o 'sha256:[0-9a-f]*' "$manifest" | tail -n 1)
+  digest=$(cat "$store/repositories/lab/image/_manifests/tags/$1/current/link") && cp "$(data "$digest")" "$out/$2"
+}
+# pushed TAG: the same, and the uppermost layer.
+pushed() {
+  manifest "$1" pushed.manifest || return
+  digest=$(grep -o 'sha256:[0-9a-f]*' "$out/pushed.manifest" | tail -n 1)
   cp "$(data "$digest")" "$out/pushed.layer"
 }
 data() { hex=${1#sha256:}; printf '%s/blobs/sha256/%.2s/%s/data' "$store" "$hex" "$hex"; }

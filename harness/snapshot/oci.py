@@ -93,11 +93,12 @@ class Blob:
 
 @dataclass(frozen=True)
 class OciLayer:
-    """A layer of an image."""
+    """A layer of an image. ``true``: whether its content has its digest, None where that was not checked."""
 
     digest: str
     media_type: str
     blob: Blob
+    true: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -200,11 +201,12 @@ def _image(index: Blob, find: Callable[[str], Blob | None], where: str, why: str
         blob = _blob(find, one, where)
         digest = str(one.get("digest", ""))
         algorithm = digest.partition(":")[0]
-        if algorithm not in _CHECKED:
+        true = blob.digest(algorithm) == digest if algorithm in _CHECKED else None
+        if true is None:
             notes.append(f"layer {number}: its digest is not checked: only sha256 and sha512 are")
-        elif blob.digest(algorithm) != digest:
+        elif not true:
             notes.append(f"layer {number} is not what its digest says: {why}")
-        layers.append(OciLayer(digest, str(one.get("mediaType", "")), blob))
+        layers.append(OciLayer(digest, str(one.get("mediaType", "")), blob, true))
     return OciImage(tuple(layers), tuple(notes))
 
 

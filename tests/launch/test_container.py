@@ -91,6 +91,18 @@ def test_the_founding_case_as_root_is_refused_by_podman(bench: Bench) -> None:
         assert Station.IMPORTED not in ran.trees
 
 
+def test_what_the_image_says_of_its_layers_is_followed(bench: Bench) -> None:
+    for tool in tools("singularity-ce-oci"):
+        ran, _ = cell_run(tool, Profile.ROOT, bench)
+        said = {one.state: one.layers for one in ran.recording.manifests}
+        assert list(said) == ["written", "synced", "sealed", "pushed as tar", "pushed as squashfs"]
+        assert [said[state][-1].true for state in ("written", "synced", "sealed")] == [False, True, True]
+        assert said["written"][0] == said["sealed"][0]  # the base is not touched
+        assert said["pushed as squashfs"][-1].digest == said["sealed"][-1].digest
+        assert "squashfs" in said["sealed"][-1].media_type
+        assert "tar" in said["pushed as tar"][-1].media_type
+
+
 def test_the_founding_case_as_a_user_is_taken_and_shows_the_file_again(bench: Bench) -> None:
     for tool in tools("singularity-ce-oci"):
         ran, verdict = cell_run(tool, Profile.USER, bench)

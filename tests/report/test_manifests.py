@@ -1,0 +1,36 @@
+"""What an image says of its layers, state by state."""
+
+from __future__ import annotations
+
+from harness.recording import LayerRecord, Manifest
+from harness.report.manifests import manifest_table
+
+EXT3 = LayerRecord("application/vnd.sylabs.image.layer.v1.ext3", "sha256:" + "a" * 64, 64 << 20, true=False)
+SEALED = LayerRecord("application/vnd.sylabs.image.layer.v1.squashfs", "sha256:" + "b" * 64, 4096, true=True)
+
+
+def test_no_manifest_is_no_table() -> None:
+    assert manifest_table(()) is None
+
+
+def test_a_digest_that_is_not_true_and_one_that_is_carried() -> None:
+    table = manifest_table([Manifest("written", (EXT3,)), Manifest("sealed", (SEALED,)), Manifest("pushed", (SEALED,))])
+    assert table is not None
+    assert [head for head, _ in table.heads] == ["written", "sealed", "pushed"]
+    (row,) = table.rows
+    written, sealed, pushed = (str(field) for field in row.fields)
+    assert "ext3" in written
+    assert "64 MiB" in written
+    assert "not its digest" in written
+    assert "stop" not in sealed
+    assert "as sealed" in pushed
+
+
+def test_layers_that_are_missing_and_manifests_that_cannot_be_read() -> None:
+    hostile = LayerRecord("<script>", "<b>", 1)
+    table = manifest_table([Manifest("a", unread="is a damaged SIF"), Manifest("b", (SEALED, hostile))])
+    assert table is not None
+    assert table.heads == (("a", "is a damaged SIF"), ("b", "2 layers"))
+    assert str(table.rows[1].fields[0]) == "–"
+    assert "&lt;script&gt;" in str(table.rows[1].fields[1])
+    assert "<b>" not in str(table.rows[1].fields[1])
