@@ -43,12 +43,15 @@ def ratio(name: str, mine: Callable[[], object], plain: Callable[[], object], li
     print(f"| {name} | {a:.3f} s | {b:.3f} s | {statistics.median(ratios):.2f} ({spread}) | {limit} |", flush=True)
 
 
-def shell_loop(cells: list[tuple[Cell, Path]], work: Path, jobs: int) -> Path:
-    """A shell program that runs the scripts of cells in the namespaces that this program uses, *jobs* at a time."""
+def shell_loop(cells: list[tuple[Cell, Path]], work: Path, jobs: int, kept: Path | None = None) -> Path:
+    """A shell program that runs the scripts of cells in the namespaces that this program uses, *jobs* at a time.
+
+    *kept*: a run's folder whose images it copies, as that run does.
+    """
     lines = []
     for number, (cell, script) in enumerate(cells):
         folder = work / f"plain-{number}" / "cell"
-        enclosure = enclosure_of(cell)
+        enclosure = enclosure_of(cell, work=kept)
         own = f"; chown {enclosure.uid}:{enclosure.uid} {folder} {folder}/*" if enclosure.goes_down else ""
         place = f"; touch {folder}/tool" if enclosure.tool else ""
         environment = " ".join(f"{k}={shlex.quote(v)}" for k, v in enclosure.environment().items())
@@ -95,7 +98,7 @@ def _cells_of(tool: str, most: int, work: Path) -> None:
             judge(ran.recording, ran.trees, ran.raw)
 
     mine()
-    plain = shell_loop([(cell, recordings / cell.id / "script.sh") for cell in cells], work, 1)
+    plain = shell_loop([(cell, recordings / cell.id / "script.sh") for cell in cells], work, 1, kept=work)
     ratio(f"{len(cells)} more cells of {tool}", mine, lambda: run(["sh", plain], timeout=600), "1.15")
 
 

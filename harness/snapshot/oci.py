@@ -39,7 +39,7 @@ _REMEDY = "make the image again, or copy it whole"
 class Part(io.RawIOBase):
     """The next *size* bytes of a file, as a stream of their own."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: io.FileIO, size: int) -> None:
         super().__init__()
         self._file, self._left = file, size
 
@@ -47,10 +47,9 @@ class Part(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Buffer, /) -> int:
-        block = self._file.read(min(len(memoryview(buffer)), self._left))
-        memoryview(buffer)[: len(block)] = block
-        self._left -= len(block)
-        return len(block)
+        count = self._file.readinto(memoryview(buffer)[: self._left])
+        self._left -= count
+        return count
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,14 @@ class Blob:
     @contextlib.contextmanager
     def open(self) -> Iterator[BinaryIO]:
         """A stream of its bytes."""
-        with self.path.open("rb") as file:
+        with self._part() as part:
+            yield io.BufferedReader(part, 1 << 20)
+
+    @contextlib.contextmanager
+    def _part(self) -> Iterator[Part]:
+        with io.FileIO(self.path) as file:
             file.seek(self.offset)
-            yield io.BufferedReader(Part(file, self.size), 1 << 20)
+            yield Part(file, self.size)
 
     def read(self, most: int) -> bytes:
         """At most *most* bytes of it."""
@@ -84,11 +88,8 @@ class Blob:
 
     def digest(self, algorithm: str) -> str:
         """What its digest really is. *algorithm*: as hashlib calls it."""
-        said = hashlib.new(algorithm)
-        with self.open() as part:
-            while block := part.read(1 << 20):
-                said.update(block)
-        return f"{algorithm}:{said.hexdigest()}"
+        with self._part() as part:
+            return f"{algorithm}:{hashlib.file_digest(part, algorithm).hexdigest()}"
 
 
 @dataclass(frozen=True)
