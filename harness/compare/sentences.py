@@ -246,7 +246,7 @@ def summary_lines(results: Results, most: int | None = None) -> list[str]:
         lines.append("        " + " · ".join(fact for fact in facts if fact))
     if len(every) > len(every[:most]):
         lines.append(f"   {count(len(every) - len(every[:most]), 'more sentence')} in the report")
-    if not every:
+    if not every and any(cell.outcome is Outcome.PASSED for cell in results.cells):
         lines.append("✓  nothing was found: every cell that ran shows what it should")
     for why in not_run(results.cells):
         if why.kind != "excluded":

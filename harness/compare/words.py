@@ -13,6 +13,7 @@ TITLES = {
     "fuse-stack": "fuse stack",
     "kernel-nouserxattr": "kernel without userxattr",
     "apptainer-ext3": "apptainer with ext3",
+    "apptainer-sandbox": "apptainer with a sandbox",
     "apptainer-tmpfs": "apptainer --writable-tmpfs",
     "apptainer-userns": "apptainer --userns",
     "apptainer-fakeroot": "apptainer --fakeroot",

@@ -25,7 +25,9 @@ if asked "overlay seal by mksquashfs" $who mksquashfs overlay/upper sealed.sqfs 
 fi"""
 
 
-def _way(stack: Stack, flag: str, other: str | None, *, prepare: str, upper: str, onward: str = "") -> Way:
+def _way(
+    stack: Stack, flag: str, other: str | None, *, prepare: str, upper: str, onward: str = "", image: str = "image.sif"
+) -> Way:
     """*flag*: given to every run; *other*: what takes its place when the image is handed over to the other mode."""
     overlay = "--overlay $overlay" if upper else "--writable-tmpfs"
     enter = (
@@ -35,7 +37,7 @@ def _way(stack: Stack, flag: str, other: str | None, *, prepare: str, upper: str
         "case $1 in readonly) overlay=overlay:ro ;; sealed) overlay=sealed.sqfs:ro ;; esac\n"
         "shift\n"
         f"{stack.program} -q exec $flag {overlay} --no-home --pwd / {BINDS} $drop \\\n"
-        '  image.sif /bin/sh /mnt/script.sh /mnt inside "$@"'
+        f'  {image} /bin/sh /mnt/script.sh /mnt inside "$@"'
     )
     switch = None if other is None else f"flag={other}"
     return Way(f"flag={flag}\n{prepare}", enter, upper, onward, switch)
@@ -44,14 +46,14 @@ def _way(stack: Stack, flag: str, other: str | None, *, prepare: str, upper: str
 Make = Callable[[Stack], Way]
 
 
-def _folder(flag: str = "", other: str | None = None) -> Make:
-    """The overlay is a folder."""
+def _folder(flag: str = "", other: str | None = None, *, sandbox: bool = False) -> Make:
+    """The overlay is a folder; so is the image of a *sandbox*, for which a program may choose another engine than for a SIF."""
     upper = (
         "if [ -e overlay/upper/lab ]; then take upper overlay/upper/lab; else mkdir none; take upper none; fi\n"
         "left overlay/work"
     )
-    prepare = f"$who mkdir overlay\n{_IMAGE}"
-    return lambda stack: _way(stack, flag, other, prepare=prepare, upper=upper, onward=_SEAL)
+    prepare, image = ("$who mkdir overlay", "image/1") if sandbox else (f"$who mkdir overlay\n{_IMAGE}", "image.sif")
+    return lambda stack: _way(stack, flag, other, prepare=prepare, upper=upper, onward=_SEAL, image=image)
 
 
 def _ext3(flag: str = "", other: str | None = None) -> Make:
@@ -97,6 +99,7 @@ DRIVERS = (
     _driver("apptainer", "apptainer, overlay in a folder", _folder()),
     _driver("apptainer-ext3", "apptainer, overlay in an ext3 image", _ext3()),
     _driver("apptainer-tmpfs", "apptainer --writable-tmpfs", _tmpfs()),
+    _driver("apptainer-sandbox", "apptainer, image and overlay in folders", _folder(sandbox=True)),
     _driver("apptainer-userns", "apptainer --userns, overlay in a folder", _folder("--userns"), Profile.ROOT),
     _driver("apptainer-fakeroot", "apptainer --fakeroot, overlay in a folder", _folder("--fakeroot"), Profile.USER),
     _driver("singularity-ce", "SingularityCE, overlay in a folder", _folder("", _OCI)),

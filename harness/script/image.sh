@@ -14,7 +14,7 @@ once() {
   (
     flock 9
     if [ ! -e "$KEPT/$key" ]; then
-      "$@" && cp --sparse=always --reflink=auto "$file" "$KEPT/part" && mv "$KEPT/part" "$KEPT/$key" && rm "$file"
+      "$@" && cp --sparse=always --reflink=auto "$file" "$KEPT/$key.part" && mv "$KEPT/$key.part" "$KEPT/$key" && rm "$file"
     fi
   ) 9>"$KEPT/$key.lock" && cp --sparse=always --reflink=auto "$KEPT/$key" "$file"
 }

@@ -103,6 +103,12 @@ def test_versions_that_have_it_in_fewer_scenarios_are_counted(tmp_path: Path) ->
     assert sentences(run.cells)[0].spread == "1.4 in 2, 1.14 in 1"
 
 
+def test_a_run_of_broken_cells_did_not_find_nothing(tmp_path: Path) -> None:
+    (line,) = summary_lines(results(tmp_path, FakeCell(broken="no loop device")))
+    assert line.startswith("!")
+    assert "nothing was found" not in line
+
+
 def test_a_terminal_may_ask_for_the_first_sentences(tmp_path: Path) -> None:
     lines = summary_lines(results(tmp_path, FakeCell()), most=1)
     assert lines[-1].strip() == "1 more sentence in the report"
