@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import BrokenMachinery
+from harness.findings import Station
 from harness.scenario.layers import Profile
 from harness.scenario.model import Scenario
 from harness.worlds.model import Tool
@@ -106,6 +107,7 @@ class Recording(msgspec.Struct, frozen=True):
     log: str = ""  # the daemon's own log, its last 4 KiB, escaped
     work_left: tuple[str, ...] = ()  # what the tool left in its work folder, escaped paths
     imports: tuple[Import, ...] = ()  # seal, push, pull: in their order
+    engines: dict[Station, str] = {}  # what merged the tree that a container showed at a station, read back inside
     manifests: tuple[Manifest, ...] = ()  # of an OCI image: written, synced, sealed, pushed
 
 

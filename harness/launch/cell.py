@@ -18,7 +18,7 @@ from harness.launch import evidence
 from harness.launch.enclosure import Enclosure
 from harness.launch.guarded import mark, remove_tree
 from harness.launch.process import Ended, run_on_lifeline
-from harness.launch.stations import answers, manifests, raw_layers
+from harness.launch.stations import answers, engines, manifests, raw_layers
 from harness.plan import GIVEN_PROGRAM, Cell
 from harness.recording import Recording
 from harness.scenario.layers import Profile
@@ -149,6 +149,7 @@ def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, 
         log=evidence.log(out),
         work_left=evidence.leftovers(out),
         imports=answers(out),
+        engines=engines(out),
         manifests=manifests(out),
     )
 

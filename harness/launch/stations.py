@@ -75,6 +75,26 @@ def imported(out: Path) -> Snapshot | None:
         return below_lab(join_links(list(entries_of_tar(file, str(path)))))
 
 
+def engines(out: Path) -> dict[Station, str]:
+    """Which overlay merged the tree of each container: the program's own choice, as the mount table inside tells it."""
+    found = {}
+    for station in (Station.VIEW, Station.REMOUNT, Station.READONLY, Station.SEALED_VIEW):
+        with contextlib.suppress(OSError):
+            lines = (out / f"{station}.mounts").read_bytes().splitlines()
+            roots = [words for line in lines if (words := line.split(b" "))[4:5] == [b"/"]]
+            if roots:
+                found[station] = _engine(roots[-1])
+    return found
+
+
+def _engine(words: list[bytes]) -> str:
+    """Of a line of mountinfo (proc(5)): after the lone dash come the file system's type, its source and its options."""
+    kind, _, options = [*words[words.index(b"-") + 1 :], b"", b"", b""][:3]
+    if kind == b"overlay":
+        return "kernel overlay, userxattr" if b"userxattr" in options.split(b",") else "kernel overlay"
+    return escape(kind.removeprefix(b"fuse."))
+
+
 def manifests(out: Path) -> tuple[Manifest, ...]:
     """What the image said of its layers, state by state. The copies of the image, nearly all of them holes, are not kept."""
     found = []

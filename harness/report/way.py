@@ -35,7 +35,8 @@ def way_tables(
 ) -> tuple[WayTable, ...]:
     """The ways of a scenario's cells; none where no tool makes images. *recordings*: by the cell's id."""
     made = []
-    for way in ways(seen, columns):
+    for way in ways(seen, columns, {name: one.engines for name, one in recordings.items()}):
+        engines = recordings[way.first.id].engines
         flags = {station: flags_of(way.first, (station,)) for station in way.heads}
         rows = tuple(
             TableRow(
@@ -49,7 +50,8 @@ def way_tables(
             for path, stops in way.rows
         )
         heads = tuple(
-            (f"{number}. {_HEADS[station][0]}", _HEADS[station][1]) for number, station in enumerate(way.heads, 1)
+            (f"{number}. {_HEADS[station][0]}", ", by ".join(filter(None, (_HEADS[station][1], engines.get(station)))))
+            for number, station in enumerate(way.heads, 1)
         )
         made.append(
             WayTable(

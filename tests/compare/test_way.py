@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.compare.classes import Seen
 from harness.compare.describe import looks
 from harness.compare.way import Way, answer, conclusion, ways
@@ -82,3 +84,10 @@ def test_a_cell_that_mounts_a_stack_has_no_way() -> None:
     plain = seen(view=[folder("d")], upper=[OPAQUE], remount=[folder("d")])
     assert ways([plain], [COLUMN]) == ()
     assert answer(plain) == ""
+
+
+def test_what_another_engine_showed_is_another_way() -> None:
+    twin = replace(FOUNDING, id="twin")
+    one = {FOUNDING.id: {Station.VIEW: "fuse-overlayfs"}, "twin": {Station.VIEW: "fuse-overlayfs"}}
+    assert len(ways([FOUNDING, twin], [COLUMN], one)) == 1
+    assert len(ways([FOUNDING, twin], [COLUMN], one | {"twin": {Station.VIEW: "kernel overlay"}})) == 2

@@ -120,9 +120,12 @@ def test_apptainer_writes_as_root_by_the_kernel_and_as_a_user_by_fuse(name: str,
         ran, verdict = cell_run(tool, Profile.ROOT, bench)
         assert ran.recording.phase == "end", verdict.reason
         assert encodings(ran, Station.UPPER) == {Encoding.OPAQUE_TRUSTED}
+        assert set(ran.recording.engines.values()) == {"kernel overlay"}
         ran, verdict = cell_run(tool, Profile.USER, bench)
         assert ran.recording.phase == "end", verdict.reason
         assert Encoding.OPAQUE_FUSE in encodings(ran, Station.UPPER)
+        assert ran.recording.engines[Station.VIEW] == "fuse-overlayfs"
+        assert ran.recording.engines[Station.READONLY] == "kernel overlay"
         assert "WL101" in codes(verdict, Station.UPPER)
         assert b"d/x" in ran.trees[Station.READONLY]
         if name == "apptainer":  # the upper packed as a squashfs, which keeps the marks that nobody reads there
