@@ -6,7 +6,7 @@ import hashlib
 from enum import StrEnum
 
 from harness.names import unescape
-from harness.scenario.loader import check_path
+from harness.scenario.check import check_path
 from harness.scenario.model import Node, Opaque, Tree, Whiteout, as_node
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.encodings import OPAQUE_NAME, WH

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from harness.cli.main import main
 from harness.errors import EXIT_USAGE, ScenarioError, UsageError
 from harness.names import escape
-from harness.scenario.loader import MAX_FILE, check_path, find, load, load_all, load_known, parse
+from harness.scenario.check import check_path
+from harness.scenario.loader import MAX_FILE, find, load, load_all, load_known, parse
 
 HEAD = 'schema = 1\ntitle = "t"\nguards = "g"\n'
 STEPS = 'steps = [{ do = "mkdir", path = "a" }]\n'
