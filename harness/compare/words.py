@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.drivers import DRIVERS
@@ -25,6 +25,9 @@ TITLES = {
     "singularity-ce-oci-folder": "SingularityCE OCI mode with a folder",
     "singularity-ce-oci-ext3": "SingularityCE OCI mode with ext3",
 }
+
+
+_PROGRAMS = ("apptainer", "SingularityCE")  # which are several tools each
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,19 @@ def who(columns: Iterable[Column], ran: Iterable[Column]) -> tuple[str, bool]:
         mine = {other.profile for other in having if (other.name, other.version) == key}
         only = "" if mine >= profiles.get(key, set()) else listing(sorted(mine))
         groups.setdefault((column.title, only), []).append(column.version)
-    parts = [
-        f"{title} {', '.join(versions)}" + (f" ({only})" if only else "") for (title, only), versions in groups.items()
-    ]
-    return listing(parts), len(seen) > 1
+    return listing(_together(groups)), len(seen) > 1
+
+
+def _together(groups: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
+    """``SingularityCE 4.2.0, 4.5.0 (plain, with ext3)``: set-ups of one program that share versions and profile are named once."""
+    merged: dict[tuple[str, tuple[str, ...], str], list[str]] = {}
+    for (title, only), versions in groups.items():
+        program = next((one for one in _PROGRAMS if title.startswith(one)), title)
+        merged.setdefault((program, tuple(versions), only), []).append(title)
+    parts = []
+    for (program, versions, only), titles in merged.items():
+        setups = ", ".join(title.removeprefix(program).strip() or "plain" for title in titles)
+        about = "; ".join(part for part in (setups if len(titles) > 1 else "", only) if part)
+        name = program if len(titles) > 1 else titles[0]
+        parts.append(f"{name} {', '.join(versions)}" + (f" ({about})" if about else ""))
+    return parts
