@@ -24,7 +24,8 @@ STATIONS: tuple[tuple[Station, str, str], ...] = (
     (Station.IMPORTED, "imported", "the tree that the importer has"),
 )
 LAYERS = (Station.UPPER, Station.SEALED, Station.PUSHED)
-_ONLY = (Station.READONLY, Station.SEALED, Station.SEALED_VIEW, Station.PUSHED, Station.IMPORTED)
+# what comes after the last writable run, and so after a handover; no cell that mounts a stack has any of it
+AFTER = (Station.READONLY, Station.SEALED, Station.SEALED_VIEW, Station.PUSHED, Station.IMPORTED)
 SPOILS = ("WL301", "WL303", "WL306")  # findings that make a pushed layer no valid OCI layer
 
 
@@ -55,7 +56,7 @@ def ways(
     seen: Sequence[Seen], columns: Sequence[Column], engines: Mapping[str, Engines] = MappingProxyType({})
 ) -> tuple[Way, ...]:
     """One way for each class of cells whose images went alike; cells that mount a stack have none. *engines*: by the cell's id."""
-    going = [one for one in seen if any(station in one.trees for station in _ONLY)]
+    going = [one for one in seen if any(station in one.trees for station in AFTER)]
     every = tuple(station for station, _, _ in STATIONS)
 
     def key(one: Seen) -> object:

@@ -24,7 +24,7 @@ from harness.report.grid import field_of
 from harness.report.load import Loaded
 from harness.report.steps import step_words
 from harness.report.tables import Table, class_table, sees_right, tree_table, view_table
-from harness.report.way import WayTable, way_tables
+from harness.report.way import WayTable, taken_by, way_tables
 from harness.scenario.model import Scenario
 from harness.whiteouts.codes import CODES
 
@@ -148,6 +148,8 @@ def _facts(scenario: Scenario) -> tuple[str, ...]:
         out.append(f"upper on {scenario.below.fs}{features}")
     if scenario.stack != "plain":
         out.append(f"stack {scenario.stack}")
+    if scenario.handover is not None:
+        out.append(f"handed over after the last writable run: {taken_by(scenario.handover)}")
     out += [f"{driver}: mount options {options}" for driver, options in scenario.options.items()]
     out += [f"environment {key}={value}" for key, value in scenario.env.items()]
     return tuple(out)

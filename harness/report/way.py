@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.compare.classes import Seen
-from harness.compare.way import STATIONS, Stop, ways
+from harness.compare.way import AFTER, STATIONS, Stop, ways
 from harness.compare.words import Column
+from harness.findings import Station
 from harness.recording import Recording
 from harness.report import markup
 from harness.report.manifests import manifest_table
 from harness.report.tables import Table, TableRow, flags_of
+from harness.scenario.model import Handover
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def way_tables(
     """The ways of a scenario's cells; none where no tool makes images. *recordings*: by the cell's id."""
     made = []
     for way in ways(seen, columns, {name: one.engines for name, one in recordings.items()}):
-        engines = recordings[way.first.id].engines
+        recording = recordings[way.first.id]
         flags = {station: flags_of(way.first, (station,)) for station in way.heads}
         rows = tuple(
             TableRow(
@@ -50,7 +52,7 @@ def way_tables(
             for path, stops in way.rows
         )
         heads = tuple(
-            (f"{number}. {_HEADS[station][0]}", ", by ".join(filter(None, (_HEADS[station][1], engines.get(station)))))
+            (f"{number}. {_HEADS[station][0]}", _below(station, recording))
             for number, station in enumerate(way.heads, 1)
         )
         made.append(
@@ -59,10 +61,27 @@ def way_tables(
                 Table(heads, rows),
                 way.answer,
                 way.conclusion,
-                manifest_table(recordings[way.first.id].manifests),
+                manifest_table(recording.manifests),
             )
         )
     return tuple(made)
+
+
+def taken_by(handover: Handover) -> str:
+    """Who goes on with the image: ``as root``, ``in OCI mode``."""
+    modes = {"oci": "OCI", "native": "native"}
+    said = [
+        f"as {handover.profile}" if handover.profile else "",
+        f"in {modes[handover.mode]} mode" if handover.mode else "",
+    ]
+    return ", ".join(one for one in said if one)
+
+
+def _below(station: Station, recording: Recording) -> str:
+    """What stands under the head of a station: what is looked at, whose turn it is, and which engine merged it."""
+    handover, engine = recording.scenario.handover, recording.engines.get(station, "")
+    said = [_HEADS[station][1], taken_by(handover) if handover is not None and station in AFTER else ""]
+    return ", ".join(one for one in (*said, f"by {engine}" if engine else "") if one)
 
 
 def _field(stop: Stop, flags: tuple[tuple[str, bool], ...]) -> Markup:

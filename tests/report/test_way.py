@@ -1,9 +1,11 @@
-"""What an image says of its layers, state by state."""
+"""The way of an image in the report: what it says of its layers, and whose turn it is."""
 
 from __future__ import annotations
 
 from harness.recording import LayerRecord, Manifest
 from harness.report.manifests import manifest_table
+from harness.report.way import taken_by
+from harness.scenario.model import Handover
 
 EXT3 = LayerRecord("application/vnd.sylabs.image.layer.v1.ext3", "sha256:" + "a" * 64, 64 << 20, true=False)
 SEALED = LayerRecord("application/vnd.sylabs.image.layer.v1.squashfs", "sha256:" + "b" * 64, 4096, true=True)
@@ -34,3 +36,9 @@ def test_layers_that_are_missing_and_manifests_that_cannot_be_read() -> None:
     assert str(table.rows[1].fields[0]) == "–"
     assert "&lt;script&gt;" in str(table.rows[1].fields[1])
     assert "<b>" not in str(table.rows[1].fields[1])
+
+
+def test_who_goes_on_with_an_image() -> None:
+    assert taken_by(Handover(profile="root")) == "as root"
+    assert taken_by(Handover(mode="oci")) == "in OCI mode"
+    assert taken_by(Handover(profile="user", mode="native")) == "as user, in native mode"
