@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from harness.drivers import DRIVERS
 from harness.plan import Cell, plan
 from harness.scenario.layers import Profile
-from harness.scenario.loader import load, load_all, scenarios_below
+from harness.scenario.loader import load, load_all, load_known, scenarios_below
 from harness.scenario.model import Scenario
 from harness.scenario.schema import schema_text
 from harness.script.compile import compile_cell
@@ -72,6 +73,18 @@ def test_known_findings_have_a_code_a_reason_and_a_place(scenario: Scenario) -> 
         assert len(known.reason) > 20
         assert known.link.startswith("https://") or known.reason.endswith(f"({UNREPORTED})")
         assert known.tools, "a finding of every tool is none of a tool"
+
+
+def test_what_is_known_of_tools_is_real_narrow_and_can_be_read_about() -> None:
+    for known in load_known(FOLDER):
+        assert known.code in CODES
+        assert known.link.startswith("https://") or known.reason.endswith(f"({UNREPORTED})")
+        names = [re.split("[<>=]", pattern)[0] for pattern in known.tools]
+        assert names, "a finding of every tool is none of a tool"
+        for name in names:
+            meant = [one for one in DRIVERS if fnmatch.fnmatchcase(one, name)]
+            assert meant, f"{name} is no tool"
+            assert all(DRIVERS[one].way for one in meant), f"{name}: what mounts a stack is named by its scenarios"
 
 
 @pytest.mark.parametrize("profile", list(Profile))
