@@ -46,7 +46,8 @@ def judge(
         return Verdict(Outcome.BROKEN, recording.broken, ())
     evidence = Evidence(recording, trees, raw)
     bare = carried([finding for rule in RULES for finding in rule(evidence)])
-    findings = tuple(_named(finding, recording) for finding in sorted(bare, key=_order))
+    expected = tuple(_expected(recording))
+    findings = tuple(_named(finding, expected) for finding in sorted(bare, key=_order))
     wrong = _wrong_scenario(recording)
     if wrong:
         return Verdict(Outcome.BROKEN, wrong, findings)
@@ -57,8 +58,7 @@ def judge(
             f"the script stopped in the phase {recording.phase or 'start'!r} with exit code {recording.exit_code}",
             findings,
         )
-    expected = (known for known in _expected(recording) if not known.optional)
-    missing = tuple(known for known in expected if not any(f.known == known for f in findings))
+    missing = tuple(known for known in expected if not known.optional and not any(f.known == known for f in findings))
     new = [finding for finding in findings if finding.known is None]
     if new:
         codes = ", ".join(sorted({finding.code for finding in new}))
@@ -118,8 +118,8 @@ def _speaks_of(known: Known, recording: Recording) -> bool:
     )
 
 
-def _named(finding: Finding, recording: Recording) -> Finding:
-    for known in _expected(recording):
+def _named(finding: Finding, expected: Iterable[Known]) -> Finding:
+    for known in expected:
         if (
             known.code == finding.code
             and (not known.stations or finding.station in known.stations)

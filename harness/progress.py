@@ -36,7 +36,7 @@ class Progress:
         self.run: Run | None = None
         self.error: LabError | None = None
         self.interrupted = False
-        self.missing: tuple[str, ...] = ()
+        self.missing: list[str] = []  # where nothing is run: the tools that were asked for, and are not here
 
     def _line(self, text: str) -> None:
         clear = "\r\x1b[K" if self.live else ""
@@ -88,20 +88,20 @@ class Progress:
     def _begin(self, total: int) -> None:
         if self.total or PLAN not in self.config.stash:
             return
+        plan = self.config.stash[PLAN]
+        missing = [
+            f"{one['name']} ({one['where']}): {one['reason']}; {one['remedy']}"
+            for one in plan.unavailable
+            if one["remedy"]
+        ]
         if not total:  # nothing will be run: what is missing belongs into the error
-            self.missing = tuple(
-                f"{one['name']}: {one['reason']}; {one['remedy']}"
-                for one in self.config.stash[PLAN].unavailable
-                if one["remedy"]
-            )
+            self.missing = [] if plan.tools else missing
             return
         self.total = total
-        plan = self.config.stash[PLAN]
         tools = ", ".join(dict.fromkeys(tool.label for tool in plan.tools))
         self._line(f"{len(plan.scenarios)} scenarios, {total} cells: {tools}")
-        for one in plan.unavailable:
-            if one["remedy"]:
-                self._line(f"  not here: {one['name']} ({one['where']}): {one['reason']}; {one['remedy']}")
+        for words in missing:
+            self._line(f"  not here: {words}")
 
     def pytest_keyboard_interrupt(self) -> None:
         """Ctrl-C: the cells end, the report is written of what there is."""

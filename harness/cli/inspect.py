@@ -147,9 +147,11 @@ def _print_json(opened: Opened, judged: list[Judged]) -> None:
 def _print_mtree(layers: list[Layer]) -> None:
     """Each layer of an image begins with a comment that names it."""
     for layer in layers:
-        if layer.name:
-            print(f"# {printable(layer.name)}" + (f": cannot be read: {printable(layer.unread)}" * bool(layer.unread)))
-        if not layer.unread:
+        if layer.unread:
+            print(f"# {_unread(layer)}")
+        else:
+            if layer.name:
+                print(f"# {printable(layer.name)}")
             sys.stdout.writelines(f"{line}\n" for line in mtree(layer.snapshot))
 
 
@@ -161,9 +163,13 @@ def _print_text(path: str, opened: Opened, judged: list[Judged]) -> None:
             print(f"  note: {printable(note)}")
     for one in judged:
         if one.layer.unread:
-            print(f"{printable(one.layer.name)}: cannot be read: {printable(one.layer.unread)}")
+            print(_unread(one.layer))
         else:
             _print_layer(one, _called(one.layer) or f"{shown} ({opened.kind})")
+
+
+def _unread(layer: Layer) -> str:
+    return f"{printable(layer.name)}: cannot be read: {printable(layer.unread)}"
 
 
 def _called(layer: Layer) -> str:

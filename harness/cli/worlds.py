@@ -12,9 +12,8 @@ from harness.names import printable
 from harness.worlds.build import ensure, prune, world_in_place
 from harness.worlds.cache import cache_folder, prune_folder
 from harness.worlds.crate import crates_in_place, ensure_crate
-from harness.worlds.installed import CALLED, installations
+from harness.worlds.installed import NATIVE, installations
 from harness.worlds.suites import SUITES, wanted
-from harness.worlds.tools import parse_word
 
 _CRATE = "crate"
 
@@ -40,7 +39,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def unasked(tools: Sequence[str] = ()) -> list[str]:
     """The worlds that can be used here. *tools*: the words of ``--tool``."""
-    given = any(parse_word(word).name in CALLED for word in tools) or bool(installations())
+    given = any(word.startswith(NATIVE) for word in tools) or bool(installations())
     return wanted(containers=os.geteuid() == 0, singularity=given)
 
 

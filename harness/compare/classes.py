@@ -18,6 +18,7 @@ class Seen:
     column: Column
     trees: Mapping[Station, Mapping[bytes, Look]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    engines: Mapping[Station, str] = field(default_factory=dict)  # as recorded: what merged each view of a container
 
     @property
     def new(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from harness.compare.classes import Class, Seen, classify, tree_key
 from harness.compare.describe import NOTHING, Look
@@ -29,9 +28,6 @@ AFTER = (Station.READONLY, Station.SEALED, Station.SEALED_VIEW, Station.PUSHED, 
 SPOILS = ("WL301", "WL303", "WL306")  # findings that make a pushed layer no valid OCI layer
 
 
-Engines = Mapping[Station, str]
-
-
 @dataclass(frozen=True)
 class Stop:
     """One path at one station: what stands there, and in a word what happened to it on the way."""
@@ -52,16 +48,14 @@ class Way:
     conclusion: tuple[str, ...]
 
 
-def ways(
-    seen: Sequence[Seen], columns: Sequence[Column], engines: Mapping[str, Engines] = MappingProxyType({})
-) -> tuple[Way, ...]:
-    """One way for each class of cells whose images went alike; cells that mount a stack have none. *engines*: by the cell's id."""
+def ways(seen: Sequence[Seen], columns: Sequence[Column]) -> tuple[Way, ...]:
+    """One way for each class of cells whose images went alike, by the same engines; cells that mount a stack have none."""
     going = [one for one in seen if any(station in one.trees for station in AFTER)]
     every = tuple(station for station, _, _ in STATIONS)
 
     def key(one: Seen) -> object:
         codes = frozenset((f.code, f.path, f.station) for f in one.findings if f.code.startswith("WL3"))
-        return (tree_key(*every, Station.ORACLE)(one), codes, frozenset(engines.get(one.id, {}).items()))
+        return (tree_key(*every, Station.ORACLE)(one), codes, frozenset(one.engines.items()))
 
     return tuple(_way(one, columns) for one in classify(going, key))
 

@@ -68,45 +68,62 @@ def _tmpfs() -> Make:
 
 
 # What the two call, seen by running them. mksquashfs packs what is under test.
-_CALLS = {
+CALLS = {
     "apptainer": ("squashfuse", "fuse2fs", "fuse-overlayfs"),
     "singularity-ce": ("squashfuse", "fuse2fs", "fuse-overlayfs", "mksquashfs"),
 }
+_FLAGS = {"native": "", "oci": "--oci"}  # the modes of SingularityCE
 
 
-def _driver(name: str, title: str, way: Make, *profiles: Profile) -> Driver:
-    family = next(family for family in _CALLS if name.startswith(family))
-    one_mode = family == "apptainer" or name.endswith(("-tmpfs", "-userns"))
-    mode = "" if one_mode else "oci" if "-oci" in name else "native"
+def _driver(
+    name: str,
+    title: str,
+    way: Make,
+    *profiles: Profile,
+    mode: str = "",
+    keeps_upper: bool = True,
+    as_root: bool = False,
+) -> Driver:
+    family = next(family for family in CALLS if name.startswith(family))
     return Driver(
         name,
         title,
         profiles or (Profile.ROOT, Profile.USER),
         needs=("container",),
-        programs=_CALLS[family],
+        programs=CALLS[family],
         family=family,
         mode=mode,
-        keeps_upper=not name.endswith("-tmpfs"),
-        as_root=name.endswith("-fakeroot"),
+        keeps_upper=keeps_upper,
+        as_root=as_root,
         fs_of_its_own=True,
         way=way,
     )
 
 
-_OCI = "--oci"
+def _in_mode(mode: str, name: str, title: str, make: Callable[[str, str], Make], *profiles: Profile) -> Driver:
+    """SingularityCE in a mode, whose image and overlay the other mode can take over."""
+    (other,) = (flag for one, flag in _FLAGS.items() if one != mode)
+    return _driver(name, title, make(_FLAGS[mode], other), *profiles, mode=mode)
+
 
 DRIVERS = (
     _driver("apptainer", "apptainer, overlay in a folder", _folder()),
     _driver("apptainer-ext3", "apptainer, overlay in an ext3 image", _ext3()),
-    _driver("apptainer-tmpfs", "apptainer --writable-tmpfs", _tmpfs()),
+    _driver("apptainer-tmpfs", "apptainer --writable-tmpfs", _tmpfs(), keeps_upper=False),
     _driver("apptainer-sandbox", "apptainer, image and overlay in folders", _folder(sandbox=True)),
     _driver("apptainer-userns", "apptainer --userns, overlay in a folder", _folder("--userns"), Profile.ROOT),
-    _driver("apptainer-fakeroot", "apptainer --fakeroot, overlay in a folder", _folder("--fakeroot"), Profile.USER),
-    _driver("singularity-ce", "SingularityCE, overlay in a folder", _folder("", _OCI)),
-    _driver("singularity-ce-tmpfs", "SingularityCE --writable-tmpfs", _tmpfs()),
+    _driver(
+        "apptainer-fakeroot",
+        "apptainer --fakeroot, overlay in a folder",
+        _folder("--fakeroot"),
+        Profile.USER,
+        as_root=True,
+    ),
+    _in_mode("native", "singularity-ce", "SingularityCE, overlay in a folder", _folder),
+    _driver("singularity-ce-tmpfs", "SingularityCE --writable-tmpfs", _tmpfs(), keeps_upper=False),
     _driver("singularity-ce-userns", "SingularityCE --userns, overlay in a folder", _folder("--userns"), Profile.ROOT),
     # without a setuid starter it asks for a loop device, which no ordinary user gets
-    _driver("singularity-ce-ext3", "SingularityCE, overlay in an ext3 image", _ext3("", _OCI), Profile.ROOT),
-    _driver("singularity-ce-oci-folder", "SingularityCE, OCI mode, overlay in a folder", _folder(_OCI, "")),
-    _driver("singularity-ce-oci-ext3", "SingularityCE, OCI mode, overlay in an ext3 image", _ext3(_OCI, "")),
+    _in_mode("native", "singularity-ce-ext3", "SingularityCE, overlay in an ext3 image", _ext3, Profile.ROOT),
+    _in_mode("oci", "singularity-ce-oci-folder", "SingularityCE, OCI mode, overlay in a folder", _folder),
+    _in_mode("oci", "singularity-ce-oci-ext3", "SingularityCE, OCI mode, overlay in an ext3 image", _ext3),
 )

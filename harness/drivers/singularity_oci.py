@@ -7,6 +7,7 @@ The way of sylabs/singularity#3176: squashfuse, fuse2fs and fuse-overlayfs below
 from __future__ import annotations
 
 from harness.drivers.base import BINDS, Driver, Stack, Way, exports
+from harness.drivers.native import CALLS
 from harness.scenario.layers import Profile
 
 # --no-home: the caller's home would be bound over a folder of the image.
@@ -70,7 +71,7 @@ DRIVER = Driver(
     "SingularityCE, OCI mode",
     (Profile.ROOT, Profile.USER),
     needs=("fuse", "container"),
-    programs=("squashfuse", "fuse2fs", "fuse-overlayfs", "mksquashfs", "sqfs2tar", "crun", "podman", "docker-registry"),
+    programs=(*CALLS["singularity-ce"], "sqfs2tar", "crun", "podman", "docker-registry"),
     family="singularity-ce",
     fs_of_its_own=True,
     way=_way,

@@ -46,6 +46,21 @@ def which(program: str) -> Path | None:
     return Path(found).absolute() if found else None
 
 
+_PACKAGE = {"mksquashfs": "squashfs-tools", "sqfs2tar": "squashfs-tools-ng"}
+
+
+def package_of(program: str) -> str:
+    """The Debian package that brings a program, where its name is another one."""
+    return _PACKAGE.get(program, program)
+
+
+def _needed(name: str) -> Path:
+    program = which(name)
+    if program is None:
+        raise MissingProgram(f"the program {name} is not installed", remedy=f"install {name}")
+    return program
+
+
 _ANY = tuple(range(-255, 256))  # no exit code is an error of this module: callers look at it
 
 
@@ -64,9 +79,7 @@ def run(
     Raises MissingProgram when the program does not exist.
     """
     words = tuple(str(word) for word in argv)
-    program = which(words[0])
-    if program is None:
-        raise MissingProgram(f"the program {words[0]} is not installed", remedy=f"install {words[0]}")
+    program = _needed(words[0])
     errors: list[str] = []
 
     def hear(line: str) -> None:
@@ -134,9 +147,7 @@ def pouring(argv: Sequence[str | Path], *, timeout: float) -> Iterator[Poured]:
     *timeout* is in seconds; at its end the command is killed and its code is ``-9``. Raises MissingProgram when it does not exist.
     """
     words = tuple(str(word) for word in argv)
-    program = which(words[0])
-    if program is None:
-        raise MissingProgram(f"the program {words[0]} is not installed", remedy=f"install {words[0]}")
+    program = _needed(words[0])
     with tempfile.TemporaryFile() as errors:
         child = subprocess.Popen(
             [program, *words[1:]],
@@ -157,8 +168,9 @@ def pouring(argv: Sequence[str | Path], *, timeout: float) -> Iterator[Poured]:
         finally:
             clock.cancel()
             child.stdout.close()
-            _kill_session(child.pid)
-            child.wait()
+            if child.poll() is None:
+                _kill_session(child.pid)
+                child.wait()
         errors.seek(0)
         poured.ended = Finished(words, code, "", errors.read(1 << 16).decode("utf-8", "replace"))
 

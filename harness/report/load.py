@@ -99,7 +99,7 @@ def _load(cell: CellResult, run: Path, decoder: _Trees) -> Loaded:
     # Judged again: a rule that has become better since speaks of old recordings too.
     judged = cell_result(recording, judge(recording, trees, raw_layers(folder)), cell.folder)
     judged = replace(judged, id=cell.id, scenario=cell.scenario)
-    return Loaded(judged, column, folder, recording, Seen(cell.id, column, seen, judged.findings))
+    return Loaded(judged, column, folder, recording, Seen(cell.id, column, seen, judged.findings, recording.engines))
 
 
 def raw(folder: Path, name: str) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from harness.compare.words import count
 from harness.recording import LayerRecord, Manifest
 from harness.report.tables import Table, TableRow
 
@@ -17,7 +18,7 @@ def manifest_table(manifests: Sequence[Manifest]) -> Table | None:
     """A row for each layer, a column for each manifest; None when none was recorded."""
     if not manifests:
         return None
-    heads = tuple((one.state, one.unread or f"{len(one.layers)} layers") for one in manifests)
+    heads = tuple((one.state, one.unread or count(len(one.layers), "layer")) for one in manifests)
     rows = []
     for number in range(max(len(one.layers) for one in manifests)):
         first: dict[str, str] = {}  # digest -> the state that has it first

@@ -37,7 +37,7 @@ def way_tables(
 ) -> tuple[WayTable, ...]:
     """The ways of a scenario's cells; none where no tool makes images. *recordings*: by the cell's id."""
     made = []
-    for way in ways(seen, columns, {name: one.engines for name, one in recordings.items()}):
+    for way in ways(seen, columns):
         recording = recordings[way.first.id]
         flags = {station: flags_of(way.first, (station,)) for station in way.heads}
         rows = tuple(
@@ -52,7 +52,7 @@ def way_tables(
             for path, stops in way.rows
         )
         heads = tuple(
-            (f"{number}. {_HEADS[station][0]}", _below(station, recording))
+            (f"{number}. {_HEADS[station][0]}", _below(station, way.first, recording.scenario.handover))
             for number, station in enumerate(way.heads, 1)
         )
         made.append(
@@ -77,9 +77,9 @@ def taken_by(handover: Handover) -> str:
     return ", ".join(one for one in said if one)
 
 
-def _below(station: Station, recording: Recording) -> str:
+def _below(station: Station, seen: Seen, handover: Handover | None) -> str:
     """What stands under the head of a station: what is looked at, whose turn it is, and which engine merged it."""
-    handover, engine = recording.scenario.handover, recording.engines.get(station, "")
+    engine = seen.engines.get(station, "")
     said = [_HEADS[station][1], taken_by(handover) if handover is not None and station in AFTER else ""]
     return ", ".join(one for one in (*said, f"by {engine}" if engine else "") if one)
 

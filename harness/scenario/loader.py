@@ -72,7 +72,7 @@ def load_all(paths: Iterable[Path], shared: tuple[Known, ...] = ()) -> list[Scen
 
 def load(path: Path) -> Scenario:
     """Read one scenario file. Raises ScenarioError with file, key path and remedy."""
-    return parse(_text(path), where=str(path), name=path.stem)
+    return parse(_raw(path), where=str(path), name=path.stem)
 
 
 def load_known(folder: Path) -> tuple[Known, ...]:
@@ -84,7 +84,7 @@ def load_known(folder: Path) -> tuple[Known, ...]:
     if not path.exists():
         return ()
     where = str(path)
-    data = _toml(_text(path), where)
+    data = _toml(_raw(path), where)
     try:
         read = msgspec.convert({**data, "known": _one_each(data.get("known", []))}, KnownFile)
     except msgspec.ValidationError as error:
@@ -93,7 +93,7 @@ def load_known(folder: Path) -> tuple[Known, ...]:
     return tuple(msgspec.structs.replace(known, optional=True) for known in read.known)
 
 
-def _text(path: Path) -> bytes:
+def _raw(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE + 1)

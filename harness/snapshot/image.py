@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import BrokenMachinery, MissingProgram, UsageError
-from harness.launch.process import pouring, which
+from harness.launch.process import package_of, pouring, which
 from harness.snapshot import oci
 from harness.snapshot.ext import is_ext, read_ext
 from harness.snapshot.folder import read_folder
@@ -156,14 +156,13 @@ def _ext(blob: Blob, name: str, where: str) -> Layer:
     return Layer(name, "ext image", Snapshot.of(upper.entries, unseen=upper.unseen), (), notes)
 
 
-_PACKAGES = {"sqfs2tar": "squashfs-tools-ng", "zstd": "zstd"}
-
-
 def _unpacked(argv: list[str], form: str, blob: Blob, name: str, where: str) -> Layer:
     """The tree of what a program makes a tar of. What it says beside that are notes: sqfs2tar leaves out what no tar can hold."""
     program = argv[0]
     if which(program) is None:
-        raise MissingProgram(f"reading it needs {program}", where=where, remedy=f"apt-get install {_PACKAGES[program]}")
+        raise MissingProgram(
+            f"reading it needs {program}", where=where, remedy=f"apt-get install {package_of(program)}"
+        )
     raw: tuple[Entry, ...] = ()
     unread = None
     with _as_file(blob) as path:

@@ -26,7 +26,6 @@ NATIVE = "singularity-ce"
 CALLED = {name: driver.programs for name, driver in DRIVERS.items() if driver.family == NATIVE}
 _INSIDE = ("bin", "usr/bin", "usr/local/bin", "opt/singularity/bin")
 _ARCHIVES = (".deb", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst")
-_PACKAGE = {"mksquashfs": "squashfs-tools", "sqfs2tar": "squashfs-tools-ng"}
 
 Find = Callable[[str, World, Ledger], Part | None]
 
@@ -125,11 +124,6 @@ def installations() -> list[Path]:
         return [installation(Path(program))]
     except LabError:
         return []
-
-
-def package_of(program: str) -> str:
-    """The Debian package that brings a program, where its name is another one."""
-    return _PACKAGE.get(program, program)
 
 
 def _version(says: str) -> str:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from harness.drivers import DRIVERS
 from harness.errors import LabError, UsageError
-from harness.launch.process import which
+from harness.launch.process import package_of, which
 from harness.worlds.cache import Say
 from harness.worlds.crate import crates_in_place, ensure_crate
 from harness.worlds.given import given_program
 from harness.worlds.host import host_world
-from harness.worlds.installed import CALLED, NATIVE, installations, installed_tools, package_of
+from harness.worlds.installed import CALLED, NATIVE, installations, installed_tools
 from harness.worlds.ledger import Ledger
 from harness.worlds.model import HOST, Excluded, Part, Tool, Unavailable, World
 from harness.worlds.suites import IMAGES, SUITES

@@ -87,7 +87,7 @@ def test_a_cell_that_mounts_a_stack_has_no_way() -> None:
 
 
 def test_what_another_engine_showed_is_another_way() -> None:
-    twin = replace(FOUNDING, id="twin")
-    one = {FOUNDING.id: {Station.VIEW: "fuse-overlayfs"}, "twin": {Station.VIEW: "fuse-overlayfs"}}
-    assert len(ways([FOUNDING, twin], [COLUMN], one)) == 1
-    assert len(ways([FOUNDING, twin], [COLUMN], one | {"twin": {Station.VIEW: "kernel overlay"}})) == 2
+    first = replace(FOUNDING, engines={Station.VIEW: "fuse-overlayfs"})
+    twin = replace(first, id="twin")
+    assert len(ways([first, twin], [COLUMN])) == 1
+    assert len(ways([first, replace(twin, engines={Station.VIEW: "kernel overlay"})], [COLUMN])) == 2
