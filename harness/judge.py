@@ -13,6 +13,7 @@ from harness.drivers import DRIVERS
 from harness.findings import Finding, Known, Outcome, Station
 from harness.plan import matches_version
 from harness.recording import Recording, ToolRecord
+from harness.scenario.steps import Fails
 from harness.snapshot.model import Entry, Snapshot
 from harness.whiteouts.rules import layer, upper, view
 from harness.whiteouts.rules.evidence import Evidence
@@ -137,9 +138,9 @@ def _fits(pattern: str, text: str) -> bool:
 def _wrong_scenario(recording: Recording) -> str:
     """A step that the scenario says must fail, and that does not fail on a plain directory (or the reverse)."""
     for result in recording.oracle_steps:
-        step = recording.scenario.steps[result.index]
-        if bool(result.code) is not step.fails:
+        must = recording.scenario.steps[result.index].must(recording.profile)
+        if must is not Fails.AS_ORACLE and bool(result.code) is not (must is Fails.MUST):
             did = f"fails there ({result.words})" if result.code else "succeeds there"
-            said = "must fail" if step.fails else "must succeed"
+            said = "must fail" if must is Fails.MUST else "must succeed"
             return f"the scenario says that step {result.index + 1} {said}, and on a plain directory it {did}"
     return ""

@@ -108,6 +108,7 @@ class Recording(msgspec.Struct, frozen=True):
     work_left: tuple[str, ...] = ()  # what the tool left in its work folder, escaped paths
     imports: tuple[Import, ...] = ()  # seal, push, pull: in their order
     engines: dict[Station, str] = {}  # what merged the tree that a container showed at a station, read back inside
+    refused: str = ""  # what the tool said when it refused to mount; empty when it did not
     manifests: tuple[Manifest, ...] = ()  # of an OCI image: written, synced, sealed, pushed
 
 

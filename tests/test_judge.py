@@ -10,7 +10,7 @@ from harness.judge import Verdict, judge
 from harness.recording import PartRecord, Step, ToolRecord
 from harness.scenario.layers import Profile
 from harness.scenario.model import Tree
-from harness.scenario.steps import Mkdir
+from harness.scenario.steps import Fails, FailsBy, Mkdir
 from harness.scenario.steps import Step as Action
 from harness.snapshot.model import Snapshot
 from tests.whiteouts.evidence import evidence, file, folder, gone, tree
@@ -113,8 +113,8 @@ def test_a_daemon_that_died_or_hung_is_a_finding_although_the_script_stopped() -
     assert (hung.outcome, codes(hung)) == (Outcome.FINDING, ["WL208"])
 
 
-@pytest.mark.parametrize(("fails", "code"), [(True, 0), (False, 1)])
-def test_a_scenario_whose_steps_do_not_do_what_it_says_is_broken(fails: bool, code: int) -> None:
+@pytest.mark.parametrize(("fails", "code"), [(Fails.MUST, 0), (Fails.MUST_NOT, 1), (FailsBy(root=Fails.MUST), 0)])
+def test_a_scenario_whose_steps_do_not_do_what_it_says_is_broken(fails: Fails | FailsBy, code: int) -> None:
     result = verdict(
         CLEAN, steps=(Mkdir(path="a/new", fails=fails),), did=(Step(0, code, "words"),), must=(Step(0, code, "words"),)
     )
@@ -123,8 +123,17 @@ def test_a_scenario_whose_steps_do_not_do_what_it_says_is_broken(fails: bool, co
 
 
 def test_a_step_that_must_fail_and_fails_on_both_sides_is_as_expected() -> None:
-    result = verdict(CLEAN, steps=(Mkdir(path="a/f", fails=True),), did=(Step(0, 1),), must=(Step(0, 1),))
+    result = verdict(CLEAN, steps=(Mkdir(path="a/f", fails=Fails.MUST),), did=(Step(0, 1),), must=(Step(0, 1),))
     assert result.outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_where_the_plain_directory_decides_a_step_may_come_to_anything_and_must_be_the_same(code: int) -> None:
+    step = Mkdir(path="a/f", fails=Fails.AS_ORACLE)
+    same = verdict(CLEAN, steps=(step,), did=(Step(0, code),), must=(Step(0, code),))
+    other = verdict(CLEAN, steps=(step,), did=(Step(0, 1 - code),), must=(Step(0, code),))
+    assert same.outcome is Outcome.PASSED
+    assert codes(other) == ["WL207"]
 
 
 def test_findings_are_in_a_stable_order() -> None:

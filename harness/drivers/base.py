@@ -33,7 +33,7 @@ class Plan:
     """The shell text of a driver: functions that the script calls. Each is whole lines.
 
     ``prepare`` runs once before the first mount, ``mount`` and ``unmount`` are bodies of the functions of that name; a
-    mount that the tool refuses must ``die``; one whose daemon ended by a signal must not.
+    mount that the tool refuses must ``refuse`` with the tool's words; one whose daemon ended by a signal must not.
     """
 
     mount: str

@@ -23,7 +23,7 @@ def _plan(stack: Stack) -> Plan:
     return Plan(
         mount=(
             f'mount -t overlay overlay -o {quote(options)} {stack.merged} 2>>"$out/daemon.log" ||\n'
-            '  die "mount refused: $(cat "$out/daemon.log")"'
+            '  refuse "$(tail -n 2 "$out/daemon.log")"'
         ),
         unmount=f"umount {stack.merged}",
     )

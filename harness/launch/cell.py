@@ -149,6 +149,7 @@ def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, 
         log=evidence.log(out),
         work_left=evidence.leftovers(out),
         imports=answers(out),
+        refused=evidence.refused(out),
         engines=engines(out),
         manifests=manifests(out),
     )

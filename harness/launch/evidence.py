@@ -88,6 +88,11 @@ def broken(out: Path) -> str:
     return escape(_bytes(out / "broken").strip()).replace("\\n", " ")
 
 
+def refused(out: Path) -> str:
+    """What the tool said when it refused to mount; empty when it did not."""
+    return escape(_bytes(out / "refused").strip()).replace("\\n", " ")
+
+
 def no_space(out: Path, err: bytes) -> str:
     """Whether the cell's evidence is cut since the disk was full: then nothing may be judged."""
     said = [err, *(_bytes(path) for path in out.glob("*.err"))]

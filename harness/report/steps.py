@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from harness.compare.words import Name, Words
-from harness.scenario.steps import StepBase
+from harness.scenario.steps import Fails, StepBase
 
+_FAILS = {Fails.MUST: "must fail", Fails.AS_ORACLE: "the plain directory decides whether it fails"}
 _JOINS = {"rename": " → ", "mv": " → ", "cp": " → ", "link": " → "}
 
 
@@ -28,6 +29,12 @@ def step_words(step: StepBase) -> Words:
             out.append(" " + ":".join(str(number) for number in value))
         else:
             out.append(f" {value}")
-    if step.fails:
-        out.append(" (must fail)")
+    out += _must(step)
     return tuple(out)
+
+
+def _must(step: StepBase) -> list[str]:
+    said = {profile: step.must(profile) for profile in ("root", "user")}
+    if len(set(said.values())) == 1:
+        return [f" ({_FAILS[said['root']]})"] if said["root"] in _FAILS else []
+    return [f" ({_FAILS[one]} as {profile})" for profile, one in said.items() if one in _FAILS]

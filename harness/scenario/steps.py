@@ -6,6 +6,7 @@ hide what podman#13123 is about; where that is wanted there is ``mv``. The words
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
 import msgspec
@@ -19,14 +20,33 @@ def relative(text: str) -> bytes:
     return b"./" + path if path.startswith(b"-") else path or b"."
 
 
+class Fails(StrEnum):
+    """What a step must come to on the plain directory. On the mounted tree it must come to the same."""
+
+    MUST = "must"  # fail, with any error
+    MUST_NOT = "must not"
+    AS_ORACLE = "as the oracle"  # whatever the plain directory says
+
+
+class FailsBy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The same where it differs by privilege: a user may not make what root may."""
+
+    root: Fails = Fails.MUST_NOT
+    user: Fails = Fails.MUST_NOT
+
+
 class StepBase(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="do", kw_only=True
 ):
-    """What every step has: ``fails`` says that it must fail (with any error), on the oracle too."""
+    """What every step has: ``fails`` says what it must come to on the plain directory, the oracle, or that the oracle decides."""
 
-    fails: bool = False
+    fails: Fails | FailsBy = Fails.MUST_NOT
 
     paths: ClassVar[tuple[str, ...]] = ("path",)
+
+    def must(self, profile: str) -> Fails:
+        """What the step must come to on the oracle with a privilege, ``root`` or ``user``."""
+        return self.fails if isinstance(self.fails, Fails) else Fails(getattr(self.fails, profile))
 
     def words(self) -> tuple[bytes, ...]:
         """The command as argument vector; the first word is a program or a function of the script's prelude."""

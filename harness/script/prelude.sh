@@ -5,6 +5,9 @@ say() { printf '%s\n' "$1" >>"$out/phases"; }
 # die WORDS: the machine did not do its part; nothing is judged.
 die() { printf '%s\n' "$1" >"$out/broken"; exit 3; }
 
+# refuse WORDS: the tool does not mount this, and says so: an answer like others, which is judged.
+refuse() { printf '%s\n' "$1" >"$out/refused"; exit 5; }
+
 # step NUMBER COMMAND...: one step in the current folder; its words and its exit code are kept, and the run goes on.
 step() {
   number=$1; shift

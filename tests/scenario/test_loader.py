@@ -49,7 +49,12 @@ def test_a_small_scenario_is_read() -> None:
         (HEAD + 'steps = [{ do = "mkdir", path = 7 }]', "steps[0].path", "int", "schema"),
         (HEAD + 'steps = [{ do = "mkdir", path = "a", mode = "rwx" }]', "steps[0].mode", "no octal mode", "0755"),
         (HEAD + 'steps = "mkdir a"', "steps", "Expected", "schema"),
-        (HEAD + 'steps = [{ do = "mkdir", path = "a", fails = "yes" }]', "steps[0].fails", "bool", "schema"),
+        (
+            HEAD + 'steps = [{ do = "mkdir", path = "a", fails = "yes" }]',
+            "steps[0].fails",
+            "Invalid enum value",
+            "schema",
+        ),
         ('title = "t"\nguards = "g"\n' + STEPS, "schema", "'missing'", "schema = 1"),
         ('schema = 2\ntitle = "t"\nguards = "g"\n' + STEPS, "schema", "2", "schema = 1"),
         ("schema = 1\n" + STEPS, "(top)", "title", "schema"),
