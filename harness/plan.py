@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from harness.drivers import DRIVERS
 from harness.scenario.layers import Profile, layer
-from harness.scenario.model import Scenario
+from harness.scenario.model import Node, Scenario
 from harness.scenario.steps import Remount
 from harness.worlds.model import Tool, version_order
 
@@ -135,6 +135,8 @@ def _not_for_images(cell: Cell) -> str:
             return f"the scenario hands over to the mode {handed.mode}: nothing would change"
     if not driver.keeps_upper and any(isinstance(step, Remount) for step in scenario.steps):
         return "the scenario mounts again, and the tool's upper goes with the container"
+    if runs_containers and any(isinstance(n, Node) and n.literal for tree in scenario.layers for n in tree.values()):
+        return "a layer holds a user's own name that begins with .wh., which no layer of an image can"
     if runs_containers and scenario.upper:
         return "the tool makes its upper itself, and the scenario has one prepared"
     return ""

@@ -102,6 +102,11 @@ def _check_text(text: str | None, where: str) -> None:
             raise ScenarioError(str(error), where=where, remedy=r"write a backslash as \\") from error
 
 
+def path_name(text: str) -> str:
+    """The last part of a path as a scenario writes it."""
+    return text.rstrip("/").rpartition("/")[2]
+
+
 def _kind(text: str, node: Node, where: str) -> str:
     said = [key for key in _TYPES if getattr(node, key) not in (None, False)]
     if node.whiteout is Whiteout.XATTR and node.text is not None:
@@ -111,6 +116,12 @@ def _kind(text: str, node: Node, where: str) -> str:
         raise ScenarioError(f"a directory with {said[0]!r}", where=where, remedy="leave the '/' away, or the key")
     if len(said) > 1:
         raise ScenarioError(f"{said[0]!r} and {said[1]!r} together", where=where, remedy="an entry has one type")
+    if node.literal and (said not in ([], ["text"]) or folder or not path_name(text).startswith(".wh.")):
+        raise ScenarioError(
+            "'literal' on what is no file whose name begins with .wh.",
+            where=where,
+            remedy="leave it away: every other name means itself",
+        )
     if node.opaque and not folder:
         raise ScenarioError("'opaque' on what is no directory", where=where, remedy="end the key with '/'")
     if Opaque.HOLDS in node.opaque and len(node.opaque) > 1:

@@ -95,10 +95,13 @@ def _entries(path: bytes, node: Node, *, folder: bool, profile: Profile) -> list
         return [Entry(path, kind, mode, uid, gid, device=node.char or node.block, xattrs=xattrs)]
     if node.fifo:
         return [Entry(path, Kind.FIFO, mode, uid, gid, xattrs=xattrs)]
-    return [_file(path, unescape(node.text or ""), mode, (uid, gid), xattrs)]
+    return [_file(path, unescape(node.text or ""), mode, (uid, gid), xattrs, literal=node.literal)]
 
 
-def _file(path: bytes, text: bytes, mode: int, owner: tuple[int, int], xattrs: dict[bytes, bytes]) -> Entry:
+def _file(
+    path: bytes, text: bytes, mode: int, owner: tuple[int, int], xattrs: dict[bytes, bytes], *, literal: bool = False
+) -> Entry:
+    digest = hashlib.sha256(text).hexdigest()
     return Entry(
-        path, Kind.FILE, mode, *owner, size=len(text), digest=hashlib.sha256(text).hexdigest(), text=text, xattrs=xattrs
+        path, Kind.FILE, mode, *owner, size=len(text), digest=digest, text=text, xattrs=xattrs, literal=literal
     )

@@ -51,6 +51,7 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     char: tuple[int, int] | None = None
     block: tuple[int, int] | None = None
     fifo: bool = False
+    literal: bool = False  # a user's own file whose name begins with .wh.: it deletes nothing (podman#3582)
     whiteout: Whiteout | None = None  # with xattr, "text" is allowed: a file that is not empty is no whiteout
     opaque: tuple[Opaque, ...] = ()
     mode: Mode | None = None

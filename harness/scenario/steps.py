@@ -109,14 +109,17 @@ class Rename(StepBase, frozen=True, tag="rename"):
 
 
 class Move(StepBase, frozen=True, tag="mv"):
-    """``mv -T``: rename(2), and where that fails with EXDEV a copy and a removal, as users get it."""
+    """``mv`` as users type it: renameat2(2) with RENAME_NOREPLACE, then rename(2), and where that says EXDEV a copy and a removal.
+
+    Where ``to`` is a directory, it moves into it.
+    """
 
     path: str
     to: str
     paths: ClassVar[tuple[str, ...]] = ("path", "to")
 
     def words(self) -> tuple[bytes, ...]:
-        return (b"mv", b"-T", relative(self.path), relative(self.to))
+        return (b"mv", relative(self.path), relative(self.to))
 
 
 class Copy(StepBase, frozen=True, tag="cp"):

@@ -40,6 +40,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     same_as: bytes | None = None  # the first path, in byte order, of the hard-link group
     xattrs: dict[bytes, bytes] = {}
     links: int = 1
+    literal: bool = False  # in a scenario's layer: a user's own file whose name begins with .wh., which marks nothing
 
     @property
     def name(self) -> bytes:

@@ -54,7 +54,9 @@ def markers_of(entry: Entry) -> list[Marker]:
 
 def _of_file(entry: Entry) -> Iterable[Marker]:
     name = entry.name
-    if name == OPAQUE_NAME:
+    if entry.literal:
+        pass
+    elif name == OPAQUE_NAME:
         yield Marker(entry.parent, entry.path, Encoding.OPAQUE_FILE, Says.OPAQUE)
     elif name.startswith(WH) and name != WH and name not in AUFS_OWN:
         yield Marker(beside(entry.path, name[len(WH) :]), entry.path, Encoding.FILE, Says.GONE)

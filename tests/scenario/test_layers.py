@@ -9,6 +9,7 @@ from harness.scenario.model import Node, Opaque, Tree, Whiteout
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.encodings import Says
 from harness.whiteouts.markers import find_markers
+from harness.whiteouts.union import merge
 from tests.trees import HOSTILE, snapshots
 
 
@@ -76,6 +77,13 @@ def test_every_encoding_of_a_deletion_says_the_same() -> None:
         for form in Whiteout:
             (marker,) = find_markers(layer({"d/f": Node(whiteout=form)}, profile))
             assert (marker.path, marker.says) == (b"d/f", Says.GONE)
+
+
+def test_a_literal_name_deletes_nothing() -> None:
+    lower: Tree = {"f": "old", "g": "old"}
+    upper: Tree = {".wh.f": Node(literal=True, text="mine"), ".wh.g": ""}
+    merged = merge([layer(lower, Profile.ROOT), layer(upper, Profile.ROOT)])
+    assert set(merged.entries) == {b"", b"f", b".wh.f"}
 
 
 def test_every_encoding_of_an_opaque_mark_says_the_same() -> None:

@@ -121,6 +121,8 @@ def test_paths_that_leave_the_tree_or_cannot_be(path: str, what: str, place: str
         ('"f" = { text = "x", fifo = true }', "'text' and 'fifo' together"),
         ('"f" = { opaque = ["native"] }', "'opaque' on what is no directory"),
         ('"d/" = { opaque = ["native", "holds"] }', "'holds' beside another mark"),
+        ('"f" = { literal = true }', "'literal' on what is no file"),
+        ('".wh.d/" = { literal = true }', "'literal' on what is no file"),
         ('"f" = { whiteout = "device", mode = "0644" }', "a whiteout with mode"),
         ('"f" = { mode = "9999" }', "Expected 'str' matching"),
         ('"f" = { char = [0, 0, 0] }', "of length 2"),

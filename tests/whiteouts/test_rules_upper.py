@@ -19,6 +19,12 @@ def test_the_marker_itself_and_the_names_of_aufs_are_no_whiteouts_of_a_marker() 
     assert found(upper.marker_of_a_marker, seen) == []
 
 
+def test_a_users_own_name_of_a_lower_layer_may_be_deleted_whatever_it_looks_like() -> None:
+    below: Tree = {".wh.f": Node(literal=True, text="mine"), "f": "f"}
+    seen = evidence(upper=[gone(".wh.f"), gone(".wh.g")], layers=(below,))
+    assert found(upper.marker_of_a_marker, seen) == [("WL101", ".wh.g")]
+
+
 def test_a_whiteout_in_an_opaque_directory_is_found_whatever_the_encodings() -> None:
     by_xattr = evidence(upper=[folder("d", trusted_overlay_opaque="y"), gone("d/f")])
     by_file = evidence(upper=[folder("d"), file("d/.wh..wh..opq"), file("d/.wh.f")])

@@ -30,9 +30,13 @@ def _opaque(evidence: UpperEvidence) -> list[Marker]:
 
 
 def marker_of_a_marker(evidence: UpperEvidence) -> Iterator[Finding]:
-    """WL101: sylabs/singularity#3176. A whiteout is for a name of a user; nobody can have a name that is a marker."""
+    """WL101: sylabs/singularity#3176. A whiteout is for a name of a user, and a marker's name is one only where a lower layer has it so."""
     for marker in _whiteouts(evidence):
         name = marker.path.rpartition(b"/")[2]
+        if (
+            marker.path in evidence.below
+        ):  # a user's own .wh. file, deleted by the kernel's overlay (containers/podman#3582)
+            continue
         if _is_marker_name(name) or (name == b".opq" and marker.encoding is Encoding.DEVICE):
             row = ENCODINGS[marker.encoding]
             twin = "; in a tar layer it becomes a second " + shown(OPAQUE_NAME) if name == b".wh..opq" else ""
