@@ -11,12 +11,12 @@ import msgspec
 
 from harness.drivers import DRIVERS
 from harness.findings import Finding, Known, Outcome, Station
-from harness.plan import matches_version
 from harness.recording import Recording, ToolRecord
 from harness.scenario.steps import Fails
 from harness.snapshot.model import Entry, Snapshot
 from harness.whiteouts.rules import layer, upper, view
 from harness.whiteouts.rules.evidence import Evidence
+from harness.worlds.ranges import matches_version
 from harness.worlds.versions import kernel_number
 
 RULES = (*upper.RULES, *view.RULES, *layer.RULES)
@@ -108,14 +108,14 @@ def _engines(tool: ToolRecord) -> Iterable[tuple[str, str]]:
     """The overlays below a program that runs containers: which of them it took for a run is its own choice."""
     driver = DRIVERS.get(tool.driver)
     if driver is not None and driver.way is not None:
-        yield from ((part.name, part.version) for part in tool.parts if part.name == "fuse-overlayfs")
+        yield from ((part.name, part.plain) for part in tool.parts if part.name == "fuse-overlayfs")
         yield from ((name, kernel_number(tool.kernel)) for name in ("kernel", "kernel-nouserxattr"))
 
 
 def _speaks_of(known: Known, recording: Recording) -> bool:
     tool = recording.tool
     return (not known.profiles or recording.profile in known.profiles) and (
-        not known.tools or any(matches_version(pattern, tool.name, tool.version) for pattern in known.tools)
+        not known.tools or any(matches_version(pattern, tool.name, tool.plain) for pattern in known.tools)
     )
 
 

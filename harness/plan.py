@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +10,7 @@ from harness.scenario.layers import Profile, layer
 from harness.scenario.model import Node, Scenario
 from harness.scenario.steps import Remount
 from harness.worlds.model import Tool, version_order
+from harness.worlds.ranges import matches_version
 
 # Tools that say nothing new in most scenarios, and cost much (the stack makes two images for each cell).
 ON_REQUEST = frozenset({"fuse-stack", "kernel-nouserxattr"}) | {
@@ -90,8 +89,8 @@ def plan(
 
 
 def tool_order(tool: Tool) -> tuple[object, ...]:
-    """Kinds in the order of ``DRIVERS``, then names, then versions as people read them."""
-    return (list(DRIVERS).index(tool.driver), tool.name, version_order(tool.version), tool.world.name)
+    """Kinds in the order of ``DRIVERS``, then names, then versions as people read them, then as they were named."""
+    return (list(DRIVERS).index(tool.driver), tool.name, version_order(tool.version), tool.rank, tool.world.name)
 
 
 def _decide(cell: Cell, obstacles: Obstacles, asked: frozenset[str]) -> Cell | NotRun:
@@ -195,26 +194,6 @@ def _beyond_a_user(cell: Cell) -> str:
     return ""
 
 
-_RANGE = re.compile(r"(==|<=|>=|<|>)([A-Za-z0-9._+~-]+)")
-
-
 def matches(pattern: str, tool: Tool) -> bool:
-    """Whether a pattern of a scenario speaks of a tool: see :func:`matches_version`."""
+    """Whether a pattern of a scenario speaks of a tool: see :func:`harness.worlds.ranges.matches_version`."""
     return matches_version(pattern, tool.name, tool.version)
-
-
-def matches_version(pattern: str, name: str, version: str) -> bool:
-    """Whether ``fuse-overlayfs``, ``fuse-overlayfs>=1.8,<2`` or ``fuse-*`` speaks of a name and a version.
-
-    A stack is spoken of by its own name alone, with the version of its main program.
-    """
-    named = re.split(r"[<>=]", pattern, maxsplit=1)[0]
-    if not fnmatch.fnmatchcase(name, named):
-        return False
-    mine = version_order(version)
-    for operator, text in _RANGE.findall(pattern[len(named) :]):
-        other = version_order(text)
-        fits = {"==": mine == other, "<=": mine <= other, ">=": mine >= other, "<": mine < other, ">": mine > other}
-        if not fits[operator]:
-            return False
-    return True

@@ -28,10 +28,19 @@ class PartRecord(msgspec.Struct, frozen=True):
     path: str = ""
     sha256: str = ""
     says: str = ""
+    number: str = ""  # the version alone, without what tells two builds apart
+
+    @property
+    def plain(self) -> str:
+        """The version that ranges and order go by: see ``ToolRecord.plain``."""
+        return self.number or self.version.removesuffix(f"+{self.sha256[:8]}")
 
 
 class ToolRecord(msgspec.Struct, frozen=True):
-    """A tool, as recorded: what other programs read of it too."""
+    """A tool, as recorded: what other programs read of it too.
+
+    ``version`` is what people see and what tells two builds apart (``1.15+b6b56130``, ``1.14 patched``); ``number`` is the version alone.
+    """
 
     name: str
     version: str
@@ -45,10 +54,17 @@ class ToolRecord(msgspec.Struct, frozen=True):
     options: tuple[str, ...] = ()
     origin: str = ""
     parts: tuple[PartRecord, ...] = ()
+    number: str = ""
+    rank: int = 0  # among tools of one name and number: as they were named on the command line
 
     @property
     def label(self) -> str:
         return f"{self.name} {self.version}"
+
+    @property
+    def plain(self) -> str:
+        """The version that ranges and order go by. A recording without ``number`` has the digest or the world behind it."""
+        return self.number or self.version.removesuffix(f"+{self.sha256[:8]}").removesuffix(f"~{self.world}")
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -119,10 +135,10 @@ _decoder = msgspec.json.Decoder(Recording)
 def tool_record(tool: Tool, kernel: str) -> ToolRecord:
     """The record of a tool."""
     main = tool.main
-    parts = tuple(PartRecord(p.name, p.version, p.package, p.path, p.sha256, p.says) for p in tool.parts)
+    parts = tuple(PartRecord(p.name, p.shown, p.package, p.path, p.sha256, p.says, p.version) for p in tool.parts)
     return ToolRecord(
-        tool.name, main.version, tool.driver, main.package, tool.world.name, kernel, main.path, main.sha256, main.says,
-        tool.options, tool.origin, parts,
+        tool.name, main.shown, tool.driver, main.package, tool.world.name, kernel, main.path, main.sha256, main.says,
+        tool.options, tool.origin, parts, main.version, tool.rank,
     )  # fmt: skip
 
 

@@ -24,11 +24,12 @@ from harness.results import CellResult
 from harness.scenario.layers import Profile
 from harness.scenario.loader import find, load_all, load_known
 from harness.scenario.model import Scenario
+from harness.worlds.asked import parse_words
 from harness.worlds.build import worlds_in_place
 from harness.worlds.cache import cache_folder
 from harness.worlds.host import host_world
 from harness.worlds.model import Excluded, Tool, Unavailable
-from harness.worlds.tools import asked_by, discover, parse_word
+from harness.worlds.tools import asked_by, discover
 
 PLAN = "plan.json"
 
@@ -126,7 +127,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
     found = discover([host_world(), *worlds_in_place()], wanted.tools, say=say)
     tools = [one for one in found if isinstance(one, Tool)]
     profiles = wanted.profiles or tuple(Profile)
-    asked = {name for word in wanted.tools for name in asked_by(parse_word(word))}
+    asked = {name for word in parse_words(wanted.tools) for name in asked_by(word)}
     asked |= {tool.name for tool in tools for cell in wanted.only if f"[{tool.key}-" in cell}
     decided = plan(scenarios, tools, profiles, obstacles, asked)
     run = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.plan import Cell, NotRun, Obstacle, matches_version, plan
+from harness.plan import Cell, NotRun, Obstacle, plan
 from harness.scenario.layers import Profile
 from harness.scenario.loader import parse
 from harness.scenario.model import Scenario
 from harness.worlds.model import Part, Tool, World, version_order
+from harness.worlds.ranges import matches_version
 
 HOST = World("host", Path("/"))
 STEPS = 'steps = [{ do = "mkdir", path = "a" }]\n'
@@ -60,6 +61,15 @@ def excluded(decided: Cell | NotRun) -> str:
         ("fuse-overlayfs>=1.8,<2", "2", False),
         ("fuse-overlayfs<1.14", "1.14-dev", True),
         ("fuse-overlayfs>=1.14", "1.14-dev", False),
+        ("fuse-overlayfs==1.4", "1.4.0", True),  # Debian's
+        ("fuse-overlayfs<=1.4.0", "1.4", True),
+        ("fuse-overlayfs<1.15", "1.15~rc1", True),
+        ("fuse-overlayfs==1.15~rc1", "1.15-rc1", True),
+        ("fuse-overlayfs==1.4", "1.4+abcdef12", True),  # a build of it
+        ("fuse-overlayfs<1.15", "1.15+b6b56130", False),
+        ("fuse-overlayfs=1.15", "1.14", False),  # no pattern speaks of nothing
+        ("fuse-overlayfs=>2", "2.0.0", False),
+        ("fuse-overlayfs 1.4", "1.4", False),
     ],
 )
 def test_patterns_of_tools_and_versions(pattern: str, version: str, fits: bool) -> None:
@@ -67,8 +77,30 @@ def test_patterns_of_tools_and_versions(pattern: str, version: str, fits: bool) 
 
 
 def test_versions_are_ordered_as_people_read_them() -> None:
-    shuffled = ["2.0.0", "1.14", "1.10", "1.4.1", "1.14-dev", "1.4"]
-    assert sorted(shuffled, key=version_order) == ["1.4", "1.4.1", "1.10", "1.14-dev", "1.14", "2.0.0"]
+    ordered = [
+        "0.2",
+        "0.7.8",
+        "1.4",
+        "1.4.1",
+        "1.7.1",
+        "1.10",
+        "1.13-dev",
+        "1.13",
+        "1.14~rc2",
+        "1.14-rc10",
+        "1.14",
+        "2.0.0",
+    ]
+    assert sorted(set(ordered), key=version_order) == ordered
+    for same in (
+        ("1.4", "1.4.0"),
+        ("1.15~rc1", "1.15-rc1"),
+        ("1.15", "1.15+b6b56130"),
+        ("1.15", "1.15+4a"),
+        ("2", "2.0.0"),
+    ):
+        assert version_order(same[0]) == version_order(same[1])
+    assert version_order("1." + "9" * 5000) > version_order("1.99"), "of any length"
 
 
 def test_every_combination_is_decided_in_a_stable_order() -> None:

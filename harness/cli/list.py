@@ -11,6 +11,7 @@ from harness.names import printable
 from harness.plan import NotRun, cell_of
 from harness.scenario.layers import Profile
 from harness.session import Wanted, decide, obstacles_here
+from harness.worlds.asked import HELP as TOOL_HELP
 
 
 def register(commands: Any) -> None:
@@ -19,7 +20,7 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "scenarios", nargs="*", metavar="SCENARIO", help="a scenario's name, a file or a folder (default: all)"
     )
-    parser.add_argument("--tool", action="append", default=[], metavar="T", help="NAME, NAME@WORLD, or NAME=PATH")
+    parser.add_argument("--tool", action="append", default=[], metavar="T", help=TOOL_HELP)
     parser.add_argument("--profile", action="append", default=[], choices=["root", "user"], help="default: both")
     parser.add_argument("--json", action="store_true", help="for other programs")
     parser.set_defaults(handler=show)

@@ -19,6 +19,7 @@ from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, MissingPro
 from harness.names import printable
 from harness.progress import Progress
 from harness.session import project_folder, scenario_files
+from harness.worlds.asked import HELP as TOOL_HELP
 from harness.worlds.build import ensure
 
 _EPILOG = """\
@@ -27,6 +28,8 @@ examples:
   whiteout-lab run ghost-marker --profile user            one scenario, one profile
   whiteout-lab run --tool fuse-overlayfs=./fuse-overlayfs --tool kernel
                                                           a program that you built, beside the kernel
+  whiteout-lab run --tool fuse-overlayfs:1.14:patched=./fuse-overlayfs
+                                                          its version, where it says another one, and a name for it
   whiteout-lab run --only 'ghost-marker[kernel-6.12-root]'  one cell
 
 exit codes: 0 as expected; 1 an unexpected finding; 2 usage or scenario error; 3 broken machinery; 77 everything skipped
@@ -45,9 +48,7 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "scenarios", nargs="*", metavar="SCENARIO", help="a scenario's name, a file or a folder (default: all)"
     )
-    parser.add_argument(
-        "--tool", action="append", default=[], metavar="T", help="NAME, NAME@WORLD, or NAME=PATH to add a program"
-    )
+    parser.add_argument("--tool", action="append", default=[], metavar="T", help=TOOL_HELP)
     parser.add_argument("--profile", action="append", default=[], choices=["root", "user"], help="default: both")
     parser.add_argument(
         "--only", action="append", default=[], metavar="ID", help="the cell with this id alone (see: list)"

@@ -12,13 +12,14 @@ from harness.plan import Cell, cell_of
 from harness.scenario.layers import Profile
 from harness.script.compile import compile_cell
 from harness.session import Wanted, decide, named_cells
+from harness.worlds.asked import HELP as TOOL_HELP
 
 
 def register(commands: Any) -> None:
     """Add ``script`` to the command line."""
     parser = commands.add_parser("script", help="print the shell program of a cell")
     parser.add_argument("cell", metavar="CELL", help="a cell's id, as list prints it: 'ghost-marker[kernel-6.12-root]'")
-    parser.add_argument("--tool", action="append", default=[], metavar="T", help="NAME, NAME@WORLD, or NAME=PATH")
+    parser.add_argument("--tool", action="append", default=[], metavar="T", help=TOOL_HELP)
     parser.set_defaults(handler=show)
 
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, UsageError, WorldError
 from harness.names import printable
+from harness.worlds.asked import NATIVE
 from harness.worlds.build import ensure, prune, world_in_place
 from harness.worlds.cache import cache_folder, prune_folder
 from harness.worlds.crate import crates_in_place, ensure_crate
-from harness.worlds.installed import NATIVE, installations
+from harness.worlds.installed import installations
 from harness.worlds.suites import SUITES, wanted
 
 _CRATE = "crate"

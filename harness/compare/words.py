@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.drivers import DRIVERS
 from harness.recording import ToolRecord
@@ -77,12 +77,14 @@ class Column:
 
     driver: str
     name: str
-    version: str
+    version: str  # as people see it, with what tells it apart from another build
     profile: str
+    number: str = field(default="", compare=False)  # the version alone, by which columns are ordered
+    rank: int = field(default=0, compare=False)  # among builds of one version: as they were named
 
     @staticmethod
     def of(tool: ToolRecord, profile: str) -> Column:
-        return Column(tool.driver, tool.name, tool.version, profile)
+        return Column(tool.driver, tool.name, tool.version, profile, tool.plain, tool.rank)
 
     @property
     def title(self) -> str:
@@ -95,10 +97,10 @@ class Column:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Kernel, fuse-overlayfs, stacks; then names, then versions as people read them, then root before user."""
+        """Kernel, fuse-overlayfs, stacks; then names, then versions as people read them, then as they were named, then root before user."""
         known = list(DRIVERS)
         place = known.index(self.driver) if self.driver in known else len(known)
-        return (place, self.name, version_order(self.version), self.version, self.profile)
+        return (place, self.name, version_order(self.number or self.version), self.rank, self.version, self.profile)
 
 
 def who(columns: Iterable[Column], ran: Iterable[Column]) -> tuple[str, bool]:

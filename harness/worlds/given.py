@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.worlds.ledger import Ledger
+from harness.worlds.asked import Word, each_once
+from harness.worlds.ledger import Known, Ledger
 from harness.worlds.model import Part, Tool, World
 from harness.worlds.versions import number_in
 
@@ -14,13 +16,23 @@ _INSIDE = ("bin", "usr/bin", "usr/local/bin", ".")
 _I386, _X86_64 = 3, 62  # of ELF's e_machine: the one runs on the other
 
 
-def given_program(path: Path, name: str, host: World, ledger: Ledger) -> Tool:
-    """The tool that a file, or the folder it is installed under, is. Raises UsageError when it cannot be one."""
-    file = _file(path, name).resolve()
-    check_program(file, f"--tool {name}={path}", name)
-    known = ledger.program(file, host)
-    part = Part(name, f"{number_in(known.says)}+{known.sha256[:8]}", "", str(file), known.sha256, known.says)
-    return Tool(name, name, part, host, origin="given")
+def given_programs(words: Sequence[Word], host: World, ledger: Ledger) -> list[Tool]:
+    """The tools that files, or the folders they are installed under, are, each once. Raises UsageError for one that cannot be a tool.
+
+    A program is told apart from others of its version by what the user calls it, otherwise by its digest.
+    """
+    programs: dict[int, tuple[Path, Known]] = {}  # by the word's place
+    for word in words:
+        file = _file(word).resolve()
+        check_program(file, word.option, word.name)
+        programs[word.place] = (file, ledger.program(file, host))
+    tools = []
+    for word in each_once(words, lambda word: programs[word.place][1].sha256):
+        file, known = programs[word.place]
+        mark = f" {word.called}" if word.called else f"+{known.sha256[:8]}"
+        part = Part(word.name, word.version or number_in(known.says), "", str(file), known.sha256, known.says, mark)
+        tools.append(Tool(word.name, word.name, part, host, origin="given", rank=word.place))
+    return tools
 
 
 def check_program(file: Path, word: str, name: str) -> None:
@@ -44,8 +56,9 @@ def _head(file: Path) -> bytes:
         return stream.read(256)
 
 
-def _file(path: Path, name: str) -> Path:
-    word = f"--tool {name}={path}"
+def _file(asked: Word) -> Path:
+    path, name, word = asked.path, asked.name, asked.option
+    assert path is not None
     if path.is_dir():
         inside = next((file for folder in _INSIDE if (file := path / folder / name).is_file()), None)
         if inside is None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.drivers import DRIVERS
 from harness.errors import LabError, UsageError
 from harness.launch.guarded import claim, remove_tree
 from harness.launch.process import run
+from harness.worlds.asked import NATIVE, Word, each_once
 from harness.worlds.cache import cache_folder, locked
 from harness.worlds.given import check_program
 from harness.worlds.ledger import Ledger
@@ -22,7 +25,6 @@ from harness.worlds.model import Part, Tool, Unavailable, World
 from harness.worlds.suites import IMAGES as WORLD
 from harness.worlds.versions import number_in, upstream
 
-NATIVE = "singularity-ce"
 CALLED = {name: driver.programs for name, driver in DRIVERS.items() if driver.family == NATIVE}
 _INSIDE = ("bin", "usr/bin", "usr/local/bin", "opt/singularity/bin")
 _ARCHIVES = (".deb", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst")
@@ -30,12 +32,12 @@ _ARCHIVES = (".deb", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst")
 Find = Callable[[str, World, Ledger], Part | None]
 
 
-def installation(path: Path, ledger: Ledger | None = None) -> Path:
+def installation(path: Path, ledger: Ledger | None = None, word: str = "") -> Path:
     """The folder that holds ``bin/singularity``, unpacked first where *path* is an archive.
 
-    Raises UsageError when it is no installation for this machine.
+    *word*: how the user named it. Raises UsageError when it is no installation for this machine.
     """
-    word = f"--tool {NATIVE}={path}"
+    word = word or f"--tool {NATIVE}={path}"
     if not path.exists():
         raise UsageError("there is no such file or folder", where=word, remedy="see how the path is written")
     top = path
@@ -85,16 +87,35 @@ def _unpacked(archive: Path, word: str, ledger: Ledger) -> Path:
 
 
 def installed_tools(
-    path: Path, world: World | None, ledger: Ledger, find: Find, host: World
+    words: Sequence[Word], world: World | None, ledger: Ledger, find: Find, host: World
 ) -> list[Tool | Unavailable]:
-    """The tools of one installation. Raises UsageError when *path* is none."""
-    home = installation(path, ledger)
-    known = ledger.program(home / "bin/singularity", host)
-    version = _version(known.says)
+    """The tools of installations that words name with their paths, each once. Raises UsageError for a path that is none.
+
+    Of two that are one release, neither called anything by the user, each is told apart by the digest of its program.
+    """
+    homes = {word.place: installation(word.path, ledger, word.option) for word in words if word.path is not None}
+    known = {place: ledger.program(home / "bin/singularity", host) for place, home in homes.items()}
+    programs: dict[tuple[str, str], list[tuple[Word, Part]]] = defaultdict(list)  # by the label that each would have
+    for word in each_once(words, lambda word: known[word.place].sha256):
+        there = known[word.place]
+        mark = f" {word.called}" if word.called else ""
+        version = word.version or _version(there.says)
+        main = Part(NATIVE, version, "", str(homes[word.place]), there.sha256, there.says, mark)
+        programs[version, mark].append((word, main))
+    found: list[Tool | Unavailable] = []
+    for (_, mark), twins in programs.items():
+        for word, main in twins:
+            alone = len(twins) == 1 or mark
+            main = main if alone else replace(main, mark=f"+{main.sha256[:8]}")  # noqa: PLW2901
+            found += _tools_of(main, word, world, ledger, find)
+    return found
+
+
+def _tools_of(main: Part, word: Word, world: World | None, ledger: Ledger, find: Find) -> list[Tool | Unavailable]:
+    path = word.path
     if world is None:
         remedy = f"whiteout-lab worlds build {WORLD}"
         return [Unavailable(name, str(path), f"the world {WORLD} is not built", remedy) for name in CALLED]
-    main = Part(NATIVE, version, "", str(home), known.sha256, known.says)
     found: list[Tool | Unavailable] = []
     for name, programs in CALLED.items():
         parts = {program: find(program, world, ledger) for program in programs}
@@ -105,7 +126,8 @@ def installed_tools(
                 Unavailable(name, str(path), reason, f"whiteout-lab worlds prune; whiteout-lab worlds build {WORLD}")
             )
         else:
-            found.append(Tool(name, name, main, world, tuple(p for p in parts.values() if p), origin="installed"))
+            called = tuple(p for p in parts.values() if p)
+            found.append(Tool(name, name, main, world, called, origin="installed", rank=word.place))
     return found
 
 

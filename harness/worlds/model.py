@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 HOST = "host"
@@ -30,11 +31,17 @@ class Part:
     """One program that a tool uses, and exactly which one it is."""
 
     name: str  # "squashfuse"
-    version: str  # upstream's, from the package where there is one: a program may lie (Debian's 1.14 says 1.13-dev)
+    version: str  # upstream's number alone, from the package where there is one: a program may lie (Debian's 1.14 says 1.13-dev)
     package: str  # full package version ("1.14-1+b2"), empty when no package has it
     path: str  # inside the world; empty for the kernel
     sha256: str  # of the program's file; empty for the kernel
     says: str = ""  # what the program itself answers to --version, first line
+    mark: str = ""  # what tells it apart from another of its version: "+b6b56130" (a digest), " patched" (a name), "~sid" (a world)
+
+    @property
+    def shown(self) -> str:
+        """``1.14``, ``1.14 patched``: the version as people see it; a mark takes no part in order or in ranges."""
+        return self.version + self.mark
 
 
 @dataclass(frozen=True)
@@ -48,27 +55,49 @@ class Tool:
     parts: tuple[Part, ...] = ()  # the other programs of a stack
     options: tuple[str, ...] = ()  # what sets this tool apart from another of the same version ("userxattr")
     origin: str = ""  # "world", "host", "crate", "given" (named by --tool)
+    rank: int = field(
+        default=0, compare=False
+    )  # among tools of one version: as named, what is of a world before what is given
 
     @property
     def version(self) -> str:
+        """The number alone, which order and ranges go by."""
         return self.main.version
 
     @property
     def label(self) -> str:
-        """``fuse-overlayfs 1.14``: for sentences and column heads."""
-        return f"{self.name} {self.version}"
+        """``fuse-overlayfs 1.14``, ``fuse-overlayfs 1.14 patched``: for sentences and column heads; no two tools of a run share one."""
+        return f"{self.name} {self.main.shown}"
 
     @property
     def key(self) -> str:
-        """``fuse-overlayfs-1.14``: the tool's part of a cell's id; letters, digits, ``.``, ``_``, ``+``, ``~`` and ``-`` alone."""
-        return re.sub(r"[^A-Za-z0-9._+~-]+", "_", f"{self.name}-{self.version}")
+        """``fuse-overlayfs-1.14``, ``fuse-overlayfs-1.14+patched``: the tool's part of a cell's id.
+
+        Letters, digits, ``.``, ``_``, ``+``, ``~`` and ``-`` alone; no two tools of a run share one.
+        """
+        mark = self.main.mark.replace(" ", "+")
+        return re.sub(r"[^A-Za-z0-9._+~-]+", "_", f"{self.name}-{self.version}{mark}")
 
 
 def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
-    """A key that sorts versions as people read them: 1.4 before 1.10 before 1.14-dev before 1.14."""
-    pieces = re.findall(r"\d+|[A-Za-z]+", version)
-    order = tuple((1, int(p), "") if p.isdigit() else (-1, 0, p) for p in pieces)
-    return (*order, (0, 0, ""))
+    """A key that sorts versions as people read them: 1.4 is 1.4.0, before 1.10, before 1.14-dev, 1.14-rc1 and 1.14~rc1, before 1.14.
+
+    Zeros at a number's end say nothing; a word after the number says that it is not there yet (Debian's ``~`` does so too: deb-version(7));
+    what follows ``+`` names a build and takes no part (semver.org, 10).
+    """
+    pieces = re.findall(r"[0-9]+|[A-Za-z]+|~(?=[0-9])", version.partition("+")[0])
+    numbers = list(takewhile(str.isdigit, pieces))
+    rest = pieces[len(numbers) :]
+    while len(numbers) > 1 and not numbers[-1].strip("0"):
+        numbers.pop()
+    return (*map(_weight, (*numbers, *rest)), (0, 0, ""))
+
+
+def _weight(piece: str) -> tuple[int, int, str]:
+    if piece.isdigit():
+        digits = piece.lstrip("0")
+        return (1, len(digits), digits)  # as numbers are ordered, and of any length
+    return (-2, 0, "") if piece == "~" else (-1, 0, piece)
 
 
 @dataclass(frozen=True)

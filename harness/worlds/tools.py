@@ -1,7 +1,7 @@
 """Which tools there are: the kernel, and the programs of each world, each at its exact version.
 
-The words of ``--tool``: ``NAME`` and ``NAME@WORLD`` choose, ``NAME=PATH`` adds a program. Without a choice, every tool is taken
-whose version no earlier world has already.
+The words of ``--tool``: ``NAME`` and ``NAME@WORLD`` choose, ``NAME=PATH`` adds a program (see ``harness.worlds.given``). Without a
+choice, every tool is taken whose version no earlier world has already.
 """
 
 from __future__ import annotations
@@ -9,59 +9,33 @@ from __future__ import annotations
 import difflib
 import platform
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from harness.drivers import DRIVERS
 from harness.errors import LabError, UsageError
 from harness.launch.process import package_of, which
+from harness.worlds.asked import FUSE, NATIVE, Word, parse_words
 from harness.worlds.cache import Say
 from harness.worlds.crate import crates_in_place, ensure_crate
-from harness.worlds.given import given_program
+from harness.worlds.given import given_programs
 from harness.worlds.host import host_world
-from harness.worlds.installed import CALLED, NATIVE, installations, installed_tools
+from harness.worlds.installed import CALLED, installations, installed_tools
 from harness.worlds.ledger import Ledger
 from harness.worlds.model import HOST, Excluded, Part, Tool, Unavailable, World
 from harness.worlds.suites import IMAGES, SUITES
 from harness.worlds.versions import kernel_number, number_in, upstream
 
-KERNEL, NOUSERXATTR, FUSE, STACK = "kernel", "kernel-nouserxattr", "fuse-overlayfs", "fuse-stack"
+KERNEL, NOUSERXATTR, STACK = "kernel", "kernel-nouserxattr", "fuse-stack"
 APPTAINER = "apptainer"
 APPTAINERS = {name: driver.programs for name, driver in DRIVERS.items() if driver.family == APPTAINER}
-_GIVEN = (FUSE, NATIVE)  # the tools of which a user may name one more version
 CRATE = "crate"
 STACK_PARTS = DRIVERS[STACK].programs
 _STACK_HELPERS = ("mksquashfs", "mke2fs")  # make the images; not under test, but without them there is no stack
 _FOLDERS = ("usr/bin", "usr/sbin", "bin", "sbin")
 
 
-@dataclass(frozen=True)
-class Word:
-    """One ``--tool``: a name; a world, or ""; and for a program to add, its path."""
-
-    name: str
-    where: str = ""
-    path: Path | None = None
-
-
 Found = Tool | Unavailable | Excluded
-
-
-def parse_word(text: str) -> Word:
-    """The meaning of one ``--tool``. Whether it names anything is known only once the tools are."""
-    name, equals, path = text.partition("=")
-    if equals:
-        if name not in _GIVEN:
-            raise UsageError(
-                f"a program can be given for {' and '.join(_GIVEN)}, not for {name!r}",
-                where=f"--tool {text}",
-                remedy=f"--tool {FUSE}=PATH or --tool {NATIVE}=FOLDER",
-            )
-        if not path:
-            raise UsageError("the path is empty", where=f"--tool {text}", remedy=f"--tool {name}=PATH")
-        return Word(name, path=Path(path).expanduser().absolute())
-    name, _, where = text.partition("@")
-    return Word(name, where)
 
 
 def _asked(tool: Found, words: Sequence[Word]) -> bool:
@@ -86,7 +60,7 @@ def discover(
     *given*: the words of ``--tool``; *kernel*: the release of the running kernel, asked for when it is None. Asking for
     ``fuse-overlayfs@crate`` builds it when it is not in place. A start with nothing new to learn starts no process.
     """
-    words = [parse_word(text) for text in given]
+    words = parse_words(given)
     host = next((world for world in worlds if world.is_host), None) or host or host_world()
     suites = [world for world in worlds if not world.is_host]
     broken = _build_crate(words, say)
@@ -96,33 +70,48 @@ def discover(
         added = _given(words, suites, host, ledger)
     finally:
         ledger.close()
-    return [*choose(found, [word for word in words if word.path is None], added), *added]
+    chosen = choose(found, [word for word in words if word.path is None], added)
+    return [*chosen, *told_apart(chosen, added, len(words))]
 
 
 def _given(words: Sequence[Word], suites: Iterable[World], host: World, ledger: Ledger) -> list[Found]:
-    """What the user named with a path, each once; two installations of one release are told apart by their programs' digests."""
+    """What the user named with a path, each once, and what is installed here unasked."""
     images = next((world for world in suites if world.name == IMAGES), None)
-    added: list[Found] = []
-    named = any(word.name == NATIVE and word.path for word in words)
-    chosen = not words or any(word.name in CALLED for word in words)
-    for installed in installations() if chosen and not named else ():
-        added += [tool for tool in installed_tools(installed, images, ledger, _part, host) if _asked(tool, words)]
-    for word in words:
-        if word.path is not None and word.name == FUSE:
-            added.append(given_program(word.path, FUSE, host, ledger))
-        elif word.path is not None:
-            added += installed_tools(word.path, images, ledger, _part, host)
-    by_key: dict[str, Found] = {}
+    brought = [word for word in words if word.path is not None]
+    named = [word for word in brought if word.name == NATIVE]
+    unasked = [] if named or (words and not any(word.name in CALLED for word in words)) else installations()
+    here = named or [
+        Word(NATIVE, path=path, place=place, text=f"{NATIVE}={path}") for place, path in enumerate(unasked)
+    ]
+    installed = installed_tools(here, images, ledger, _part, host)
+    return [
+        *given_programs([word for word in brought if word.name == FUSE], host, ledger),
+        *(tool for tool in installed if named or _asked(tool, words)),
+    ]
+
+
+def told_apart(chosen: Iterable[Found], added: Sequence[Found], words: int) -> list[Found]:
+    """What is added, ranked behind what is of a world. Raises UsageError where two programs would have one label or one id. Pure.
+
+    *words*: how many words of ``--tool`` there are.
+    """
+    taken: dict[str, Tool] = {tool.key: tool for tool in chosen if isinstance(tool, Tool)}
+    out: list[Found] = []
     for one in added:
         if isinstance(one, Tool):
-            twin = by_key.get(one.key)
-            if isinstance(twin, Tool) and twin.main.sha256 != one.main.sha256:
-                version = f"{one.version}+{one.main.sha256[:8]}"
-                one = replace(one, main=replace(one.main, version=version))  # noqa: PLW2901
-            by_key[one.key] = one
+            twin = taken.setdefault(one.key, one)
+            if twin is not one and twin.main.sha256 == one.main.sha256:
+                continue  # the host's own program, given once more
+            if twin is not one:
+                raise UsageError(
+                    f"two programs would be called {one.label}: {twin.main.path} and {one.main.path}",
+                    where="--tool",
+                    remedy=f"call each by another name: --tool {one.main.name}:{one.version}:NAME=PATH",
+                )
+            out.append(replace(one, rank=words + one.rank))
         else:
-            by_key[f"{one.name} {one.where}"] = one
-    return list(by_key.values())
+            out.append(one)
+    return out
 
 
 def _build_crate(words: Iterable[Word], say: Say) -> list[Unavailable]:
@@ -194,8 +183,9 @@ def _part(name: str, world: World, ledger: Ledger) -> Part | None:
     inside = file if world.is_host else Path("/") / file.relative_to(world.root)
     # A program that somebody put into /usr/local is not the one of the package.
     package = world.packages.get(package_of(name), "") if not inside.is_relative_to("/usr/local") else ""
-    version = upstream(package) if package else f"{number_in(known.says)}+{known.sha256[:8]}"
-    return Part(name, version, package, str(inside), known.sha256, known.says)
+    version = upstream(package) if package else number_in(known.says)
+    mark = "" if package else f"+{known.sha256[:8]}"
+    return Part(name, version, package, str(inside), known.sha256, known.says, mark)
 
 
 def where_of(found: Found) -> str:
@@ -222,14 +212,18 @@ def choose(found: Sequence[Found], words: Sequence[Word], added: Sequence[Found]
             chosen.append(one)
         elif one.key not in first:
             first[one.key] = one
-            chosen.append(one)
+            chosen.append(replace(one, rank=_rank(asked)))
         elif any(word.where for word in asked):
-            main = replace(one.main, version=f"{one.version}~{where_of(one)}")
-            chosen.append(replace(one, main=main))
+            main = replace(one.main, mark=f"{one.main.mark}~{where_of(one)}")
+            chosen.append(replace(one, main=main, rank=_rank(asked)))
         else:
             same = where_of(first[one.key])
-            chosen.append(Excluded(one.name, where_of(one), f"the same version, {one.version}, as in {same}"))
+            chosen.append(Excluded(one.name, where_of(one), f"the same version, {one.main.shown}, as in {same}"))
     return [*chosen, *_absent(words, [*found, *added])]
+
+
+def _rank(asked: Iterable[Word]) -> int:
+    return min((word.place for word in asked), default=0)
 
 
 def _matches(word: Word, one: Found) -> bool:

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from harness.compare.words import Column
 from harness.errors import UsageError
+from harness.plan import matches, tool_order
+from harness.recording import ToolRecord, tool_record
 from harness.worlds import ledger, tools
+from harness.worlds.asked import parse_word, parse_words
 from harness.worlds.build import ensure, worlds_in_place
 from harness.worlds.given import not_a_program
+from harness.worlds.installed import installed_tools
 from harness.worlds.model import HOST, Excluded, Part, Tool, Unavailable, World
-from harness.worlds.tools import Found, choose, discover, parse_word, where_of
+from harness.worlds.tools import Found, choose, discover, where_of
 from tests.worlds.conftest import FakeDebian
 
 HERE = World(HOST, Path("/"))
@@ -36,7 +41,7 @@ FOUND: list[Found] = [KERNEL, NO_BULLSEYE, BOOKWORM, TRIXIE, SID, CRATE]
 
 
 def _choose(*words: str) -> list[Found]:
-    return choose(FOUND, [parse_word(word) for word in words])
+    return choose(FOUND, parse_words(words))
 
 
 def test_without_words_a_version_is_taken_from_the_earlier_world_alone() -> None:
@@ -52,7 +57,7 @@ def test_a_world_that_is_named_is_taken_and_keeps_keys_apart() -> None:
     assert _choose("fuse-overlayfs@sid") == [SID]
     both = _choose("fuse-overlayfs@trixie", "fuse-overlayfs@sid")
     assert [one.key for one in both if isinstance(one, Tool)] == ["fuse-overlayfs-1.14", "fuse-overlayfs-1.14~sid"]
-    assert replace(SID.main, version="1.14~sid") == [one.main for one in both if isinstance(one, Tool)][1]
+    assert replace(SID.main, mark="~sid") == [one.main for one in both if isinstance(one, Tool)][1]
 
 
 def test_what_the_user_brings_is_not_absent() -> None:
@@ -114,7 +119,9 @@ def test_a_given_program_adds_itself_with_its_digest(cache: Path, tmp_path: Path
     found = discover([], words, kernel="6.1.0-9", host=HERE)
     kernel, first, second = (one for one in found if isinstance(one, Tool))
     assert kernel.label == "kernel 6.1.0"
-    assert first.version == f"1.13-dev+{first.main.sha256[:8]}"
+    assert first.version == "1.13-dev"
+    assert first.key == f"fuse-overlayfs-1.13-dev+{first.main.sha256[:8]}"
+    assert first.label == f"fuse-overlayfs 1.13-dev+{first.main.sha256[:8]}"
     assert (first.origin, first.main.path, first.world) == ("given", str(program), HERE)
     assert second.main.path == str(other)
     assert first.key != second.key
@@ -172,7 +179,7 @@ def test_a_program_that_hangs_is_a_tool_of_unknown_version(
         for one in discover([], [f"fuse-overlayfs={program}"], host=HERE)
         if isinstance(one, Tool) and one.origin == "given"
     )
-    assert tool.version.startswith("unknown+")
+    assert tool.key.startswith("fuse-overlayfs-unknown+")
 
 
 def test_a_second_start_asks_no_program(debian: FakeDebian, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +203,7 @@ def test_a_changed_program_is_asked_again(cache: Path, tmp_path: Path) -> None:
     after = discover([], [f"fuse-overlayfs={program}"], host=HERE)[-1]
     assert isinstance(before, Tool)
     assert isinstance(after, Tool)
-    assert after.version.startswith("1.99+")
+    assert after.version == "1.99"
 
 
 def test_a_world_that_is_not_built_says_how_to_build_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,3 +221,117 @@ def test_a_crate_without_cargo_is_unavailable(cache: Path, monkeypatch: pytest.M
     assert only == Unavailable(
         "fuse-overlayfs", "crate", "cargo is not installed", only.remedy if isinstance(only, Unavailable) else ""
     )
+
+
+def _brought(*words: str) -> list[Tool]:
+    """The tools that the user brings, in the order of their words."""
+    found = discover([], words, kernel="6.1.0", host=HERE)
+    return [one for one in found if isinstance(one, Tool) and one.origin == "given"]
+
+
+def _order(*words: str) -> list[str]:
+    """Their labels as the plan and the report order them."""
+    found = _brought(*words)
+    labels = [tool.label for tool in sorted(found, key=tool_order)]
+    columns = sorted((Column.of(tool_record(tool, "6.1.0"), "root") for tool in found), key=lambda one: one.order)
+    assert [f"{column.name} {column.version}" for column in columns] == labels
+    return labels
+
+
+def test_a_given_program_is_told_apart_by_a_digest_that_no_order_and_no_range_sees(cache: Path, tmp_path: Path) -> None:
+    """Twelve builds of one version, so that some digest begins with a letter and some with a digit."""
+    builds = [_program(tmp_path / f"{n}/fuse-overlayfs", f"1.15{' ' * n}") for n in range(12)]
+    words = [f"fuse-overlayfs={path}" for path in builds]
+    given = _brought(*words)
+    assert {tool.main.mark[1].isdigit() for tool in given} == {True, False}
+    for tool in given:
+        assert matches("fuse-overlayfs==1.15", tool)
+        assert not matches("fuse-overlayfs<1.15", tool)
+        assert tool_record(tool, "6.1.0").plain == "1.15"
+    as_named = [tool.label for tool in given]
+    assert _order(*words) == as_named
+    assert _order(*reversed(words)) == as_named[::-1]
+
+
+def test_what_is_of_a_world_stands_before_what_is_given_at_its_version(debian: FakeDebian, tmp_path: Path) -> None:
+    ensure(["trixie"], lambda _line: None)  # fuse-overlayfs 1.0
+    program = _program(tmp_path / "fuse-overlayfs", "1.0.0")
+    words = [f"fuse-overlayfs:1.0:mine={program}", "fuse-overlayfs@trixie"]
+    found = [one for one in discover(worlds_in_place(), words, kernel="6.1.0", host=HERE) if isinstance(one, Tool)]
+    assert [tool.label for tool in sorted(found, key=tool_order)] == ["fuse-overlayfs 1.0", "fuse-overlayfs 1.0 mine"]
+
+
+def test_the_user_says_which_version_a_program_is_and_what_to_call_it(cache: Path, tmp_path: Path) -> None:
+    one, two, three = (_program(tmp_path / str(n) / "fuse-overlayfs", f"1.13-dev{' ' * n}") for n in range(3))
+    words = [f"fuse-overlayfs:1.14:patched={one}", f"fuse-overlayfs:1.13={two}", f"fuse-overlayfs::mine={three}"]
+    first, second, third = _brought(*words)
+    assert (first.version, first.label, first.key) == (
+        "1.14",
+        "fuse-overlayfs 1.14 patched",
+        "fuse-overlayfs-1.14+patched",
+    )
+    assert (second.version, second.main.mark) == ("1.13", f"+{second.main.sha256[:8]}")
+    assert (third.version, third.label) == ("1.13-dev", "fuse-overlayfs 1.13-dev mine")
+    assert matches("fuse-overlayfs>=1.14", first)
+    assert first.main.says.endswith("1.13-dev"), "what the program says of itself is recorded too"
+    assert tool_record(first, "").version == "1.14 patched"
+
+
+def test_one_program_is_one_tool_and_two_never_share_a_label(cache: Path, tmp_path: Path) -> None:
+    one, two = (_program(tmp_path / str(n) / "fuse-overlayfs", f"1.13-dev{' ' * n}") for n in range(2))
+    (tool,) = _brought(f"fuse-overlayfs={one}", f"fuse-overlayfs:1.14={one}")
+    assert tool.version == "1.14"
+    for words, said in (
+        ([f"fuse-overlayfs:1.14={one}", f"fuse-overlayfs:1.13={one}"], "as 1.14 and as 1.13"),
+        ([f"fuse-overlayfs:1.14:a={one}", f"fuse-overlayfs:1.14:a={two}"], "called fuse-overlayfs 1.14 a"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            discover([], words, host=HERE)
+        assert said in caught.value.what
+        assert caught.value.remedy
+
+
+def test_two_installations_of_one_release_never_share_a_label(cache: Path, tmp_path: Path) -> None:
+    homes = []
+    for n in range(2):
+        for name in ("bin/singularity", "libexec/singularity/bin/starter"):
+            path = tmp_path / f"ce{n}" / name
+            path.parent.mkdir(parents=True)
+            path.write_text(f"#!/bin/sh\necho 'singularity-ce version 4.5.0-noble'  # {n}\n")
+            path.chmod(0o755)
+        homes.append(tmp_path / f"ce{n}")
+    images = World("images", tmp_path)
+    part = Part("helper", "1", "", "/usr/bin/helper", "00")
+
+    def labels(*texts: str) -> set[str]:
+        found = installed_tools(parse_words(texts), images, ledger.Ledger(tmp_path / "ledger"), lambda *_: part, HERE)
+        return {tool.label for tool in found if isinstance(tool, Tool) and tool.name == "singularity-ce"}
+
+    assert labels(f"singularity-ce={homes[0]}") == {"singularity-ce 4.5.0"}
+    assert len(labels(*(f"singularity-ce={home}" for home in homes))) == 2
+    assert labels(f"singularity-ce::old={homes[0]}", f"singularity-ce:4.6={homes[1]}") == {
+        "singularity-ce 4.5.0 old",
+        "singularity-ce 4.6",
+    }
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "fuse-overlayfs:1.14",
+        "fuse-overlayfs:v2=/x",
+        "fuse-overlayfs:1.14:a b=/x",
+        "fuse-overlayfs:1+b=/x",
+        "kernel:6=/x",
+    ],
+)
+def test_a_version_or_a_name_that_cannot_be_said(word: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_word(word)
+    assert "fuse-overlayfs:VERSION:CALLED=PATH" in caught.value.remedy or "can be given for" in caught.value.what
+
+
+def test_a_recording_from_before_numbers_stood_alone_is_read_right() -> None:
+    given = ToolRecord("fuse-overlayfs", "1.15+b6b56130", "fuse-overlayfs", sha256="b6b56130" + "0" * 56)
+    twin = ToolRecord("fuse-overlayfs", "1.14~sid", "fuse-overlayfs", world="sid")
+    assert (given.plain, twin.plain) == ("1.15", "1.14")
