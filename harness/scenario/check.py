@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from harness.errors import ScenarioError
 from harness.names import unescape
-from harness.scenario.model import Node, Opaque, Tree, Whiteout, as_node
+from harness.scenario.convert import BAD
+from harness.scenario.mistakes import Mistakes, named
+from harness.scenario.model import Node, Opaque, Whiteout, as_node
 
 MAX_NAME = 255  # bytes: NAME_MAX of every file system here
 MAX_PATH = 4000  # bytes, with room for the folder in front: PATH_MAX is 4096
@@ -45,61 +50,88 @@ def check_path(text: str, where: str, *, root_is_fine: bool = False) -> bytes:
 _TYPES = ("text", "symlink", "link", "char", "block", "fifo", "whiteout")
 
 
-def check_tree(tree: Tree, where: str) -> None:
-    """Raises ScenarioError for the first entry that cannot be meant."""
+def check_tree(tree: Mapping[str, Any], key: str, told: Mistakes) -> None:
+    """Tell every entry that cannot be meant. A value may be ``BAD``: told already, and there all the same."""
     kinds: dict[bytes, str] = {}
     links: dict[bytes, bytes] = {}
     for text, value in tree.items():
-        at = f'{where}."{text}"'
-        path = check_path(text, at, root_is_fine=True)
-        node = as_node(value)
-        kind = _kind(text, node, at)
-        if path in kinds:
-            raise ScenarioError("the same path twice", where=at, remedy="with and without '/' is one path")
-        kinds[path] = kind
-        if node.link is not None:
-            links[path] = check_path(node.link, f"{at}.link")
-        for key in (node.text, node.symlink, *node.xattrs.values()):
-            _check_text(key, at)
-    for path, kind in kinds.items():
-        parent = path.rpartition(b"/")[0]
-        while parent:
-            if kinds.get(parent, "dir") != "dir":
-                raise ScenarioError(
-                    f"{path.decode('utf-8', 'replace')!r} lies below a {kinds[parent]}",
-                    where=where,
-                    remedy="only a directory holds entries",
-                )
-            parent = parent.rpartition(b"/")[0]
-        if kind == "link":
-            _check_link(path, links, kinds, where)
+        where = f"{told.where}: {named(key, text)}"
+        with told.taken():
+            path = check_path(text, where, root_is_fine=True)
+            if path in kinds:
+                told.add("the same path twice", named(key, text), "with and without '/' is one path")
+            kinds[path] = "unknown"
+            if value is not BAD:
+                kinds[path] = _check_entry(text, as_node(value), where)
+                if (link := as_node(value).link) is not None:
+                    links[path] = check_path(link, f"{where}.link")
+    for path in kinds:
+        if above := _not_a_folder_above(path, kinds):
+            told.add(f"{_shown(path)} lies below a {above}", key, "only a directory holds entries")
+    _check_links(links, kinds, key, told)
 
 
-def _check_link(path: bytes, links: dict[bytes, bytes], kinds: dict[bytes, str], where: str) -> None:
-    at, seen = path, {path}
-    while at in links:
-        at = links[at]
-        if at in seen:
+def _check_links(links: Mapping[bytes, bytes], kinds: Mapping[bytes, str], key: str, told: Mistakes) -> None:
+    ends: dict[bytes, bytes] = {}
+    for path in links:
+        if ends.get(path) == b"":
+            continue  # on a loop that was told
+        end = _end(path, links, ends)
+        if not end:
+            told.add(f"a loop of links at {_shown(path)}", key, "one of the names must be a file")
+        elif kinds.get(end, "nothing") in {"nothing", "dir"}:
+            what = f"the link {_shown(path)} leads to {kinds.get(end, 'nothing')}"
+            told.add(what, key, "link to a file of the same layer")
+
+
+def _shown(path: bytes) -> str:
+    return repr(path.decode("utf-8", "replace"))
+
+
+def _not_a_folder_above(path: bytes, kinds: Mapping[bytes, str]) -> str:
+    """What stands in the way of a path, where that is no directory."""
+    parent = path.rpartition(b"/")[0]
+    while parent:
+        if kinds.get(parent, "dir") not in {"dir", "unknown"}:
+            return kinds[parent]
+        parent = parent.rpartition(b"/")[0]
+    return ""
+
+
+def _end(path: bytes, links: Mapping[bytes, bytes], ends: dict[bytes, bytes]) -> bytes:
+    """Where a chain of links ends, empty where it is a loop. *ends*: what is known already, so that a long chain is walked once."""
+    way: dict[bytes, None] = {}
+    while path in links and path not in ends and path not in way:
+        way[path] = None
+        path = links[path]
+    end = b"" if path in way else ends.get(path, path)
+    ends.update(dict.fromkeys(way, end))
+    return end
+
+
+def _check_entry(text: str, node: Node, where: str) -> str:
+    """The kind of an entry. Raises ScenarioError for one that cannot be meant."""
+    kind = _kind(text, node, where)
+    for words in (node.text, node.symlink, *node.xattrs.values()):
+        if words is not None:
+            check_text(words, where)
+    for name, numbers in (("char", node.char), ("block", node.block), ("owner", node.owner)):
+        if numbers is not None and not all(0 <= number < 1 << 32 for number in numbers):
+            raise ScenarioError(f"{list(numbers)} is no {name}", where=f"{where}.{name}", remedy="from 0 to 2^32 - 1")
+    for name in node.xattrs:
+        if "\0" in name or not 0 < len(name.encode()) <= MAX_NAME:
             raise ScenarioError(
-                f"a loop of links at {path.decode('utf-8', 'replace')!r}",
-                where=where,
-                remedy="one of the names must be a file",
+                "the name of an xattr that none can have", where=f"{where}.xattrs", remedy=f"1 to {MAX_NAME} bytes"
             )
-        seen.add(at)
-    if kinds.get(at, "nothing") in {"nothing", "dir"}:
-        raise ScenarioError(
-            f"the link {path.decode('utf-8', 'replace')!r} leads to {kinds.get(at, 'nothing')}",
-            where=where,
-            remedy="link to a file of the same layer",
-        )
+    return kind
 
 
-def _check_text(text: str | None, where: str) -> None:
-    if text is not None:
-        try:
-            unescape(text)
-        except ValueError as error:
-            raise ScenarioError(str(error), where=where, remedy=r"write a backslash as \\") from error
+def check_text(text: str, where: str) -> None:
+    """Raise ScenarioError for a backslash that starts no escape."""
+    try:
+        unescape(text)
+    except ValueError as error:
+        raise ScenarioError(str(error), where=where, remedy=r"write a backslash as \\") from error
 
 
 def path_name(text: str) -> str:

@@ -42,13 +42,12 @@ def layer(tree: Tree, profile: Profile) -> Snapshot:
         while parent and parent not in entries:
             entries[parent] = Entry(parent, Kind.DIR, 0o755)
             parent = parent.rpartition(b"/")[0]
-    for path in links:
-        first = path
-        while first in links:
-            first = links[first]
-        group = sorted({first, *(p for p in links if _end(p, links) == first)})
+    groups: dict[bytes, set[bytes]] = {}
+    for path, first in _ends(links).items():
+        groups.setdefault(first, {first}).add(path)
+    for first, names in groups.items():
+        origin, group = entries[first], sorted(names)
         for name in group:
-            origin = entries[first]
             entries[name] = Entry(
                 name, origin.kind, origin.mode, origin.uid, origin.gid, origin.size, origin.device, origin.digest,
                 origin.text, origin.target, group[0], origin.xattrs, len(group),
@@ -56,10 +55,16 @@ def layer(tree: Tree, profile: Profile) -> Snapshot:
     return Snapshot.of(entries.values())
 
 
-def _end(path: bytes, links: dict[bytes, bytes]) -> bytes:
-    while path in links:
-        path = links[path]
-    return path
+def _ends(links: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Where each chain of links ends; a long chain is walked once."""
+    ends: dict[bytes, bytes] = {}
+    for path in links:
+        way, at = [], path
+        while at in links and at not in ends:
+            way.append(at)
+            at = links[at]
+        ends.update(dict.fromkeys(way, ends.get(at, at)))
+    return ends
 
 
 def _entries(path: bytes, node: Node, *, folder: bool, profile: Profile) -> list[Entry]:

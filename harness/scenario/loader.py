@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from harness.errors import ScenarioError, UsageError
 from harness.findings import Known
-from harness.scenario.check import check_path, check_tree
-from harness.scenario.model import SCHEMA, KnownFile, Node, Scenario
+from harness.scenario.check import check_path, check_text, check_tree
+from harness.scenario.convert import BAD, check_keys, fields_of, read, read_entries, read_list
+from harness.scenario.mistakes import Enough, Mistakes, together
+from harness.scenario.model import SCHEMA, KnownFile, Node, Scenario, Tree
 from harness.scenario.steps import StepBase
+from harness.scenario.toml import read_toml
+from harness.scenario.words import check_known, check_names, check_options, check_tools
 
 KNOWN = "known.toml"  # beside the scenarios, and none of them
 MAX_FILE = 1 << 20  # bytes: a scenario is a page of text, and tomllib reads its file whole
-_STRUCTS: tuple[type[msgspec.Struct], ...] = (Scenario, KnownFile, Known, Node, *StepBase.__subclasses__())
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -56,22 +59,32 @@ def scenarios_below(folder: Path) -> list[Path]:
 
 
 def load_all(paths: Iterable[Path], shared: tuple[Known, ...] = ()) -> list[Scenario]:
-    """Load scenarios, and refuse two of one name. *shared*: known findings that each has besides its own."""
+    """Load scenarios, and refuse two of one name. *shared*: known findings that each has besides its own.
+
+    Raises ScenarioError with the mistakes of all files.
+    """
     by_name: dict[str, tuple[Scenario, Path]] = {}
+    wrong: list[Mistakes] = []
     for path in paths:
-        scenario = load(path)
-        if scenario.name in by_name:
-            raise ScenarioError(
+        told = Mistakes(str(path))
+        scenario = _scenario(path, told)
+        if scenario is not None and scenario.name in by_name:
+            told.add(
                 f"a second scenario with the name {scenario.name!r}",
-                where=str(path),
                 remedy=f"rename it; the first is {by_name[scenario.name][1]}",
             )
-        by_name[scenario.name] = (scenario, path)
+        elif scenario is not None:
+            by_name[scenario.name] = (scenario, path)
+        wrong += [told] if told.found else []
+    if len(wrong) == 1:
+        wrong[0].end()
+    if wrong:
+        raise together([error for told in wrong for error in told.found])
     return [msgspec.structs.replace(scenario, known=scenario.known + shared) for scenario, _ in by_name.values()]
 
 
 def load(path: Path) -> Scenario:
-    """Read one scenario file. Raises ScenarioError with file, key path and remedy."""
+    """Read one scenario file. Raises ScenarioError with file, key path and remedy of every mistake."""
     return parse(_raw(path), where=str(path), name=path.stem)
 
 
@@ -83,14 +96,15 @@ def load_known(folder: Path) -> tuple[Known, ...]:
     path = folder / KNOWN
     if not path.exists():
         return ()
-    where = str(path)
-    data = _toml(_raw(path), where)
-    try:
-        read = msgspec.convert({**data, "known": _one_each(data.get("known", []))}, KnownFile)
-    except msgspec.ValidationError as error:
-        raise _validation(str(error), where) from error
-    _check_known(read.known, where)
-    return tuple(msgspec.structs.replace(known, optional=True) for known in read.known)
+    told = Mistakes(str(path))
+    with contextlib.suppress(Enough):
+        data = _table(_raw(path), told.where)
+        check_keys(data, KnownFile, "", told)
+        every = _known(data, told)
+        if not told.found:
+            return tuple(msgspec.structs.replace(known, optional=True) for known in every)
+    told.end()
+    raise AssertionError(path)
 
 
 def _raw(path: Path) -> bytes:
@@ -106,18 +120,11 @@ def _raw(path: Path) -> bytes:
     return raw
 
 
-def _toml(raw: bytes, where: str) -> dict[str, Any]:
-    try:
-        data = tomllib.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
+def _table(raw: bytes, where: str) -> dict[str, Any]:
+    data = read_toml(raw, where)
+    if data.get("schema") != SCHEMA or isinstance(data["schema"], bool):
         raise ScenarioError(
-            f"is not UTF-8 (byte {error.start})", where=where, remedy=r"write other bytes of a name as \\xNN"
-        ) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ScenarioError(f"is not TOML: {error}", where=where) from error
-    if data.get("schema") != SCHEMA:
-        raise ScenarioError(
-            f"schema is {data.get('schema', 'missing')!r}",
+            f"schema is {str(data.get('schema', 'missing'))[:80]!r}",
             where=f"{where}: schema",
             remedy=f"this version reads schema = {SCHEMA}",
         )
@@ -125,94 +132,125 @@ def _toml(raw: bytes, where: str) -> dict[str, Any]:
 
 
 def parse(raw: bytes, *, where: str, name: str) -> Scenario:
-    """The scenario that TOML text says. Raises ScenarioError."""
-    data = _toml(raw, where)
-    if "name" in data:
-        raise ScenarioError(
-            "unknown key 'name'", where=f"{where}: name", remedy="the file's name is the scenario's name"
-        )
-    try:
-        scenario = msgspec.convert({**data, "known": _one_each(data.get("known", [])), "name": name}, Scenario)
-    except msgspec.ValidationError as error:
-        raise _in_a_tree(data, where) or _validation(str(error), where) from error
-    if not NAME.fullmatch(name):
-        raise ScenarioError(
-            f"the name {name!r} is not one for a scenario", where=where, remedy="use lower-case letters, digits and '-'"
-        )
-    _check(scenario, where)
+    """The scenario that TOML text says. Raises ScenarioError with every mistake in it."""
+    told = Mistakes(where)
+    scenario = None
+    with contextlib.suppress(Enough):
+        scenario = _parsed(raw, name, told)
+    told.end()
+    assert scenario is not None
     return scenario
 
 
-def _one_each(known: Any) -> Any:
-    """``code = ["WL203", "WL204"]`` is an entry for each of the codes, alike in everything else."""
-    if not isinstance(known, list):
-        return known
-    return [
-        {**entry, "code": code} if isinstance(entry, dict) and isinstance(entry.get("code"), list) else entry
-        for entry in known
-        for code in (entry["code"] if isinstance(entry, dict) and isinstance(entry.get("code"), list) else [None])
-    ]
-
-
-def _in_a_tree(data: dict[str, Any], where: str) -> ScenarioError | None:
-    """The first wrong entry of a tree with its name, which msgspec writes as ``[...]``."""
-    layers = data.get("layers", [])
-    trees = [(f"layers[{i}]", tree) for i, tree in enumerate(layers if isinstance(layers, list) else [])]
-    for key, tree in [*trees, ("upper", data.get("upper"))]:
-        for name, value in tree.items() if isinstance(tree, dict) else ():
-            try:
-                msgspec.convert(value, str | Node)
-            except msgspec.ValidationError as error:
-                return _validation(str(error), where, f'{key}."{name}"')
+def _scenario(path: Path, told: Mistakes) -> Scenario | None:
+    """The scenario of a file, or None where it has mistakes."""
+    with contextlib.suppress(Enough), told.taken():
+        return _parsed(_raw(path), path.stem, told)
     return None
 
 
-def _validation(text: str, where: str, prefix: str = "") -> ScenarioError:
-    what, _, key = text.partition(" - at `$")
-    key = prefix + key.rstrip("`") if prefix else key.rstrip("`").lstrip(".")
-    unknown = re.search(r"unknown field `([^`]*)`", what)
-    if unknown:
-        fields = {f for kind in _STRUCTS for f in kind.__struct_fields__}
-        near = difflib.get_close_matches(unknown[1], fields, n=1)
-        remedy = f"did you mean {near[0]!r}? " if near else ""
-        return ScenarioError(
-            f"unknown key {unknown[1]!r}",
-            where=f"{where}: {key or '(top)'}",
-            remedy=f"{remedy}see: whiteout-lab schema",
-        )
-    return ScenarioError(what.replace("`", "'"), where=f"{where}: {key or '(top)'}", remedy="see: whiteout-lab schema")
+def _parsed(raw: bytes, name: str, told: Mistakes) -> Scenario | None:
+    data = _table(raw, told.where)
+    if not NAME.fullmatch(name):
+        told.add(f"the name {name[:80]!r} is not one for a scenario", remedy="use lower-case letters, digits and '-'")
+    if "name" in data:
+        told.add("unknown key 'name'", "name", "the file's name is the scenario's name")
+        del data["name"]
+    check_keys(data, Scenario, "", told)
+    said = {field.name: _field(data, field, told) for field in fields_of(Scenario) if field.name in data}
+    _check(said, told)
+    return (
+        msgspec.convert({**data, "known": _one_each(data.get("known", []))[0], "name": name}, Scenario)
+        if not told.found
+        else None
+    )
 
 
-def _check(scenario: Scenario, where: str) -> None:
-    if not scenario.steps and not scenario.layers and not scenario.upper:
-        raise ScenarioError("nothing to do: neither layers nor steps", where=where)
-    trees = [(f"layers[{i}]", tree) for i, tree in enumerate(scenario.layers)] + [("upper", scenario.upper)]
-    for key, tree in trees:
-        check_tree(tree, f"{where}: {key}")
-    for i, step in enumerate(scenario.steps):
-        for key, path in step.named():
-            check_path(path, f"{where}: steps[{i}].{key}", root_is_fine=True)
-        mode = getattr(step, "mode", None)
-        if mode is not None and not re.fullmatch("[0-7]{3,4}", mode):
-            raise ScenarioError(
-                f"{mode!r} is no octal mode", where=f"{where}: steps[{i}].mode", remedy="write it as '0755'"
-            )
-    _check_known(scenario.known, where)
-    handed = scenario.handover
+def _field(data: dict[str, Any], field: msgspec.structs.FieldInfo, told: Mistakes) -> Any:
+    """What a key of the file says, as the model has it: BAD, or with BAD in it, where there are mistakes."""
+    value, key = data[field.name], field.name
+    if key == "known":
+        return _known(data, told)
+    if key == "layers" and isinstance(value, list):
+        return [_tree(tree, f"{key}[{i}]", told) for i, tree in enumerate(value)]
+    if key == "upper":
+        return _tree(value, key, told)
+    if key == "steps" and isinstance(value, list):
+        return read_list(value, get_args(field.type)[0], key, told)
+    return read(value, field.type, key, told)
+
+
+def _tree(value: Any, key: str, told: Mistakes) -> Any:
+    return read_entries(value, str | Node, key, told) if isinstance(value, dict) else read(value, Tree, key, told)
+
+
+def _known(data: dict[str, Any], told: Mistakes) -> list[Known]:
+    """The known findings that a file names, without those that have mistakes."""
+    value = data.get("known", [])
+    if not isinstance(value, list):
+        read(value, tuple[Known, ...], "known", told)
+        return []
+    found = []
+    for entry, i in zip(*_one_each(value), strict=True):
+        known = read(entry, Known, f"known[{i}]", told)
+        if known is not BAD:
+            check_known(known, f"known[{i}]", told)
+            found.append(known)
+    return found
+
+
+def _one_each(known: Any) -> tuple[Any, list[int]]:
+    """``code = ["WL203", "WL204"]`` is an entry for each of the codes, alike in everything else. Also each entry's place in the file."""
+    if not isinstance(known, list):
+        return known, []
+    every = [
+        (({**entry, "code": code} if isinstance(entry, dict) and isinstance(entry.get("code"), list) else entry), i)
+        for i, entry in enumerate(known)
+        for code in (entry["code"] if isinstance(entry, dict) and isinstance(entry.get("code"), list) else [None])
+    ]
+    return [entry for entry, _ in every], [i for _, i in every]
+
+
+def _check(said: dict[str, Any], told: Mistakes) -> None:
+    """Everything that types do not say. *said*: the file's keys as the model has them; what is BAD was told already."""
+    if not any(said.get(key) for key in ("steps", "layers", "upper")):
+        told.add("nothing to do: neither layers nor steps")
+    trees = [(f"layers[{i}]", tree) for i, tree in enumerate(_good(said, "layers", []))]
+    for key, tree in [*trees, ("upper", _good(said, "upper", {}))]:
+        if tree is not BAD:
+            check_tree(tree, key, told)
+    for i, step in enumerate(_good(said, "steps", [])):
+        if step is not BAD:
+            _check_step(step, f"steps[{i}]", told)
+    check_tools(_good(said, "on", ()), "on", told)
+    check_names(_good(said, "also", ()), "also", told)
+    check_options(_good(said, "options", {}), "options", told)
+    handed = _good(said, "handover", None)
     if handed is not None and handed.profile is None and handed.mode is None:
-        raise ScenarioError(
-            "hands over to nobody",
-            where=f"{where}: handover",
-            remedy='say profile = "root" or "user", or mode = "native" or "oci"',
-        )
-    for key in scenario.env:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
-            raise ScenarioError(f"{key!r} is no name of a variable", where=f"{where}: env")
+        told.add("hands over to nobody", "handover", 'say profile = "root" or "user", or mode = "native" or "oci"')
+    for name in _good(said, "env", {}):
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            told.add(f"{name!r} is no name of a variable", "env")
 
 
-def _check_known(every: Iterable[Known], where: str) -> None:
-    for i, known in enumerate(every):
-        if not re.fullmatch(r"WL\d{3}", known.code):
-            raise ScenarioError(
-                f"{known.code!r} is no code", where=f"{where}: known[{i}].code", remedy="write WL and three digits"
-            )
+def _good(said: dict[str, Any], key: str, otherwise: Any) -> Any:
+    value = said.get(key, otherwise)
+    return otherwise if value is BAD else value
+
+
+def _check_step(step: StepBase, key: str, told: Mistakes) -> None:
+    for name, path in step.named():
+        with told.taken():
+            check_path(path, f"{told.where}: {key}.{name}", root_is_fine=True)
+    mode = getattr(step, "mode", None)
+    if mode is not None and not re.fullmatch("[0-7]{3,4}", mode):
+        told.add(f"{mode!r} is no octal mode", f"{key}.mode", "write it as '0755'")
+    for name in ("text", "target", "value"):  # texts in which a byte may be escaped
+        if isinstance(text := getattr(step, name, None), str):
+            with told.taken():
+                check_text(text, f"{told.where}: {key}.{name}")
+    for name, numbers in (("size", 63), ("device", 32), ("owner", 32)):
+        value = getattr(step, name, ())
+        for number in value if isinstance(value, tuple) else (value,):
+            if not 0 <= number < 1 << numbers:
+                told.add(f"{number} is no {name}", f"{key}.{name}", f"from 0 to 2^{numbers} - 1")

@@ -12,6 +12,7 @@ from harness.cli.main import main
 from harness.errors import EXIT_USAGE, ScenarioError, UsageError
 from harness.names import escape
 from harness.scenario.check import check_path
+from harness.scenario.layers import Profile, layer
 from harness.scenario.loader import MAX_FILE, find, load, load_all, load_known, parse
 
 HEAD = 'schema = 1\ntitle = "t"\nguards = "g"\n'
@@ -244,3 +245,152 @@ def test_what_is_known_of_tools_is_added_to_every_scenario_and_need_not_appear(t
         with pytest.raises(ScenarioError, match=r"known\.toml") as told:
             load_known(tmp_path)
         assert key in told.value.where + told.value.what
+
+
+SLIPS = """\
+colour = "red"
+steps = [{ do = "mkdri", path = "a" }, { do = "mkdir", path = "../a", moed = "0755" }, { do = "unlink", path = "/a" }]
+also = ["fuse-stak"]
+on = ["fuse-overlayfs=>2", "apptainer-*"]
+profiles = ["rot"]
+
+[options]
+fuse-overlay = "noacl"
+
+[[layers]]
+"a/" = { whiteout = "devise" }
+"b" = { link = "c" }
+
+[[known]]
+code = ["WL101", "WL999"]
+reason = "r"
+tools = ["fuse-overlayfs=1.15"]
+profiles = ["admin"]
+"""
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_each_with_what_was_perhaps_meant() -> None:
+    text = str(refused(HEAD + SLIPS))
+    for place, said in (
+        ("(top)", "unknown key 'colour'"),
+        ("steps[0].do", "there is no 'mkdri'\n    remedy: did you mean 'mkdir'? known: mkdir, rmdir"),
+        ("steps[1]", "unknown key 'moed'\n    remedy: did you mean 'mode'?"),
+        ("steps[2].path", "absolute path '/a'"),
+        ("also[0]", "there is no tool 'fuse-stak'\n    remedy: did you mean 'fuse-stack'?"),
+        (
+            "on[0]",
+            "'fuse-overlayfs=>2' is neither a tool nor a range of its versions\n    remedy: did you mean 'fuse-overlayfs>=2'?",
+        ),
+        ("profiles[0]", "Invalid enum value 'rot'\n    remedy: did you mean 'root'? known: root, user"),
+        ('options."fuse-overlay"', "'fuse-overlay' is no driver\n    remedy: did you mean 'fuse-overlayfs'?"),
+        ('layers[0]."a/".whiteout', "Invalid enum value 'devise'\n    remedy: did you mean 'device'?"),
+        ("layers[0]", "the link 'b' leads to nothing"),
+        ("known[0].code", "there is no code 'WL999'"),
+        ("known[0].tools[0]", "did you mean 'fuse-overlayfs==1.15'?"),
+        ("known[0].profiles[0]", "there is no profile 'admin'\n    remedy: known: root, user"),
+    ):
+        assert f"\n  {place}: " in text, place
+        assert said in text
+    assert text.startswith("case.toml: ")
+
+
+def test_the_mistakes_of_several_files_are_told_at_once(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.toml").write_text(HEAD + 'steps = [{ do = "mkdri", path = "a" }]\n')
+    with pytest.raises(ScenarioError) as error:
+        load_all(sorted(tmp_path.glob("*.toml")))
+    assert str(error.value).count("did you mean 'mkdir'?") == 2
+    assert f"{tmp_path}/one.toml: steps[0].do" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meant"),
+    [
+        ("fuse-overlayfs=1.15", "did you mean 'fuse-overlayfs==1.15'?"),
+        ("fuse-overlayfs=>2", "did you mean 'fuse-overlayfs>=2'?"),
+        ("fuse-overlayfs>=v2", "did you mean 'fuse-overlayfs>=2'?"),
+        ("fuse-overlayfs>=1.8<2", "write NAME"),
+        ("fuse-overlayfs>=1.8, <2", "did you mean 'fuse-overlayfs>=1.8,<2'?"),
+        ("fuse-overlayfs 1.4", "did you mean 'fuse-overlayfs==1.4'?"),
+        ("fuse-overlayfs-1.4", "did you mean 'fuse-overlayfs==1.4'?"),
+        ("fuse-overlayfs==1.15+b6b56130", "did you mean 'fuse-overlayfs==1.15'?"),
+        ("fuse-overlayfs>=1.8,", "did you mean 'fuse-overlayfs>=1.8'?"),
+        ("fuse-overlayfs>=", "write NAME"),
+        ("fuse-overlayfs!=1.4", "write NAME"),
+        (">=1.4", "write NAME"),
+        ("", "write NAME"),
+        ("fuse-overlays", "did you mean 'fuse-overlayfs'?"),
+        ("fuse-overlays>=1.4", "did you mean 'fuse-overlayfs'?"),
+        ("podman*", "known: kernel, fuse-overlayfs"),
+        ("fuse-overlayfs<" + "9" * 5000, "write NAME"),
+    ],
+)
+@pytest.mark.parametrize("key", ["on", "known"])
+def test_a_word_that_speaks_of_no_tool_is_an_error(pattern: str, meant: str, key: str, tmp_path: Path) -> None:
+    words = {
+        "on": f"on = ['{pattern}']\n",
+        "known": f"[[known]]\ncode = 'WL101'\nreason = 'r'\ntools = ['{pattern}']\n",
+    }
+    error = refused(HEAD + STEPS + words[key])
+    assert error.where == {"on": "case.toml: on[0]", "known": "case.toml: known[0].tools[0]"}[key]
+    assert meant in error.remedy
+    (tmp_path / "known.toml").write_text("schema = 1\n" + words["known"])
+    with pytest.raises(ScenarioError, match=r"known\.toml: known\[0\]\.tools\[0\]"):
+        load_known(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "word", ["kernel", "kernel-nouserxattr", "kernel<6.7", "fuse-*", "*", "fuse-overlayfs>=1.8,<2", "apptainer*<1.5"]
+)
+def test_words_that_speak_of_tools(word: str) -> None:
+    assert parse((HEAD + STEPS + f"on = ['{word}']\n").encode(), where="here", name="case").on == (word,)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = " + "9" * 5000, "is not TOML"),
+        ("schema = 0x" + "f" * 5000, "more than 64 bits"),
+        (HEAD + "steps = [{ do = 'truncate', path = 'a', size = 0x" + "f" * 5000 + " }]", "more than 64 bits"),
+        (HEAD + "steps = [{ do = 'truncate', path = 'a', size = -1 }]", "is no size"),
+        (HEAD + "steps = [{ do = 'mknod', path = 'a', device = [0, 4294967296] }]", "is no device"),
+        (HEAD + "steps = [{ do = 'chown', path = 'a', owner = [0, -1] }]", "is no owner"),
+        (".".join("a" * 20_000) + " = 1", "a key of more than 16 parts"),
+        ("[" + " . ".join(["'a'"] * 20_000) + "]", "a key of more than 16 parts"),
+        ("a = { " + ".".join(['"a.b"'] * 20_000) + " = 1 }", "a key of more than 16 parts"),
+        ("schema = 1\na = " + "[" * 100 + "]" * 100, "in one another"),
+        ("schema = 1\na = " + "{a=" * 100 + "1" + "}" * 100, "in one another"),
+        ("a = " + "{a=" * 100_000, "is not TOML"),
+        ("schema = nan", "schema is 'nan'"),
+        ("schema = true", "schema is 'True'"),
+        (HEAD + "steps = [" + "{ do = 'fly' }," * 50_000 + "]", "more than 20 mistakes"),
+        (HEAD + "steps = ['" + "x" * 900_000 + "']", "Expected"),
+        ('a = """' + '\\"""' * 200_000, "is not TOML"),
+        (HEAD + STEPS + "[[layers]]\n" + "".join(f"{n} = {{ link = '{n + 1}' }}\n" for n in range(40_000)), "leads to nothing"),
+    ],
+    ids=lambda value: str(value)[:20],
+)  # fmt: skip
+def test_whatever_a_file_of_a_megabyte_holds_is_a_short_message_and_soon(text: str, said: str) -> None:
+    error = refused(text)
+    assert said in error.what
+    assert len(str(error)) < 20_000
+
+
+def test_a_text_with_dots_is_no_key() -> None:
+    dots = ".".join("a" * 500)
+    text = HEAD + f'links = ["{dots}"]  # {dots}\n' + STEPS + f"[[layers]]\n\"{dots[:200]}\" = '''{dots}'''\n"
+    assert parse(text.encode(), where="here", name="case").links == (dots,)
+
+
+def test_a_name_cannot_forge_a_line() -> None:
+    text = str(refused(HEAD + STEPS + '[[layers]]\n"a\\nremedy: rm" = { whiteout = "x" }\n'))
+    assert "\nremedy" not in text
+    assert "\\nremedy: rm" in text
+
+
+def test_a_long_chain_of_links_is_laid_out_soon() -> None:
+    links = "".join(f"{n} = {{ link = '{n + 1}' }}\n" for n in range(20_000))
+    scenario = parse((HEAD + STEPS + f"[[layers]]\n{links}20000 = 'x'\n").encode(), where="here", name="case")
+    entries = list(layer(scenario.layers[0], Profile.ROOT))
+    assert len(entries) == 20_002
+    assert {entry.links for entry in entries if entry.path} == {20_001}

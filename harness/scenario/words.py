@@ -1,0 +1,51 @@
+"""The words of a scenario that only a table can know: codes, tools and their versions, profiles, drivers. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from harness.drivers import DRIVERS
+from harness.findings import Known
+from harness.scenario.layers import Profile
+from harness.scenario.mistakes import Mistakes, named
+from harness.whiteouts.codes import CODES
+from harness.worlds.ranges import choices, mistake_in
+
+TOOLS = (*DRIVERS, "kernel-nouserxattr")
+TAKE_OPTIONS = ("kernel", "fuse-overlayfs")  # drivers that add a scenario's mount options to their own
+
+
+def check_known(known: Known, key: str, told: Mistakes) -> None:
+    """Tell the words of one known finding that nobody knows: it would hide nothing, or the wrong thing."""
+    if not re.fullmatch(r"WL\d{3}", known.code):
+        told.add(f"{known.code!r} is no code", f"{key}.code", "write WL and three digits")
+    elif known.code not in CODES:
+        told.add(f"there is no code {known.code!r}", f"{key}.code", choices(known.code, CODES))
+    check_tools(known.tools, f"{key}.tools", told)
+    for i, profile in enumerate(known.profiles):
+        if profile not in set(Profile):
+            told.add(f"there is no profile {profile!r}", f"{key}.profiles[{i}]", choices(profile, list(Profile)))
+
+
+def check_tools(patterns: Sequence[str], key: str, told: Mistakes) -> None:
+    """Tell words that speak of no tool, and ranges that are none."""
+    for i, pattern in enumerate(patterns):
+        what, remedy = mistake_in(pattern, TOOLS)
+        if what:
+            told.add(what, f"{key}[{i}]", remedy)
+
+
+def check_names(names: Sequence[str], key: str, told: Mistakes) -> None:
+    """Tell words that are no tool's name: where a range or a pattern would never hold."""
+    for i, name in enumerate(names):
+        if name not in TOOLS:
+            told.add(f"there is no tool {name!r}", f"{key}[{i}]", choices(name, TOOLS))
+
+
+def check_options(options: dict[str, str], key: str, told: Mistakes) -> None:
+    """Tell drivers that nobody knows, or that take no mount options of a scenario."""
+    for name in options:
+        if name not in TAKE_OPTIONS:
+            what = "takes no mount options" if name in TOOLS else "is no driver"
+            told.add(f"{name!r} {what}", named(key, name), choices(name, TAKE_OPTIONS))
