@@ -25,7 +25,7 @@ from harness.plan import Cell, NotRun
 from harness.results import CellResult, cell_result
 from harness.run import Run, finish_run, is_excluded
 from harness.scenario.layers import Profile
-from harness.scenario.loader import scenarios_below
+from harness.scenario.loader import canonical, scenarios_below
 from harness.session import (
     PlanFile,
     Wanted,
@@ -34,6 +34,8 @@ from harness.session import (
     not_run_result,
     obstacles_here,
     read_plan,
+    seconds,
+    unmet_error,
     work_parent,
     write_plan,
 )
@@ -57,8 +59,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--lab-out", default="", metavar="FOLDER", help="the run's folder (default: reports/<time>-<id>)")
     group.addoption("--lab-keep", default="always", choices=["never", "failed", "always"], help="which recordings stay")
     group.addoption("--lab-strict", action="store_true", help="a tool or world that is missing is a failure")
-    group.addoption("--lab-timeout", type=float, default=60.0, metavar="S", help="seconds for one cell")
+    group.addoption("--lab-timeout", type=seconds, default=60.0, metavar="S", help="seconds for one cell")
     group.addoption("--lab-only", action="append", default=[], metavar="ID", help="the cell with this id")
+    group.addoption(
+        "--lab-scenario", action="append", default=[], metavar="FILE",
+        help="a scenario file, whatever its name: pytest's own arguments cannot hold every one. With the argument '.'",
+    )  # fmt: skip
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -101,6 +107,8 @@ def the_plan(config: pytest.Config) -> PlanFile:
                 where=f"{missing[0]['name']} ({missing[0]['where']})",
                 remedy=missing[0]["remedy"],
             )
+        if plan.unmet:
+            raise unmet_error(plan.unmet)
         stack = contextlib.ExitStack()
         stack.enter_context(work_folder(work_parent(), plan.run))
         write_plan(plan)
@@ -112,9 +120,9 @@ def the_plan(config: pytest.Config) -> PlanFile:
 
 def _scenario_words(config: pytest.Config) -> list[str]:
     """The scenario files among pytest's arguments: TOML files that are named, and those of folders called ``scenarios``."""
-    found: set[str] = set()
-    for arg in config.args:
-        path = Path(str(arg).split("::", maxsplit=1)[0]).absolute()
+    found: set[str] = {str(canonical(Path(file))) for file in config.option.lab_scenario}
+    for arg in config.args if not found else ():
+        path = canonical(Path(str(arg).split("::", maxsplit=1)[0]))
         if path.is_dir():
             found |= {str(file) for file in scenarios_below(path) if "scenarios" in file.parts}
         elif path.suffix == ".toml":
@@ -153,6 +161,20 @@ class ScenarioFile(pytest.File):
         for cell_id, one in self.config.stash[CELLS].get(name, ()):
             if not is_excluded(one) and (not only or cell_id in only):
                 yield CellItem.from_parent(self, name=cell_id, one=one)
+
+
+class NamedFiles(pytest.Directory):
+    """The scenario files of ``--lab-scenario``, wherever they lie."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        for file in the_plan(self.config).files:
+            yield ScenarioFile.from_parent(self, path=Path(file))
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """The folder that ``whiteout-lab run`` starts in stands for the files that it names."""
+    here = parent.config.option.lab_scenario and path == parent.config.invocation_params.dir
+    return NamedFiles.from_parent(parent, path=path) if here else None
 
 
 class CellItem(pytest.Item):
@@ -196,13 +218,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Scenario files are TOML files in a folder ``scenarios``, or named on the command line."""
     if file_path.suffix != ".toml":
         return None
-    planned = (
-        PLAN in parent.config.stash if _is_worker(parent.config) else str(file_path) in _scenario_words(parent.config)
-    )
+    file = canonical(file_path)
+    planned = PLAN in parent.config.stash if _is_worker(parent.config) else str(file) in _scenario_words(parent.config)
     if planned:
         plan = the_plan(parent.config)
-        if str(file_path) in plan.files:
-            return ScenarioFile.from_parent(parent, path=file_path)
+        if str(file) in plan.files:
+            return ScenarioFile.from_parent(parent, path=file)
     return None
 
 

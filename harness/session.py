@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
+import math
 import os
 import platform
 import secrets
@@ -15,23 +17,24 @@ import msgspec
 
 from harness.capabilities import PACKAGES
 from harness.doctor import probe
-from harness.errors import BrokenMachinery, UsageError
+from harness.errors import BrokenMachinery, MissingProgram, UsageError
 from harness.findings import Outcome
 from harness.launch.guarded import MARKER
 from harness.plan import Cell, NotRun, Obstacle, cell_of, plan
 from harness.recording import tool_record
 from harness.results import CellResult
 from harness.scenario.layers import Profile
-from harness.scenario.loader import find, load_all, load_known
+from harness.scenario.loader import canonical, find, load_all, load_known
 from harness.scenario.model import Scenario
 from harness.worlds.asked import parse_words
 from harness.worlds.build import worlds_in_place
 from harness.worlds.cache import cache_folder
 from harness.worlds.host import host_world
 from harness.worlds.model import Excluded, Tool, Unavailable
-from harness.worlds.tools import asked_by, discover
+from harness.worlds.tools import asked_by, discover, unmet
 
 PLAN = "plan.json"
+_LONGEST = 86400  # seconds
 
 Say = Callable[[str], None]
 
@@ -77,6 +80,7 @@ class PlanFile(msgspec.Struct, frozen=True):
     tools: list[Tool]
     decisions: list[Decision]
     unavailable: list[dict[str, str]]
+    unmet: list[dict[str, str]] = []  # of those, what the user named and nothing here is
 
     def cells(self) -> list[Cell | NotRun]:
         """The plan's cells, in its order."""
@@ -127,7 +131,8 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
     found = discover([host_world(), *worlds_in_place()], wanted.tools, say=say)
     tools = [one for one in found if isinstance(one, Tool)]
     profiles = wanted.profiles or tuple(Profile)
-    asked = {name for word in parse_words(wanted.tools) for name in asked_by(word)}
+    words = parse_words(wanted.tools)
+    asked = {name for word in words for name in asked_by(word)}
     asked |= {tool.name for tool in tools for cell in wanted.only if f"[{tool.key}-" in cell}
     decided = plan(scenarios, tools, profiles, obstacles, asked)
     run = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
@@ -143,10 +148,11 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         keep=wanted.keep,
         timeout=wanted.timeout,
         scenarios=scenarios,
-        files=[str(file.absolute()) for file in files],
+        files=[str(canonical(file)) for file in files],
         tools=tools,
         decisions=[_decision(one, where, which) for one in decided],
-        unavailable=[_why(one) for one in found if not isinstance(one, Tool)],
+        unavailable=[why(one) for one in found if not isinstance(one, Tool)],
+        unmet=[why(one) for one in unmet(words, found)],
     )
 
 
@@ -156,9 +162,31 @@ def _decision(one: Cell | NotRun, where: dict[int, int], which: dict[int, int]) 
     return Decision(*place, one.reason, one.remedy, one.excluded) if isinstance(one, NotRun) else Decision(*place)
 
 
-def _why(one: Unavailable | Excluded) -> dict[str, str]:
+def why(one: Unavailable | Excluded) -> dict[str, str]:
+    """A tool that does not run, as the plan and ``results.json`` have it."""
     remedy = one.remedy if isinstance(one, Unavailable) else ""
     return {"name": one.name, "where": one.where, "reason": one.reason, "remedy": remedy}
+
+
+def unmet_error(missing: Sequence[dict[str, str]]) -> MissingProgram:
+    """What the user named and cannot be used, in one error."""
+    every = list({(one["where"], one["reason"], one["remedy"]): one for one in missing}.values())
+    lines = [f"{one['name']} ({one['where']}): {one['reason']}; {one['remedy']}" for one in every]
+    if len(every) == 1:
+        (one,) = every
+        return MissingProgram(one["reason"], where=f"{one['name']} ({one['where']})", remedy=one["remedy"])
+    return MissingProgram("tools that were named cannot be used here", remedy="\n".join(lines))
+
+
+def seconds(text: str) -> float:
+    """A time limit of the command line. Raises argparse.ArgumentTypeError for what is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of seconds above 0 and up to {_LONGEST} (a day)")
+    return value
 
 
 def work_parent() -> Path:

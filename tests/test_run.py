@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -23,6 +24,9 @@ from harness.worlds.build import worlds_in_place
 pytestmark = [pytest.mark.real, pytest.mark.worlds]
 
 GHOST = project_folder() / "scenarios" / "fuse-overlayfs" / "ghost-marker.toml"
+
+
+SMALL = 'schema = 1\ntitle = "t"\nguards = "g"\nsteps = [{ do = "mkdir", path = "a" }]\n'
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +133,13 @@ def test_pytest_selects_and_distributes_cells(tmp_path: Path) -> None:
         (["run", "ghost-markr"], 2, "did you mean ghost-marker"),
         (["run", "/etc/passwd"], 2, "no scenario file"),
         (["run", "--only", "ghost-marker[nothing]"], 2, "no cell"),
-        (["run", "fuse-on-fuse", "--tool", "kernel-nouserxattr"], 2, "every cell is excluded"),
+        (
+            ["run", "fuse-on-fuse", "--tool", "kernel-nouserxattr"],
+            2,
+            "every cell is excluded: the scenario is for fuse-overlayfs (2",
+        ),
+        (["run", "ghost-marker", "--tool", "kernel", "--tool", "singularity-ce"], 3, "--tool singularity-ce=FOLDER"),
+        (["run", "--only", "ghost-marker[singularity-ce-4.5.0-root]"], 3, "--tool singularity-ce=FOLDER"),
         (["script", "ghost-marker[kernel]"], 2, "did you mean"),
         (["inspect", "/nowhere"], 2, "there is nothing"),
         (["inspect", "/etc/passwd"], 3, "no tar"),
@@ -143,6 +153,57 @@ def test_what_cannot_be_meant_is_one_message(words: Sequence[str], code: int, sa
     assert said in done.err
     assert "Traceback" not in done.err + done.out
     assert len(done.err.strip().splitlines()) <= 3
+
+
+@pytest.mark.parametrize("limit", ["-3", "0", "nan", "inf", "1e300", "soon"])
+def test_a_time_limit_is_a_number_above_nothing(limit: str) -> None:
+    done = lab("run", GHOST, f"--timeout={limit}")
+    assert done.code == 2, done
+    assert "is no number of seconds above 0" in done.err
+    done = run([sys.executable, "-m", "pytest", GHOST, f"--lab-timeout={limit}"], cwd=project_folder())
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "is no number of seconds above 0" in done.err
+
+
+@pytest.mark.parametrize("written", ["{}/here/../case.toml", "{}/link/case.toml", "{}/case.toml", "../case.toml"])
+@pytest.mark.parametrize("folder", ["plain", "co[x]", "a::b", "d d"])
+def test_a_scenario_runs_however_its_path_is_written(written: str, folder: str, tmp_path: Path) -> None:
+    top = tmp_path / folder
+    (top / "here").mkdir(parents=True)
+    (top / "link").symlink_to(top)
+    (top / "case.toml").write_text(SMALL)
+    words = ["run", written.format(top), "--tool", "kernel", "--out", str(tmp_path / "run"), "--profile", "root"]
+    done = run(
+        [sys.executable, "-m", "harness", *words], cwd=top / "here", timeout=60,
+        env={**os.environ, "PYTHONPATH": str(project_folder()), "WHITEOUT_LAB_STRICT": ""},
+    )  # fmt: skip
+    assert done.code in {0, 77}, done
+    results = json.loads((tmp_path / "run" / "results.json").read_bytes())
+    assert [cell["scenario"] for cell in results["cells"]] == ["case"]
+
+
+def test_a_checkout_runs_whatever_its_folder_is_called(tmp_path: Path) -> None:
+    """And a ``conftest.py`` and settings of pytest that lie where the user is are none of its business."""
+    checkout = tmp_path / "co[x]"
+    for part in ("harness", "scenarios/kernel"):
+        shutil.copytree(project_folder() / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(project_folder() / "scenarios/known.toml", checkout / "scenarios")
+    (checkout / "conftest.py").write_text("raise SystemExit(9)\n")
+    (checkout / "pytest.ini").write_text("[pytest]\naddopts = --nonsense\n")
+    words = ["run", "xattr-whiteouts", "--tool", "kernel", "--profile", "root", "--out", str(tmp_path / "run")]
+    done = run([sys.executable, "-P", "-m", "harness", *words], cwd=checkout, timeout=60,
+               env={**os.environ, "PYTHONPATH": str(checkout), "WHITEOUT_LAB_STRICT": ""})  # fmt: skip
+    assert done.code in {0, 77}, done
+    assert (tmp_path / "run" / "results.json").exists()
+
+
+def test_a_slip_of_the_author_is_told_once_before_any_cell(tmp_path: Path) -> None:
+    (tmp_path / "slip.toml").write_text(SMALL.replace("mkdir", "mkdri") + '[[known]]\ncode = "WL999"\nreason = "r"\n')
+    done = lab("run", tmp_path / "slip.toml", GHOST, "--out", tmp_path / "run")
+    assert done.code == 2, done
+    assert done.err.count("did you mean 'mkdir'") == 1
+    assert done.err.count("WL999") == 1
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("moment", [0.5, 1.2, 2.0])

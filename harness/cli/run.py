@@ -7,20 +7,27 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.cli.script import find_cell
+from harness.cli.script import find_cell, tool_in
 from harness.cli.worlds import unasked
+from harness.compare.words import count
 from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, MissingProgram, UsageError, WorldError
 from harness.names import printable
+from harness.plan import Cell, NotRun, cell_of
 from harness.progress import Progress
-from harness.session import project_folder, scenario_files
+from harness.pytest_plugin import PLAN
+from harness.session import project_folder, scenario_files, seconds
 from harness.worlds.asked import HELP as TOOL_HELP
-from harness.worlds.build import ensure
+from harness.worlds.asked import parse_words
+from harness.worlds.build import ensure, worlds_in_place
+from harness.worlds.model import Unavailable
+from harness.worlds.tools import discover, unmet
 
 _EPILOG = """\
 examples:
@@ -70,7 +77,7 @@ def register(commands: Any) -> None:
         help="which recordings stay (default: always)",
     )
     parser.add_argument("--strict", action="store_true", help="a tool or world that is missing is a failure")
-    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for one cell (default: 60)")
+    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="seconds for one cell (default: 60)")
     parser.add_argument("--build-worlds", action="store_true", help="first build the worlds that are not in place yet")
     parser.add_argument("-x", "--exitfirst", action="store_true", help="stop at the first cell that is not as expected")
     parser.set_defaults(handler=run)
@@ -80,6 +87,52 @@ def _jobs(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError("a number from 1 on")
     return int(text)
+
+
+def bring(arguments: argparse.Namespace, say: Callable[[str], None]) -> list[str]:
+    """Build the worlds of what was named and is in no world that is built; returns the scenarios of the cells that were named.
+
+    Raises WorldError for a world that cannot be had, MissingProgram for what no world brings.
+    """
+    if arguments.tool and not _strict(arguments):
+        found = discover(worlds_in_place(), arguments.tool, say=say)
+        _build([one.world for one in unmet(parse_words(arguments.tool), found) if one.world], say)
+    scenarios = []
+    for cell in arguments.only:
+        scenario_files([cell.partition("[")[0]])  # before anything is built for it
+        name = tool_in(cell)
+        for one in _all_absent(name) if name and not _strict(arguments) else ():
+            with contextlib.suppress(UsageError, MissingProgram):
+                find_cell(cell, arguments.tool)
+                break
+            _build([one.world], say)
+        scenarios.append(find_cell(cell, arguments.tool).scenario.name)
+    return scenarios
+
+
+def _all_absent(name: str) -> list[Unavailable]:
+    """The worlds that would bring more of a tool."""
+    return [one for one in discover(worlds_in_place(), [name]) if isinstance(one, Unavailable) and one.world]
+
+
+def _build(worlds: Sequence[str], say: Callable[[str], None]) -> None:
+    built = ensure(worlds, say).values()
+    failed = [world for world in built if isinstance(world, WorldError)]
+    if failed and len(failed) == len(built):
+        raise failed[0]
+    for error in failed:
+        print(f"whiteout-lab: {error}", file=sys.stderr)
+
+
+def _strict(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.strict) or os.environ.get("WHITEOUT_LAB_STRICT") == "1"
+
+
+def why_nothing_runs(cells: Iterable[Cell | NotRun], most: int = 5) -> str:
+    """Why every cell is excluded: each reason once, with how many cells it holds for, the most frequent first."""
+    reasons = Counter(one.reason for one in cells if isinstance(one, NotRun))
+    said = [f"{reason} ({count(number, 'cell')})" for reason, number in reasons.most_common(most)]
+    return "; ".join(said) + (f"; and {len(reasons) - most} more reasons" if len(reasons) > most else "")
 
 
 def _build_worlds(tools: Sequence[str], *, strict: bool) -> None:
@@ -98,11 +151,12 @@ def run(arguments: argparse.Namespace) -> int:
             "the run's folder is not empty", where=str(arguments.out), remedy="name a new folder with --out"
         )
     if arguments.build_worlds:
-        _build_worlds(arguments.tool, strict=arguments.strict or os.environ.get("WHITEOUT_LAB_STRICT") == "1")
-    named = [find_cell(cell, arguments.tool).scenario.name for cell in arguments.only]
-    files = [str(path.absolute()) for path in scenario_files(arguments.scenarios or named)]
-    words = [
-        *files, "-p", "harness.pytest_plugin", f"--rootdir={project_folder()}", "-p", "no:cacheprovider", "--tb=short",
+        _build_worlds(arguments.tool, strict=_strict(arguments))
+    named = bring(arguments, lambda line: print(printable(line), flush=True))
+    words = [  # the files are handed over beside pytest's arguments, which cannot hold a '[' or '::'; no one else's settings
+        ".", "-c", os.devnull, "--noconftest", "--confcutdir=.", f"--rootdir={project_folder()}",
+        *(f"--lab-scenario={path.absolute()}" for path in scenario_files(arguments.scenarios or named)),
+        "-p", "harness.pytest_plugin", "-p", "no:cacheprovider", "--tb=short",
         f"--lab-keep={arguments.keep}", f"--lab-timeout={arguments.timeout}",
         *(f"--lab-tool={tool}" for tool in arguments.tool),
         *(f"--lab-profile={profile}" for profile in arguments.profile),
@@ -126,7 +180,14 @@ def run(arguments: argparse.Namespace) -> int:
             raise MissingProgram(
                 "nothing to run: no tool that was asked for is here", remedy="\n".join(progress.missing)
             )
-        raise UsageError("nothing to run: every cell is excluded", remedy="see why: whiteout-lab list")
+        cells = [
+            one
+            for one in progress.config.stash[PLAN].cells()
+            if not arguments.only or cell_of(one).id in arguments.only
+        ]
+        raise UsageError(
+            f"nothing to run: every cell is excluded: {why_nothing_runs(cells)}", remedy="see each: whiteout-lab list"
+        )
     if progress.ended is None:
         if code not in {EXIT_INTERRUPTED, pytest.ExitCode.INTERRUPTED}:
             print(quiet.getvalue(), file=sys.stderr)

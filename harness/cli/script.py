@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import sys
 from typing import Any
 
 from harness.errors import UsageError
 from harness.plan import Cell, cell_of
 from harness.scenario.layers import Profile
+from harness.scenario.words import TOOLS
 from harness.script.compile import compile_cell
-from harness.session import Wanted, decide, named_cells
+from harness.session import Wanted, decide, named_cells, unmet_error, why
 from harness.worlds.asked import HELP as TOOL_HELP
+from harness.worlds.asked import parse_words
+from harness.worlds.build import worlds_in_place
+from harness.worlds.tools import discover, unmet
 
 
 def register(commands: Any) -> None:
@@ -32,13 +37,27 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def find_cell(cell_id: str, tools: list[str]) -> Cell:
-    """The cell with an id, whether it can run here or not. Raises UsageError with what was perhaps meant."""
+    """The cell with an id, whether it can run here or not.
+
+    Raises UsageError with what was perhaps meant, and MissingProgram where no version of its tool is here.
+    """
     scenario = cell_id.partition("[")[0]
     decided = decide(Wanted((scenario,), tuple(tools), tuple(Profile)), {}, lambda _line: None)
     cells = named_cells(decided.cells())
     if cell_id not in cells:
+        name = tool_in(cell_id)
+        if name and all(tool.name != name for tool in decided.tools):
+            found = discover(worlds_in_place(), [name])
+            raise unmet_error([why(one) for one in unmet(parse_words([name]), found)])
         near = difflib.get_close_matches(cell_id, cells, n=3)
         raise UsageError(
             f"no cell {cell_id!r}", remedy=f"did you mean {', '.join(near)}?" if near else "see: whiteout-lab list"
         )
     return cell_of(cells[cell_id])
+
+
+def tool_in(cell_id: str) -> str:
+    """The name of the tool in a cell's id, empty where it has none: the longest that fits, since names begin with one another."""
+    key = cell_id.partition("[")[2]
+    fitting = (name for name in TOOLS if re.match(rf"{re.escape(name)}-[0-9][^-]*.*-(root|user)\]$", key))
+    return max(fitting, key=len, default="")

@@ -50,7 +50,12 @@ def find(words: Sequence[str], folder: Path) -> list[Path]:
             raise UsageError(
                 f"no scenario {word!r}", remedy=f"did you mean {', '.join(near)}?" if near else "see: whiteout-lab list"
             )
-    return list(dict.fromkeys(found))
+    return list({canonical(path): path for path in found}.values())
+
+
+def canonical(path: Path) -> Path:
+    """The one way to write a scenario file's path: absolute, without ``..`` and links of folders; the file keeps its own name."""
+    return path.absolute().parent.resolve() / path.name
 
 
 def scenarios_below(folder: Path) -> list[Path]:

@@ -115,7 +115,7 @@ def _tools_of(main: Part, word: Word, world: World | None, ledger: Ledger, find:
     path = word.path
     if world is None:
         remedy = f"whiteout-lab worlds build {WORLD}"
-        return [Unavailable(name, str(path), f"the world {WORLD} is not built", remedy) for name in CALLED]
+        return [Unavailable(name, str(path), f"the world {WORLD} is not built", remedy, WORLD) for name in CALLED]
     found: list[Tool | Unavailable] = []
     for name, programs in CALLED.items():
         parts = {program: find(program, world, ledger) for program in programs}

@@ -108,6 +108,7 @@ class Unavailable:
     where: str  # a world's name, "crate", or a path
     reason: str
     remedy: str = ""
+    world: str = ""  # the world that would bring it, where that is only not built
 
 
 @dataclass(frozen=True)

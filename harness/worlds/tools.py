@@ -114,6 +114,22 @@ def told_apart(chosen: Iterable[Found], added: Sequence[Found], words: int) -> l
     return out
 
 
+def unmet(words: Iterable[Word], found: Sequence[Found]) -> list[Unavailable]:
+    """Why words mean nothing that can be used here: of each for which there is no tool, what would have been one. Pure."""
+    missing: list[Unavailable] = []
+    for word in words:
+        meant = [one for one in found if _meant(word, one)]
+        if not any(isinstance(one, Tool) for one in meant):
+            missing += [one for one in meant if isinstance(one, Unavailable)]
+    return missing
+
+
+def _meant(word: Word, one: Found) -> bool:
+    if word.path is None:
+        return _matches(word, one)
+    return one.name in asked_by(word) and (not isinstance(one, Unavailable) or one.where == str(word.path))
+
+
 def _build_crate(words: Iterable[Word], say: Say) -> list[Unavailable]:
     if not any(word.where == CRATE and word.name == FUSE for word in words):
         return []
@@ -131,7 +147,7 @@ def _all(suites: Sequence[World], host: World, kernel: str, ledger: Ledger) -> l
         remedy = f"whiteout-lab worlds build {suite}"
         # what runs in that world is the user's: nothing is missing
         provided = () if suite == IMAGES else SUITES[suite].provides
-        found += [Unavailable(name, suite, f"the world {suite} is not built", remedy) for name in provided]
+        found += [Unavailable(name, suite, f"the world {suite} is not built", remedy, suite) for name in provided]
     for world in suites:
         if APPTAINER in _provides(world) and (own := _part(APPTAINER, world, ledger)):
             for name, programs in APPTAINERS.items():
@@ -233,18 +249,19 @@ def _matches(word: Word, one: Found) -> bool:
 
 def _absent(words: Iterable[Word], found: Sequence[Found]) -> list[Unavailable]:
     """Words that mean something, but not on this machine."""
+    return [_why_absent(word, found) for word in words if not any(_matches(word, one) for one in found)]
+
+
+def _why_absent(word: Word, found: Iterable[Found]) -> Unavailable:
+    where = word.where or "any world"
+    family = DRIVERS[word.name].family if word.name in DRIVERS else ""
+    for one in found:  # the program that this is one set-up of
+        if isinstance(one, Unavailable) and one.name == family and word.where in {"", one.where}:
+            return replace(one, name=word.name)
     hints = {HOST: "install it on this machine", CRATE: "whiteout-lab worlds build crate"}
     own = dict.fromkeys(CALLED, f"name your installation: --tool {NATIVE}=FOLDER")
-    return [
-        Unavailable(
-            word.name,
-            word.where or "any world",
-            "it is not here",
-            hints.get(word.where) or own.get(word.name, "whiteout-lab worlds build"),
-        )
-        for word in words
-        if not any(_matches(word, one) for one in found)
-    ]
+    remedy = hints.get(word.where) or own.get(word.name, "whiteout-lab worlds build")
+    return Unavailable(word.name, where, "it is not here", remedy)
 
 
 def _check(word: Word, found: Sequence[Found]) -> None:
