@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 import msgspec
@@ -29,6 +30,9 @@ class Station(StrEnum):
     IMPORTED = "imported"  # the tree that an importer made of it
     STEPS = "steps"  # not a tree: the exit status of each step
     ORACLE = "oracle"  # the plain directory
+
+
+SILENT = frozenset({"WL208", "WL209"})  # codes of a cell that was not seen to its end: what it has not, nobody knows
 
 
 class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -61,3 +65,11 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str  # one sentence, names escaped
     known: Known | None = None
     carried: tuple[Station, ...] = ()  # the later stations of an image's way that show the same
+    consequences: tuple[Finding, ...] = ()  # what follows from this one, and is no finding of its own
+
+
+def flat(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Findings, each followed by its consequences."""
+    for finding in findings:
+        yield finding
+        yield from flat(finding.consequences)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from harness.compare.classes import Seen
 from harness.compare.describe import Look, differing
 from harness.compare.words import Name, Words, listing, short
-from harness.findings import Station
+from harness.findings import SILENT, Station, flat
 from harness.names import escape
 
 SHOWN = 3  # changes that one sentence names; the table beside it has them all
@@ -100,11 +100,14 @@ def _changes(versions: Sequence[Seen]) -> list[_Change]:
 
 
 def _findings(older: Seen, newer: Seen) -> Iterable[Words]:
-    before = {(f.code, f.path) for f in older.findings}
-    after = {(f.code, f.path) for f in newer.findings}
-    for gone, word in ((before - after, "no longer"), (after - before, "now")):
-        for code in sorted({code for code, _ in gone}):
-            paths = sorted(path for other, path in gone if other == code)
+    before, after = ({(f.code, f.path) for f in one.findings} for one in (older, newer))
+    gone = before - {(f.code, f.path) for f in flat(newer.findings)}  # a consequence is still there
+    come = after - {(f.code, f.path) for f in flat(older.findings)}
+    if any(code in SILENT for code, _ in before | after):  # who was not seen to the end does not say what it has not
+        gone, come = ({one for one in some if one[0] in SILENT} for some in (gone, come))
+    for some, word in ((gone, "no longer"), (come, "now")):
+        for code in sorted({code for code, _ in some}):
+            paths = sorted(path for other, path in some if other == code)
             yield (f"{word} {code} at ", *_some(paths))
 
 

@@ -1,14 +1,16 @@
 """The sentences of the first screen: what was found in the whole run, which tools have it, and which do not.
 
-One sentence for each code and known link, and for each code that nobody has named; the founding case first.
+One sentence for each code, known link and set of versions that have it at the same paths (``harness.compare.groups``); the founding
+case first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
+from harness.compare.groups import Group, Rank, Way, column_of, groups, way_of
 from harness.compare.words import Column, Name, Words, count, listing, names, plain, who
 from harness.findings import Finding, Outcome
 from harness.names import printable
@@ -16,14 +18,6 @@ from harness.results import CellResult, Results
 from harness.whiteouts.codes import CODES
 
 FOUNDING = "WL101"
-
-
-class Rank(IntEnum):
-    """How a group of findings stands to what is known, the most urgent first."""
-
-    NEW = 0  # nobody has named it
-    FIXED = 1  # it is named, and did not appear
-    KNOWN = 2
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,9 @@ class Sentence:
     link: str = ""
     reason: str = ""
     tools: tuple[Column, ...] = ()
-    spread: str = ""  # how many of the scenarios each version has it in, where that differs
+    spread: str = ""  # in how many of the scenarios each version has it, where it did not run in all of them
+    without: tuple[Column, ...] = ()  # who ran there and has it in none of them
+    at: tuple[tuple[str, str], ...] = ()  # the scenarios and paths that it is true of
 
     @property
     def name(self) -> str:
@@ -84,72 +80,72 @@ _PHRASES: dict[str, tuple[str, str]] = {
 
 
 def sentences(cells: Iterable[CellResult]) -> tuple[Sentence, ...]:
-    """Every sentence of a run, ordered by importance."""
-    every = [cell for cell in cells if cell.outcome is not Outcome.SKIPPED]
-    ran = [cell for cell in every if cell.outcome is not Outcome.BROKEN]
-    groups: dict[tuple[Rank, str, str, str], dict[str, list[Finding]]] = {}
-    families: dict[tuple[str, str], set[str]] = {}  # (scenario, code) -> kinds of tools that have it, unnamed
+    """Every sentence of a run, ordered by importance. No two of them contradict each other."""
+    every = list(cells)
+    there: dict[tuple[str, str], list[CellResult]] = {}  # (code, scenario) -> cells that have it
     for cell in every:
-        for finding in cell.new:
-            families.setdefault((cell.scenario, finding.code), set()).add(_family(cell))
-    for cell in every:
-        for finding in cell.findings:
-            known = finding.known
-            key = (
-                (Rank.NEW, finding.code, "", "+".join(sorted(families[cell.scenario, finding.code])))
-                if known is None
-                else (Rank.KNOWN, finding.code, known.link, "" if known.link else known.reason)
-            )
-            groups.setdefault(key, {}).setdefault(cell.id, []).append(finding)
-        for missing in cell.missing:
-            key = (Rank.FIXED, missing.code, missing.link, "" if missing.link else missing.reason)
-            groups.setdefault(key, {}).setdefault(cell.id, [])
-    by_id = {cell.id: cell for cell in every}
-    made = [_sentence(key, found, by_id, ran) for key, found in groups.items()]
+        for code in {*(one.code for one in cell.findings), *(one.code for one in cell.missing)}:
+            there.setdefault((code, cell.scenario), []).append(cell)
+    found = groups(every)
+    places = Counter(place for group in found for place in {unit[:2] for unit in group.units})
+    made = [
+        _sentence(group, way, there, whole=any(places[unit[:2]] > 1 for unit in group.units))
+        for group in found
+        for way in group.ways
+    ]
     return tuple(sorted(made, key=_importance))
-
-
-def _family(cell: CellResult) -> str:
-    """Kernels, or FUSE programs and their stacks: what nobody has named is told for each of them apart."""
-    return cell.tool.name.partition("-")[0]
 
 
 def _importance(one: Sentence) -> tuple[object, ...]:
     founding = one.code == FOUNDING and one.rank is not Rank.FIXED
-    return (not founding, one.rank, not one.code.startswith("WL2"), -one.cells, one.code, one.link, one.reason)
+    subject = tuple(column.order for column in one.tools)
+    return (
+        not founding, one.rank, not one.code.startswith("WL2"), -one.cells, one.code, one.link, one.reason, subject,
+        one.scenarios,
+    )  # fmt: skip
 
 
 def _sentence(
-    key: tuple[Rank, str, str, str],
-    found: Mapping[str, list[Finding]],
-    by_id: Mapping[str, CellResult],
-    ran: Iterable[CellResult],
+    group: Group, way: Way, there: Mapping[tuple[str, str], Sequence[CellResult]], *, whole: bool
 ) -> Sentence:
-    rank, code, link, reason = key
-    scenarios = tuple(dict.fromkeys(by_id[cell].scenario for cell in found))
-    here = {_column(cell) for cell in ran if cell.scenario in scenarios} | {_column(by_id[cell]) for cell in found}
-    having = {_column(by_id[cell]) for cell in found}
-    subject, many = who(having, here)
-    findings = [finding for group in found.values() for finding in group]
-    does = _fixed(code, many=many) if rank is Rank.FIXED else _does(code, findings, many=many)
-    said = {(column.name, column.version) for column in having}
-    without = [column for column in here if (column.name, column.version) not in said]
+    """What one group has in one way: who, what, and who of the others that ran there has it in no way.
+
+    *whole*: other tools have the same code at another path of the same scenario, so the paths are told whole.
+    """
+    having = group.columns(way)
+    units = set(group.units)
+    found: dict[str, list[Finding]] = {}  # cell -> what it has of the group
+    cells: dict[str, CellResult] = {}
+    for code, scenario in dict.fromkeys((code, scenario) for code, scenario, _ in group.units):
+        for cell in there[code, scenario]:
+            mine = [f for f in cell.findings if (f.code, scenario, f.path) in units and way_of(f) == way]
+            if column_of(cell) in having and (mine or way.rank is Rank.FIXED):
+                found[cell.id], cells[cell.id] = mine, cell
+    scenarios = tuple(dict.fromkeys(cell.scenario for cell in cells.values()))
+    subject, many = who(having, group.states)
+    findings = [finding for mine in found.values() for finding in mine]
+    does = (
+        _fixed(group.code, many=many) if way.rank is Rank.FIXED else _does(group.code, findings, many=many, whole=whole)
+    )
+    said = {(column.name, column.version) for column, state in group.states.items() if state}
+    without = [column for column in group.without if (column.name, column.version) not in said]
     words: Words = (f"{subject} ", *does)
-    if without and rank is not Rank.FIXED:
-        others, several = who(without, here)
+    if without and way.rank is not Rank.FIXED:
+        others, several = who(without, group.states)
         words += (f"; {others} {'do' if several else 'does'} not",)
-    tools = tuple(sorted(having, key=lambda column: column.order))
-    spread = _spread([by_id[cell] for cell in found])
-    if rank is Rank.NEW:
-        return Sentence(rank, code, (*words, "."), scenarios, len(found), tools=tools, spread=spread)
-    why = reason or next((f.known.reason for f in findings if f.known), "")
-    return Sentence(rank, code, (*words, "."), scenarios, len(found), link, why, tools, spread)
+    tools, others_than = (tuple(sorted(some, key=lambda column: column.order)) for some in (having, without))
+    at = tuple(sorted({(cells[cell].scenario, one.path) for cell, mine in found.items() for one in mine}))
+    why = way.reason or next((f.known.reason for f in findings if f.known), "")
+    spread = _spread(cells.values())
+    return Sentence(
+        way.rank, group.code, (*words, "."), scenarios, len(found), way.link, why, tools, spread, others_than, at
+    )
 
 
 def _spread(cells: Iterable[CellResult]) -> str:
     found: dict[tuple[str, str], set[str]] = {}
-    for cell in sorted(cells, key=lambda cell: _column(cell).order):
-        found.setdefault((_column(cell).title, cell.tool.version), set()).add(cell.scenario)
+    for cell in sorted(cells, key=lambda cell: column_of(cell).order):
+        found.setdefault((column_of(cell).title, cell.tool.version), set()).add(cell.scenario)
     if len({len(scenarios) for scenarios in found.values()}) < 2:
         return ""
     titles: dict[str, list[tuple[str, int]]] = {}
@@ -165,19 +161,15 @@ def _spread(cells: Iterable[CellResult]) -> str:
     return "; ".join(told)
 
 
-def _column(cell: CellResult) -> Column:
-    return Column.of(cell.tool, cell.profile)
-
-
 def _fixed(code: str, *, many: bool) -> Words:
     return (f"no longer {'have' if many else 'has'} the known {code}: it seems fixed, and the scenario should say so",)
 
 
-def _does(code: str, findings: list[Finding], *, many: bool) -> Words:
+def _does(code: str, findings: list[Finding], *, many: bool, whole: bool) -> Words:
     paths = [finding.path for finding in findings]
     if code == FOUNDING:
         forms = sorted({f.message.partition(" deletes ")[0] for f in findings if " deletes " in f.message})
-        last = names((path.rpartition("/")[2] for path in paths), 1)
+        last = names(paths if whole else (path.rpartition("/")[2] for path in paths), 1)
         return (
             f"{'leave' if many else 'leaves'} {listing(forms) or 'a whiteout'} ",
             *last,

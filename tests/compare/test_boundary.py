@@ -61,3 +61,15 @@ def test_many_changes_are_counted() -> None:
     many = [folder(b"d%d" % number) for number in range(9)]
     (said,) = texts(cell("1.4", []), cell("1.10", many))
     assert said.endswith("; and 6 more")
+
+
+def test_a_version_that_was_not_seen_to_its_end_says_nothing_of_what_it_has_not() -> None:
+    died = (Finding("WL208", "/", Station.STEPS, "the daemon died of signal 6"),)
+    (said,) = texts(cell("1.10", GHOST_UPPER, GHOST), cell("1.14", GHOST_UPPER, died))
+    assert said == "from fuse-overlayfs 1.14 on: now WL208 at `/`"
+
+
+def test_what_follows_from_another_finding_is_still_there() -> None:
+    caused = (Finding("WL207", "a", Station.STEPS, "step 1 failed", consequences=GHOST),)
+    (said,) = texts(cell("1.10", GHOST_UPPER, GHOST), cell("1.14", GHOST_UPPER, caused))
+    assert said == "from fuse-overlayfs 1.14 on: now WL207 at `a`"

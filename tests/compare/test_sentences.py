@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.compare.sentences import Rank, counts, not_run, sentences, summary_lines
 from harness.compare.words import Column, listing, names, plain, short, who
-from harness.findings import Known
-from harness.results import Results, read_results
+from harness.findings import Finding, Known, Outcome, Station
+from harness.recording import ToolRecord
+from harness.results import CellResult, Results, read_results
 from harness.scenario.layers import Profile
 from tests.factory import GHOST_ORACLE, PLAIN_UPPER, FakeCell, file, make_run, scenario
 
@@ -91,16 +93,107 @@ def test_one_sentence_for_one_code_over_many_scenarios(tmp_path: Path) -> None:
     assert [(one.code, len(one.scenarios)) for one in sentences(run.cells)] == [("WL101", 35), ("WL106", 35)]
 
 
-def test_versions_that_have_it_in_fewer_scenarios_are_counted(tmp_path: Path) -> None:
+def test_versions_that_did_not_run_everywhere_are_counted(tmp_path: Path) -> None:
     one, two = scenario("one"), scenario("two")
     run = results(
         tmp_path,
         FakeCell(version="1.4", scenario=one),
         FakeCell(version="1.4", scenario=two),
         FakeCell(version="1.14", scenario=one),
-        FakeCell(version="1.14", scenario=two, upper=PLAIN_UPPER),
     )
     assert sentences(run.cells)[0].spread == "1.4 in 2, 1.14 in 1"
+
+
+def test_each_sentence_has_one_boundary(tmp_path: Path) -> None:
+    one, two, three = scenario("one"), scenario("two"), scenario("three")
+    run = results(
+        tmp_path,
+        *(FakeCell(version=version, scenario=each) for version in ("1.4", "1.14") for each in (one, three)),
+        FakeCell(version="1.4", scenario=two),
+        FakeCell(version="1.14", scenario=two, upper=PLAIN_UPPER),
+    )
+    said = [(plain(one.words), one.scenarios) for one in sentences(run.cells) if one.code == "WL106"]
+    marks = "`a/new` opaque, where nothing lies below to be hidden"
+    assert said == [
+        (f"fuse-overlayfs 1.4, 1.14 mark {marks}.", ("one", "three")),
+        (f"fuse-overlayfs 1.4 marks {marks}; fuse-overlayfs 1.14 does not.", ("two",)),
+    ]
+
+
+def test_a_version_that_has_it_as_known_is_not_said_not_to_have_it(tmp_path: Path) -> None:
+    known = Known("WL101", "the founding case", LINK, ("fuse-overlayfs==1.6",)), Known("WL106", "not needed")
+    run = results(
+        tmp_path,
+        *(FakeCell(version=version, scenario=scenario(known=known)) for version in ("1.6", "1.7.1")),
+        FakeCell(version="1.8", scenario=scenario(known=known), upper=PLAIN_UPPER),
+    )
+    new, old = (one for one in sentences(run.cells) if one.code == "WL101" and one.rank is not Rank.FIXED)
+    assert plain(new.words).startswith("fuse-overlayfs 1.7.1 leaves")
+    assert plain(old.words).startswith("fuse-overlayfs 1.6 leaves")
+    assert plain(new.words).endswith("; fuse-overlayfs 1.8 does not.")
+    assert plain(old.words).endswith("; fuse-overlayfs 1.8 does not.")
+
+
+def test_a_cell_that_was_not_seen_to_its_end_is_not_said_not_to_have_it(tmp_path: Path) -> None:
+    run = results(tmp_path, FakeCell(), FakeCell(version="1.4", upper=PLAIN_UPPER))
+    died = msgspec.structs.replace(
+        run.cells[1], findings=(Finding("WL208", "/", Station.STEPS, "the daemon died of signal 6"),)
+    )
+    first = sentences([run.cells[0], died])[0]
+    assert first.code == "WL101"
+    assert "1.4" not in plain(first.words)
+
+
+_MISSING = st.sampled_from([Known("WL101", "one", LINK), Known("WL101", "one"), Known("WL101", "two")])
+_KNOWN = st.none() | _MISSING
+_FINDING = st.builds(
+    Finding,
+    st.sampled_from(["WL101", "WL201", "WL208"]),
+    st.sampled_from(["a/.wh..opq", "b/.wh..opq"]),
+    st.just(Station.VIEW),
+    st.just("a device deletes it"),
+    _KNOWN,
+)
+_FOLLOWING = st.builds(lambda one, more: msgspec.structs.replace(one, consequences=(more,)), _FINDING, _FINDING)
+
+
+def _cells(draw: st.DrawFn) -> list[CellResult]:
+    found = []
+    for name in draw(st.sets(st.sampled_from(["one", "two", "three"]), min_size=1)):
+        for version in draw(st.sets(st.sampled_from(["1.4", "1.6", "1.7.1", "1.8"]), min_size=1)):
+            for profile in draw(st.sets(st.sampled_from(Profile), min_size=1)):
+                outcome = draw(st.sampled_from([Outcome.PASSED, Outcome.PASSED, Outcome.BROKEN, Outcome.SKIPPED]))
+                findings = () if outcome is Outcome.SKIPPED else draw(st.lists(_FINDING | _FOLLOWING, max_size=2))
+                missing = () if outcome is Outcome.SKIPPED else draw(st.lists(_MISSING, max_size=1))
+                tool = ToolRecord("fuse-overlayfs", version, "fuse-overlayfs")
+                found.append(
+                    CellResult(
+                        f"{name}[{version}-{profile}]", name, tool, profile, outcome,
+                        findings=tuple(findings), missing=tuple(missing),
+                    )
+                )  # fmt: skip
+    return draw(st.permutations(found))
+
+
+@given(st.composite(_cells)())
+def test_no_two_sentences_contradict_each_other_or_the_results(cells: list[CellResult]) -> None:
+    at = {(cell.scenario, Column.of(cell.tool, cell.profile)): cell for cell in cells}
+    made = sentences(cells)
+    has: set[tuple[str, str, str, Column]] = set()
+    has_not: set[tuple[str, str, str, Column]] = set()
+    for one in made:
+        if one.rank is Rank.FIXED:
+            continue
+        has |= {(one.code, *place, column) for place in one.at for column in one.tools}
+        has_not |= {(one.code, *place, column) for place in one.at for column in one.without}
+    assert not has & has_not
+    for (code, name, path, column), said in [*((one, True) for one in has), *((one, False) for one in has_not)]:
+        cell = at.get((name, column))
+        if cell is not None and cell.outcome is not Outcome.SKIPPED:
+            assert any((one.code, one.path) == (code, path) for one in cell.findings) is said
+    for cell in cells:  # and nothing is left out
+        column = Column.of(cell.tool, cell.profile)
+        assert {(one.code, cell.scenario, one.path, column) for one in cell.findings} <= has
 
 
 def test_a_run_of_broken_cells_did_not_find_nothing(tmp_path: Path) -> None:
