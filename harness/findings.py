@@ -65,6 +65,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str  # one sentence, names escaped
     known: Known | None = None
     carried: tuple[Station, ...] = ()  # the later stations of an image's way that show the same
+    step: int | None = None  # of WL207: the index of the step
     consequences: tuple[Finding, ...] = ()  # what follows from this one, and is no finding of its own
 
 

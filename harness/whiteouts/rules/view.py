@@ -100,8 +100,7 @@ def changed(evidence: Evidence) -> Iterator[Finding]:
             other = view.get(entry.path)
             if other is None or other.kind is Kind.UNKNOWN:
                 continue
-            seen = other if _same_reader(evidence, station) else _owned(other, entry)
-            differences = difference(entry, seen)
+            differences = difference(entry, seen_by(evidence, station, other, entry))
             if differences:
                 yield Finding("WL205", shown(entry.path), station, f"{shown(entry.path)}: {'; '.join(differences)}")
 
@@ -114,7 +113,10 @@ def _same_reader(evidence: Evidence, station: Station) -> bool:
     return handed is None or handed.profile is None or station in PAIR
 
 
-def _owned(seen: Entry, wanted: Entry) -> Entry:
+def seen_by(evidence: Evidence, station: Station, seen: Entry, wanted: Entry) -> Entry:
+    """An entry of a view as it is to be compared: its owner counts where owners are evidence."""
+    if _same_reader(evidence, station):
+        return seen
     return msgspec.structs.replace(seen, uid=wanted.uid, gid=wanted.gid)
 
 
@@ -193,11 +195,16 @@ def step_result(evidence: Evidence) -> Iterator[Finding]:
                 path,
                 Station.STEPS,
                 f"step {step.index + 1}, {name} {path}: {here}; on a plain directory it {there}",
+                step=step.index,
             )
         elif isinstance(said, OBSERVING) and step.words != other.words:
             here, there = step.words or "nothing", other.words or "nothing"
             yield Finding(
-                "WL207", path, Station.STEPS, f"step {step.index + 1}, {name} {path} says {here}, must say {there}"
+                "WL207",
+                path,
+                Station.STEPS,
+                f"step {step.index + 1}, {name} {path} says {here}, must say {there}",
+                step=step.index,
             )
 
 
