@@ -43,6 +43,7 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     ``profiles``: empty: both. ``path`` and ``words``: shell patterns over the escaped path and over the sentence; empty: any.
     ``stations``: where it first appears; empty: anywhere.
     ``optional``: no finding when it does not appear. Otherwise a known finding must be there, or it seems fixed.
+    ``sometimes``: the same cell has it in one run and not in the next; so it need not appear, and ``repeat`` tells how often it does.
     """
 
     code: str
@@ -54,6 +55,7 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     words: str = ""
     stations: tuple[Station, ...] = ()
     optional: bool = False
+    sometimes: bool = False
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,7 +68,14 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     known: Known | None = None
     carried: tuple[Station, ...] = ()  # the later stations of an image's way that show the same
     step: int | None = None  # of WL207: the index of the step
+    times: int = 1  # in how many runs of the cell it was found …
+    of: int = 1  # … of how many
     consequences: tuple[Finding, ...] = ()  # what follows from this one, and is no finding of its own
+
+
+def often(finding: Finding) -> str:
+    """``2 of 5 times``; empty for what was found every time."""
+    return f"{finding.times} of {finding.of} times" if finding.times < finding.of else ""
 
 
 def flat(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from harness.names import printable
 from harness.pytest_plugin import PLAN, RUN, result_of
 from harness.results import CellResult, Results
 from harness.run import Run
-from harness.verdict_text import finding_line
+from harness.verdict_text import finding_lines
 
 SYMBOLS = {Outcome.PASSED: "✓", Outcome.FINDING: "✗", Outcome.BROKEN: "!", Outcome.SKIPPED: "–"}
 _MOST = 8  # sentences at the end of a run; the report has them all
@@ -68,7 +68,8 @@ class Progress:
     def _tell(self, result: CellResult) -> None:
         self._line(f"{SYMBOLS[result.outcome]} {result.outcome.value.upper()} {result.id}: {result.reason}")
         for finding in result.new:
-            self._line("  " + finding_line(finding))
+            for line in finding_lines(finding):
+                self._line("  " + line)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:

@@ -18,8 +18,8 @@ import pytest
 
 from harness.errors import EXIT_ALL_SKIPPED, BrokenMachinery, LabError
 from harness.findings import Outcome
-from harness.judge import judge
-from harness.launch.cell import Bench, run_cell
+from harness.judged import run_and_judge
+from harness.launch.cell import Bench
 from harness.launch.workfolder import work_folder
 from harness.plan import Cell, NotRun
 from harness.results import CellResult, cell_result
@@ -60,6 +60,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--lab-keep", default="always", choices=["never", "failed", "always"], help="which recordings stay")
     group.addoption("--lab-strict", action="store_true", help="a tool or world that is missing is a failure")
     group.addoption("--lab-timeout", type=seconds, default=60.0, metavar="S", help="seconds for one cell")
+    group.addoption(
+        "--lab-repeat", type=int, default=0, metavar="N", help="run each cell N times (default: as its scenario says)"
+    )
     group.addoption("--lab-only", action="append", default=[], metavar="ID", help="the cell with this id")
     group.addoption(
         "--lab-scenario", action="append", default=[], metavar="FILE",
@@ -194,8 +197,8 @@ class CellItem(pytest.Item):
         cell = self.one
         keep_at = Path(plan.folder) / "cells" / cell.id
         bench = Bench(Path(plan.work), plan.kernel, plan.environment, plan.timeout)
-        ran = run_cell(cell, bench, keep_at)
-        verdict = judge(ran.recording, ran.trees, ran.raw)
+        ran = run_and_judge(cell, bench, keep_at, self.config.option.lab_repeat or cell.scenario.repeat)
+        verdict = ran.verdict
         self._bring(cell_result(ran.recording, verdict, f"cells/{cell.id}"))
         if verdict.outcome is Outcome.BROKEN:
             raise BrokenMachinery(verdict.reason, where=cell.id)

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import BrokenMachinery
-from harness.findings import Station
+from harness.findings import Finding, Station
 from harness.scenario.layers import Profile
 from harness.scenario.model import Scenario
 from harness.worlds.model import Tool
@@ -126,6 +126,7 @@ class Recording(msgspec.Struct, frozen=True):
     engines: dict[Station, str] = {}  # what merged the tree that a container showed at a station, read back inside
     refused: str = ""  # what the tool said when it refused to mount; empty when it did not
     manifests: tuple[Manifest, ...] = ()  # of an OCI image: written, synced, sealed, pushed
+    others: tuple[tuple[Finding, ...], ...] = ()  # of a cell that was repeated: what the runs that are not kept found
 
 
 _encoder = msgspec.json.Encoder(enc_hook=str)

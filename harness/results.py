@@ -36,6 +36,7 @@ class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
     missing: tuple[Known, ...] = ()  # known findings that should be there and are not
     seconds: float = 0.0  # of the shell program
     folder: str = ""
+    runs: int = 1  # how often the cell was run; each finding says in how many of them it was found
 
     @property
     def new(self) -> tuple[Finding, ...]:
@@ -68,6 +69,7 @@ def cell_result(recording: Recording, verdict: Verdict, folder: str) -> CellResu
     return CellResult(
         recording.id, recording.scenario.name, recording.tool, recording.profile, verdict.outcome, verdict.reason,
         findings=verdict.findings, missing=verdict.missing, seconds=recording.seconds, folder=folder,
+        runs=1 + len(recording.others),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.findings import Finding, Station
+from harness.findings import Finding, Station, often
 from harness.judge import Verdict
 from harness.names import escape
 from harness.recording import Recording
@@ -17,17 +17,23 @@ from harness.whiteouts.markers import markers_of
 def describe(recording: Recording, verdict: Verdict, trees: Mapping[Station, Snapshot]) -> str:
     """Findings first, then the trees side by side: the oracle, the view, and the upper with its markers named."""
     lines = [f"{recording.id}: {verdict.reason}", ""]
-    lines += [finding_line(finding) for finding in verdict.findings]
+    lines += [line for finding in verdict.findings for line in finding_lines(finding)]
     for known in verdict.missing:
         lines.append(f"  {known.code} is known here ({known.reason}) and did not appear")
     lines += ["", *side_by_side(trees)]
     return "\n".join(lines)
 
 
-def finding_line(finding: Finding) -> str:
-    """One finding on one line."""
+def finding_lines(finding: Finding) -> list[str]:
+    """A finding on one line; what follows from it, and is no finding of its own, on lines below."""
     mark = "known" if finding.known else "NEW  "
-    return f"  {mark} {finding.code} {CODES[finding.code].name} at {finding.station}: {finding.message}"
+    times = f" ({often(finding)})" if often(finding) else ""
+    below = [f"           so {one.code} {_named(one)}" for one in finding.consequences]
+    return [f"  {mark} {finding.code} {_named(finding)}{times}", *below]
+
+
+def _named(finding: Finding) -> str:
+    return f"{CODES[finding.code].name} at {finding.station}: {finding.message}"
 
 
 def entry_text(entry: Entry | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 
@@ -13,6 +15,7 @@ from harness.scenario.model import Tree
 from harness.scenario.steps import Fails, FailsBy, Mkdir
 from harness.scenario.steps import Step as Action
 from harness.snapshot.model import Snapshot
+from harness.verdict_text import finding_lines
 from tests.whiteouts.evidence import evidence, file, folder, gone, tree
 
 LAYERS: tuple[Tree, ...] = ({"a/f": "old"},)
@@ -162,16 +165,96 @@ def test_a_known_finding_speaks_of_its_words_and_stations_alone(known: Known, ne
     assert ("WL101" in [finding.code for finding in verdict(known=(known, GHOST_KNOWN[1])).new]) is new
 
 
-def test_what_is_known_of_an_engine_holds_for_what_runs_containers_over_it() -> None:
-    parts = (PartRecord("fuse-overlayfs", "1.14"), PartRecord("squashfuse", "0.5"))
-    known = (Known("WL101", "r", tools=("fuse-overlayfs<1.15",)), Known("WL106", "r", tools=("kernel>=6",)))
-    apptainer = ToolRecord("apptainer", "1.4.5", "apptainer", kernel="6.12.3-amd64", parts=parts)
-    result = verdict(known=known, tool=apptainer)
+PARTS = (PartRecord("fuse-overlayfs", "1.14"), PartRecord("squashfuse", "0.5"))
+ENGINES_KNOWN = (Known("WL101", "r", tools=("fuse-overlayfs<1.15",)), Known("WL106", "r", tools=("kernel>=6",)))
+APPTAINER = ToolRecord("apptainer", "1.4.5", "apptainer", kernel="6.12.3-amd64", parts=PARTS)
+
+
+def test_where_no_engine_is_recorded_what_is_known_of_each_holds() -> None:
+    result = verdict(known=ENGINES_KNOWN, tool=APPTAINER)
     assert (result.outcome, result.new) == (Outcome.PASSED, ())
-    assert verdict(CLEAN, known, tool=apptainer).outcome is Outcome.PASSED  # which engine it took is its choice
-    later = msgspec.structs.replace(apptainer, parts=(PartRecord("fuse-overlayfs", "1.15"),), kernel="5.10")
-    assert [finding.code for finding in verdict(known=known, tool=later).new] == ["WL101", "WL106"]
+    assert verdict(CLEAN, ENGINES_KNOWN, tool=APPTAINER).outcome is Outcome.PASSED  # which engine it took is its choice
+    later = msgspec.structs.replace(APPTAINER, parts=(PartRecord("fuse-overlayfs", "1.15"),), kernel="5.10")
+    assert [finding.code for finding in verdict(known=ENGINES_KNOWN, tool=later).new] == ["WL101", "WL106"]
     stack = ToolRecord(
-        "fuse-stack", "1.14", "fuse-stack", parts=parts
+        "fuse-stack", "1.14", "fuse-stack", parts=PARTS
     )  # mounts for itself: it is named by its own name
-    assert [finding.code for finding in verdict(known=known, tool=stack).new] == ["WL101", "WL106"]
+    assert [finding.code for finding in verdict(known=ENGINES_KNOWN, tool=stack).new] == ["WL101", "WL106"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "new"),
+    [("fuse-overlayfs", ["WL106"]), ("kernel overlay", ["WL101"]), ("kernel overlay, userxattr", ["WL101"])],
+)
+def test_what_is_known_of_an_engine_holds_where_that_engine_ran(engine: str, new: list[str]) -> None:
+    ran = {Station.VIEW: engine, Station.REMOUNT: engine, Station.READONLY: "squashfuse"}
+    result = verdict(known=ENGINES_KNOWN, tool=APPTAINER, engines=ran)
+    assert [finding.code for finding in result.new] == new
+
+
+def test_what_is_known_of_an_engine_is_known_in_its_profiles_alone() -> None:
+    users = tuple(msgspec.structs.replace(one, profiles=("user",)) for one in ENGINES_KNOWN)
+    for ran in ({}, {Station.VIEW: "fuse-overlayfs"}):
+        result = verdict(known=users, tool=APPTAINER, profile=Profile.ROOT, engines=ran)
+        assert [finding.code for finding in result.new] == ["WL101", "WL106"]
+    assert verdict(known=users, tool=APPTAINER, profile=Profile.USER).new == ()
+
+
+FIXED = (Known("WL101", "reason"), Known("WL202", "reason"))
+
+
+def test_a_known_finding_is_missed_where_the_steps_did_what_the_oracles_did() -> None:
+    assert verdict(CLEAN, FIXED).missing == FIXED
+
+
+def test_nothing_is_missed_where_a_step_failed_or_nobody_looked() -> None:
+    refused = (Step(0, 1, "mkdir: cannot create directory: Invalid argument"),)
+    failed = verdict([folder("a")], FIXED, view=tree([folder("a"), file("a/f", "old")]), did=refused)
+    assert (failed.missing, [finding.code for finding in failed.new]) == ((), ["WL207"])
+    died = verdict(CLEAN, FIXED, phase="mount", exit_code=4, daemon_exits=(139,), did=(), must=())
+    assert died.missing == ()
+
+
+def test_what_stands_under_another_finding_is_not_missed() -> None:
+    known = (Known("WL202", "reason"), Known("WL207", "reason"))
+    view = tree([folder("a"), file("a/f", "old")])
+    result = verdict([folder("a")], known, view=view, did=(Step(0, 1, "Invalid argument"),))
+    assert (result.outcome, codes(result), result.missing) == (Outcome.PASSED, ["WL207"], ())
+    assert {one.known for one in result.findings[0].consequences} == {known[1]}
+
+
+REFUSED = "mount: merged: wrong fs type, bad option, bad superblock on overlay."
+
+
+def test_a_refusal_to_mount_is_an_answer_and_can_be_known() -> None:
+    ended = {"phase": "mount", "exit_code": 5, "refused": REFUSED, "did": (), "must": ()}
+    result = verdict(CLEAN, **ended)  # type: ignore[arg-type]
+    assert (result.outcome, codes(result)) == (Outcome.FINDING, ["WL209"])
+    assert REFUSED in result.findings[0].message
+    known = (Known("WL209", "reason", words="*wrong fs type*"), Known("WL101", "reason"))
+    assert verdict(CLEAN, known, **ended).outcome is Outcome.PASSED  # type: ignore[arg-type]
+    full = ended | {"refused": "mount: merged: No space left on device."}
+    assert verdict(CLEAN, **full).outcome is Outcome.BROKEN  # type: ignore[arg-type]
+
+
+def often(found: Sequence[Sequence[str]], *known: Known) -> Verdict:
+    """A cell that was run several times; *found*: the codes that each further run found."""
+    others = tuple(tuple(one for one in verdict().findings if one.code in some and one.known is None) for some in found)
+    return verdict(known=known, others=others)
+
+
+def test_a_cell_that_was_repeated_says_how_often() -> None:
+    result = often([["WL101", "WL106"], ["WL106"], [], ["WL106"]])
+    assert [(one.code, one.times, one.of) for one in result.findings] == [("WL101", 2, 5), ("WL106", 4, 5)]
+    (line, *_) = finding_lines(result.findings[0])
+    assert line.endswith("(2 of 5 times)")
+
+
+def test_what_is_there_in_some_runs_is_known_only_where_that_is_said() -> None:
+    always, sometimes = Known("WL101", "r"), Known("WL101", "r", sometimes=True)
+    rest = Known("WL106", "r")
+    some, every, none = [["WL106"]], [["WL101", "WL106"]], Known("WL201", "r", sometimes=True)
+    assert [one.code for one in often(some, always, rest).new] == ["WL101"]
+    assert often(some, sometimes, rest).outcome is Outcome.PASSED
+    assert often(every, sometimes, rest).outcome is Outcome.PASSED
+    assert often(every, always, rest, none).outcome is Outcome.PASSED  # such a one need not appear

@@ -78,6 +78,9 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="a tool or world that is missing is a failure")
     parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="seconds for one cell (default: 60)")
+    parser.add_argument(
+        "--repeat", type=_jobs, default=0, metavar="N", help="run each cell N times (default: as its scenario says)"
+    )
     parser.add_argument("--build-worlds", action="store_true", help="first build the worlds that are not in place yet")
     parser.add_argument("-x", "--exitfirst", action="store_true", help="stop at the first cell that is not as expected")
     parser.set_defaults(handler=run)
@@ -158,6 +161,7 @@ def run(arguments: argparse.Namespace) -> int:
         *(f"--lab-scenario={path.absolute()}" for path in scenario_files(arguments.scenarios or named)),
         "-p", "harness.pytest_plugin", "-p", "no:cacheprovider", "--tb=short",
         f"--lab-keep={arguments.keep}", f"--lab-timeout={arguments.timeout}",
+        *([f"--lab-repeat={arguments.repeat}"] if arguments.repeat else []),
         *(f"--lab-tool={tool}" for tool in arguments.tool),
         *(f"--lab-profile={profile}" for profile in arguments.profile),
         *(f"--lab-only={cell}" for cell in arguments.only),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.compare.groups import Group, Rank, Way, column_of, groups, way_of
 from harness.compare.words import Column, Name, Words, count, listing, names, plain, who
-from harness.findings import Finding, Outcome
+from harness.findings import Finding, Outcome, often
 from harness.names import printable
 from harness.results import CellResult, Results
 from harness.whiteouts.codes import CODES
@@ -69,6 +69,7 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "WL207": ("gives another result for a step on {} than a plain directory",
         "give another result for a step on {} than a plain directory"),
     "WL208": ("dies or hangs", "die or hang"),
+    "WL209": ("refuses to mount a stack", "refuse to mount a stack"),
     "WL301": ("puts {} twice into a layer", "put {} twice into a layer"),
     "WL302": ("loses or changes the mark on {} when it seals or pushes", "lose or change the mark on {} when they seal or push"),
     "WL303": ("makes {} a hard link to a marker", "make {} a hard link to a marker"),
@@ -130,6 +131,9 @@ def _sentence(
     said = {(column.name, column.version) for column, state in group.states.items() if state}
     without = [column for column in group.without if (column.name, column.version) not in said]
     words: Words = (f"{subject} ", *does)
+    times = {often(finding) for finding in findings}
+    if "" not in times and times:
+        words += (f" ({', '.join(sorted(times))})",)
     if without and way.rank is not Rank.FIXED:
         others, several = who(without, group.states)
         words += (f"; {others} {'do' if several else 'does'} not",)

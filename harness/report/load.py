@@ -96,7 +96,7 @@ def _load(cell: CellResult, run: Path, decoder: _Trees) -> Loaded:
     folder = run / cell.folder
     recording = read(folder)
     trees, seen = decoder.read(folder)
-    # Judged again: a rule that has become better since speaks of old recordings too.
+    # Judged again, of what ``harness.judged`` reads too: a rule that has become better since speaks of old recordings.
     judged = cell_result(recording, judge(recording, trees, raw_layers(folder)), cell.folder)
     judged = replace(judged, id=cell.id, scenario=cell.scenario)
     return Loaded(judged, column, folder, recording, Seen(cell.id, column, seen, judged.findings, recording.engines))

@@ -228,6 +228,7 @@ def _check(said: dict[str, Any], told: Mistakes) -> None:
         if step is not BAD:
             _check_step(step, f"steps[{i}]", told)
     check_tools(_good(said, "on", ()), "on", told)
+    check_tools(_good(said, "refuses", ()), "refuses", told)
     check_names(_good(said, "also", ()), "also", told)
     check_options(_good(said, "options", {}), "options", told)
     handed = _good(said, "handover", None)

@@ -101,6 +101,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     also: tuple[str, ...] = ()  # tools that run only the scenarios which name them (the stack), and this one too
     profiles: tuple[Literal["root", "user"], ...] = ()  # empty: both
     handover: Handover | None = None
+    refuses: tuple[str, ...] = ()  # tools (as in known: "fuse-overlayfs>=1.8") that must refuse to mount this stack
+    repeat: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1  # how often a cell is run, where runs may differ
     known: tuple[Known, ...] = ()
     name: str = ""
 

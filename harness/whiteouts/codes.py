@@ -63,7 +63,8 @@ _ROWS = (
     _code(
         "WL102", "whiteout-in-opaque", "A whiteout in a directory that is opaque already.",
         why="""
-            An opaque directory shows nothing from below, so the whiteout has nothing to hide. It is not
+            An opaque directory shows nothing from below, nor does anything in it at any depth, so the
+            whiteout has nothing to hide. It is not
             harmless: the kernel's overlay lists such a name in readdir and answers stat with "no such
             file".
         """,
@@ -330,6 +331,24 @@ _ROWS = (
         remedy="""
             The daemon's own log is in the recording (daemon.log). Attach it and the cell's script to a
             report for the daemon's project.
+        """,
+    ),
+    _code(
+        "WL209", "mount-refused", "The tool refuses to mount the stack, or mounts one that it must refuse.",
+        why="""
+            Layers that one tool takes another does not take, or not in every version and with every option:
+            the container does not start. The reverse is worse: a stack that cannot be shown as it was meant
+            is mounted all the same, and users see another tree.
+        """,
+        example="""
+            $ mount -t overlay overlay -o lowerdir=l,upperdir=u,workdir=w,metacopy=on,userxattr merged
+            mount: merged: wrong fs type, bad option, bad superblock on overlay
+            dmesg: overlayfs: conflicting options: userxattr,metacopy=on
+        """,
+        affected="Whoever starts a container over such layers with such options.",
+        remedy="""
+            The message has the tool's own words; for the kernel's overlay dmesg has more. Where the refusal
+            is right, the scenario says so with the key `refuses`.
         """,
     ),
     _code(

@@ -134,6 +134,10 @@ class Tree:
             return self._two(step)
         assert not isinstance(step, Remount)
         parent, name, there = self._place(step.path)
+        if isinstance(step, Truncate) and there is None:
+            if parent is None:
+                raise Unmodelled  # by why there is none
+            return lambda: None  # truncate -c does not mind
         if parent is None or there is None:
             return None
         if isinstance(step, Rmdir | Unlink | Remove):

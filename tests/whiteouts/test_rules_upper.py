@@ -32,11 +32,35 @@ def test_a_whiteout_in_an_opaque_directory_is_found_whatever_the_encodings() -> 
     assert found(upper.whiteout_in_opaque, by_file) == [("WL102", "d/.wh.f")]
 
 
-def test_a_whiteout_beside_or_below_an_opaque_directory_is_not_in_it() -> None:
-    seen = evidence(upper=[folder("d", trusted_overlay_opaque="y"), folder("d/sub"), gone("d/sub/f"), gone("f")])
+def test_a_whiteout_beside_an_opaque_directory_is_not_in_it() -> None:
+    marked = folder("d", trusted_overlay_opaque="y")
+    holds = folder("h", trusted_overlay_opaque="x")
+    lower: Tree = {"e": "e", "dd": "dd", "d/x": "x", "h/f": "f"}
+    seen = evidence(upper=[marked, gone("e"), gone("dd"), holds, gone("h/f")], layers=(lower,))
     assert found(upper.whiteout_in_opaque, seen) == []
-    holds = evidence(upper=[folder("d", trusted_overlay_opaque="x"), gone("d/f")])
-    assert found(upper.whiteout_in_opaque, holds) == []
+    assert found(upper.needless_whiteout, seen) == []
+
+
+def test_a_whiteout_anywhere_below_an_opaque_directory_has_nothing_to_hide() -> None:
+    deep = [folder("parent"), folder("parent/tree", trusted_overlay_opaque="y"), gone("parent/tree/a/b/info")]
+    lowers: tuple[Tree, ...] = ({"parent/f": "f"}, {"parent/tree/a/b/info": "old"})
+    for lower in lowers:
+        seen = evidence(upper=deep, layers=(lower,))
+        assert messages(upper.whiteout_in_opaque, seen) == [
+            "parent/tree is opaque, so the whiteout of parent/tree/a/b/info has nothing to hide there"
+        ]
+        assert found(upper.needless_whiteout, seen) == []  # one finding for one whiteout, and WL102 says what is wrong
+
+
+def test_a_redirect_to_an_absolute_path_leads_out_of_an_opaque_directory() -> None:
+    there = [
+        folder("d", trusted_overlay_opaque="y"),
+        folder("d/moved", trusted_overlay_redirect="/old"),
+        gone("d/moved/x"),
+    ]
+    seen = evidence(upper=there, layers=({"old/x": "x"},))
+    assert found(upper.whiteout_in_opaque, seen) == []
+    assert found(upper.needless_whiteout, seen) == [("WL103", "d/moved/x")]
 
 
 def test_a_whiteout_that_hides_nothing_is_needless() -> None:

@@ -8,7 +8,7 @@ from harness.findings import Station
 from harness.recording import Step
 from harness.scenario.steps import Mkdir, Readdir
 from harness.snapshot.model import Entry, Kind, Snapshot
-from harness.whiteouts.rules import view
+from harness.whiteouts.rules import mount, view
 from tests.whiteouts.evidence import evidence, file, folder, found, gone, messages, tree
 
 SAME = tree([folder("d"), file("d/f", "text")])
@@ -127,7 +127,7 @@ def test_the_words_of_an_observing_step_count_and_those_of_others_do_not() -> No
     ],
 )
 def test_the_end_of_the_daemon(exits: tuple[int, ...], timed_out: bool, words: list[str]) -> None:
-    assert messages(view.died, evidence(exits=exits, timed_out=timed_out)) == words
+    assert messages(mount.died, evidence(exits=exits, timed_out=timed_out)) == words
 
 
 def test_hostile_names_are_escaped_in_paths_and_messages() -> None:

@@ -47,24 +47,59 @@ def marker_of_a_marker(evidence: UpperEvidence) -> Iterator[Finding]:
             )
 
 
-def whiteout_in_opaque(evidence: UpperEvidence) -> Iterator[Finding]:
-    """WL102: containers/fuse-overlayfs#306. The kernel lists such a name and cannot open it."""
+def _opaque_above(evidence: UpperEvidence, path: bytes) -> bytes | None:
+    """The nearest directory above a path that is opaque in the upper: below it no lower layer shows through, at any depth."""
     folders = {m.path for m in evidence.markers if m.says is Says.OPAQUE}
+    while path:
+        path = path.rpartition(b"/")[0]
+        if path in folders:
+            return path
+    return None
+
+
+def whiteout_in_opaque(evidence: UpperEvidence) -> Iterator[Finding]:
+    """WL102: containers/fuse-overlayfs#306. The kernel lists such a name and cannot open it.
+
+    Nothing between an opaque directory and the whiteout can make the lower layers visible again: a lookup goes down with the layers
+    that the parent has, and an opaque one has the upper alone (ovl_lookup in fs/overlayfs/namei.c). Only a redirect leads elsewhere.
+    """
     for marker in _whiteouts(evidence):
-        parent = marker.path.rpartition(b"/")[0]
-        if parent in folders and not _is_marker_name(marker.path.rpartition(b"/")[2]):
+        top = _opaque_above(evidence, marker.path)
+        if (
+            top is not None
+            and not _is_marker_name(marker.path.rpartition(b"/")[2])
+            and not _led_elsewhere(evidence, marker, top)
+        ):
             yield _found(
                 "WL102",
                 marker.at,
-                f"{shown(parent)} is opaque, so the whiteout of {shown(marker.path)} has nothing to hide there",
+                f"{shown(top)} is opaque, so the whiteout of {shown(marker.path)} has nothing to hide there",
             )
 
 
+def _led_elsewhere(evidence: UpperEvidence, marker: Marker, top: bytes) -> bool:
+    """Whether a directory between an opaque one and a whiteout says that its content lies at an absolute path of the lower layers."""
+    path = marker.path.rpartition(b"/")[0]
+    while path != top and evidence.upper is not None:
+        entry = evidence.upper.get(path)
+        if entry is not None and any(entry.xattrs.get(p + b"redirect", b"").startswith(b"/") for p in OVERLAY_PREFIXES):
+            return True
+        path = path.rpartition(b"/")[0]
+    return False
+
+
 def needless_whiteout(evidence: UpperEvidence) -> Iterator[Finding]:
-    """WL103: containers/fuse-overlayfs#327, canonical/craft-parts#274."""
+    """WL103: containers/fuse-overlayfs#327, canonical/craft-parts#274.
+
+    Where a directory above is opaque WL102 says it alone: what lies below such a directory is hidden already, whether or not a lower
+    layer has the name, and the remedy (and the harm: the kernel lists the name) is WL102's.
+    """
     for marker in _whiteouts(evidence):
         name = marker.path.rpartition(b"/")[2]
-        if marker.path not in evidence.below and not _is_marker_name(name):
+        if marker.path in evidence.below or _is_marker_name(name):
+            continue
+        top = _opaque_above(evidence, marker.path)
+        if top is None or _led_elsewhere(evidence, marker, top):
             yield _found("WL103", marker.at, f"no lower layer has {shown(marker.path)}: the whiteout hides nothing")
 
 

@@ -208,23 +208,6 @@ def step_result(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
-def died(evidence: Evidence) -> Iterator[Finding]:
-    """WL208."""
-    recording = evidence.recording
-    if recording.timed_out:
-        yield Finding(
-            "WL208",
-            "/",
-            Station.STEPS,
-            f"did not come to an end; it was stopped in the phase {recording.phase or 'start'!r}",
-        )
-    for code in recording.daemon_exits:
-        if code > 128:
-            yield Finding("WL208", "/", Station.STEPS, f"the daemon died of signal {code - 128}")
-        elif code:
-            yield Finding("WL208", "/", Station.STEPS, f"the daemon ended with exit code {code}")
-
-
 def _what(tree: Snapshot, path: bytes) -> str:
     entry = tree.entries[path]
     inside = sum(1 for _ in tree.below(path))
@@ -243,4 +226,4 @@ def _value(value: bytes | None) -> str:
     return "absent" if value is None else repr(escape(value))
 
 
-RULES = (resurrected, lost, phantom, marker_visible, changed, unstable, step_result, died)
+RULES = (resurrected, lost, phantom, marker_visible, changed, unstable, step_result)

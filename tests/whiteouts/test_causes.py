@@ -1,0 +1,136 @@
+"""What follows from a step that failed stands under it, and nothing else does."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from harness.findings import Finding
+from harness.judge import found
+from harness.recording import Step as Result
+from harness.scenario.model import Tree
+from harness.scenario.steps import Chmod, Mkdir, Readdir, Remount, Rename, Step, Write
+from harness.snapshot.model import Entry, Snapshot
+from tests.whiteouts.evidence import evidence, folder, tree
+from tests.whiteouts.evidence import file as _file
+
+LAYERS: tuple[Tree, ...] = ({"keep": "k\n"},)
+EINVAL = "mkdir: cannot create directory 'new': Invalid argument"
+ENOTCONN = "Transport endpoint is not connected"
+
+
+def file(path: str, text: str) -> Entry:
+    return _file(path, text, digest=hashlib.sha256(text.encode()).hexdigest())
+
+
+KEEP = file("keep", "k\n")
+
+
+def told(findings: Iterable[Finding]) -> list[tuple[str, str, list[tuple[str, str, str]]]]:
+    """Code and path of each finding, with code, path and station of what stands under it."""
+    return [
+        (one.code, one.path, sorted((c.code, c.path, c.station.value) for c in one.consequences)) for one in findings
+    ]
+
+
+def judged(
+    steps: tuple[Step, ...],
+    did: tuple[Result, ...],
+    view: Iterable[Entry],
+    oracle: Iterable[Entry],
+    *,
+    remount: Snapshot | None = None,
+    must: tuple[Result, ...] = (),
+    exits: tuple[int, ...] = (0, 0),
+    layers: tuple[Tree, ...] = LAYERS,
+) -> list[Finding]:
+    seen = tree(view)
+    right = must or tuple(Result(result.index, 0) for result in did)
+    return found(
+        evidence(
+            layers=layers,
+            steps=steps,
+            did=did,
+            must=right,
+            view=seen,
+            remount=remount or seen,
+            oracle=tree(oracle),
+            exits=exits,
+        )
+    )
+
+
+def test_one_refusal_is_one_finding() -> None:
+    steps = (Mkdir(path="new"), Write(path="new/f", text="x"), Readdir(path="."))
+    did = (Result(0, 1, EINVAL), Result(1, 1, "write: No such file or directory"), Result(2, 0, "keep"))
+    must = (Result(0, 0), Result(1, 0), Result(2, 0, "keep\\nnew"))
+    findings = judged(steps, did, [KEEP], [KEEP, folder("new"), file("new/f", "x")], must=must)
+    assert told(findings) == [
+        (
+            "WL207", "new",
+            [("WL202", "new", "remount"), ("WL202", "new", "view"), ("WL207", ".", "steps"), ("WL207", "new/f", "steps")],
+        )
+    ]  # fmt: skip
+    assert EINVAL in findings[0].message
+
+
+def test_what_differs_in_another_way_stands_for_itself() -> None:
+    """The mkdir was refused, and besides the daemon lost a file and shows another one otherwise than the step would have left it."""
+    steps = (Mkdir(path="new"), Write(path="w", text="x"))
+    did = (Result(0, 1, EINVAL), Result(1, 0))
+    findings = judged(steps, did, [], [KEEP, folder("new"), file("w", "x")])
+    assert sorted(code for code, _, _ in told(findings)) == ["WL202"] * 4 + ["WL207"]
+    assert ("WL207", "new", [("WL202", "new", "remount"), ("WL202", "new", "view")]) in told(findings)
+    assert {path for code, path, _ in told(findings) if code == "WL202"} == {"keep", "w"}
+
+
+def test_a_step_that_failed_and_did_half_of_its_work_does_not_explain_the_other_half() -> None:
+    steps = (Rename(path="keep", to="moved"),)
+    did = (Result(0, 1, "rename: Input/output error"),)
+    findings = judged(steps, did, [], [file("moved", "k\n")])  # neither name is there
+    assert ("WL207", "keep", []) not in told(findings)
+    (cause,) = (one for one in findings if one.code == "WL207")
+    assert {one.path for one in cause.consequences} == {"moved"}  # it was not made: that follows
+    whole = judged(steps, did, [KEEP], [file("moved", "k\n")])
+    assert [(code, path, sorted({c for c, _, _ in under})) for code, path, under in told(whole)] == [
+        ("WL207", "keep", ["WL201", "WL202"])
+    ]
+
+
+def test_a_mode_that_was_not_changed_follows_and_another_one_does_not() -> None:
+    steps = (Chmod(path="keep", mode="0600"),)
+    did = (Result(0, 1, "chmod: Operation not permitted"),)
+    oracle = [file("keep", "k\n")]
+    wanted = [Entry(oracle[0].path, oracle[0].kind, 0o600, size=2, digest=oracle[0].digest, text=b"k\n")]
+    assert [code for code, _, _ in told(judged(steps, did, [KEEP], wanted))] == ["WL207"]
+    strange = [Entry(KEEP.path, KEEP.kind, 0o777, size=2, digest=KEEP.digest, text=b"k\n")]
+    assert sorted({code for code, _, _ in told(judged(steps, did, strange, wanted))}) == ["WL205", "WL207"]
+
+
+def test_a_step_that_failed_and_took_effect_at_the_next_mount() -> None:
+    steps = (Mkdir(path="new"),)
+    right = [KEEP, folder("new")]
+    findings = judged(steps, (Result(0, 1, EINVAL),), [KEEP], right, remount=tree(right))
+    assert told(findings) == [("WL207", "new", [("WL202", "new", "view"), ("WL206", "new", "remount")])]
+
+
+def test_what_fails_since_the_daemon_died_stands_under_its_death() -> None:
+    steps = (Mkdir(path="new"), Mkdir(path="more"), Remount(), Readdir(path="."))
+    did = (
+        Result(0, 1, "mkdir: Software caused connection abort"),
+        Result(1, 1, f"mkdir: {ENOTCONN}"),
+        Result(3, 0, "keep"),
+    )
+    must = (Result(0, 0), Result(1, 0), Result(3, 0, "keep\\nmore\\nnew"))
+    findings = judged(steps, did, [KEEP], [KEEP, folder("more"), folder("new")], must=must, exits=(134, 0))
+    assert [(one.code, len(one.consequences)) for one in findings] == [("WL208", 7)]
+
+
+def test_nothing_follows_where_the_model_does_not_give_the_oracles_tree() -> None:
+    steps = (Mkdir(path="new"),)
+    oracle = [
+        KEEP,
+        Entry(b"new", folder("new").kind, 0o2755),
+    ]  # a set-group-ID directory, which the model knows nothing of
+    findings = judged(steps, (Result(0, 1, EINVAL),), [KEEP], oracle)
+    assert sorted(code for code, _, _ in told(findings)) == ["WL202", "WL202", "WL207"]
