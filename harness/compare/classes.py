@@ -19,6 +19,7 @@ class Seen:
     trees: Mapping[Station, Mapping[bytes, Look]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     engines: Mapping[Station, str] = field(default_factory=dict)  # as recorded: what merged each view of a container
+    linked: tuple[str, ...] = ()  # whiteouts of the upper that share an inode, in words: noise, and shown all the same
 
     @property
     def new(self) -> int:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from harness.names import escape
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.encodings import ENCODINGS, Encoding, Says
-from harness.whiteouts.markers import find_markers, markers_of
+from harness.whiteouts.markers import find_markers, is_marker_entry, markers_of
 
 _USUAL = {Kind.DIR: 0o755, Kind.FILE: 0o644, Kind.LINK: 0o777}
 _WORDS = {Kind.CHAR: "char device", Kind.BLOCK: "block device", Kind.LINK: "link", Kind.UNKNOWN: "listed only"}
@@ -59,6 +59,20 @@ def looks(snapshot: Snapshot, *, view: bool = False) -> dict[bytes, Look]:
         if path not in found:
             found[path] = Look("", (), tuple(sorted(encodings)))
     return found
+
+
+def shared_whiteouts(snapshot: Snapshot) -> tuple[str, ...]:
+    """Whiteouts that share an inode, a sentence for each group. The kernel links its whiteouts together; a packer may care."""
+    groups: dict[bytes, list[Entry]] = {}
+    for entry in snapshot:
+        if entry.same_as is not None and is_marker_entry(entry):
+            groups.setdefault(entry.same_as, []).append(entry)
+    return tuple(
+        f"{len(group)} whiteouts of the upper share one inode (link count {group[0].links}): "
+        + _cut(", ".join(escape(entry.path) for entry in group))
+        for group in groups.values()
+        if len(group) > 1
+    )
 
 
 def differing(one: Mapping[bytes, Look], other: Mapping[bytes, Look]) -> list[tuple[bytes, Look, Look]]:

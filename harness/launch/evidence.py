@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from harness.errors import BrokenMachinery
 from harness.findings import Station
 from harness.launch import stations
@@ -50,6 +52,7 @@ def snapshots(
         listed = {*packed_names(_bytes(out / f"{station}.names")), *refused_names(_bytes(out / f"{station}.err"))}
         opened = {entry.path for entry in entries}
         reached = _reached(_bytes(out / f"{station}.reached"), scenario, profile)
+        entries = linked(entries, _bytes(out / f"{station}.links"))
         entries += [Entry(name, Kind.UNKNOWN) for name in (listed | reached) - opened]
         found[station] = Snapshot.of(entries or EMPTY, listed=listed, unseen=unseen(profile))
     others = {Station.UPPER: stations.read_upper_image(out), Station.IMPORTED: stations.imported(out)}
@@ -63,6 +66,28 @@ def _reached(raw: bytes, scenario: Scenario, profile: Profile) -> set[bytes]:
         return set()
     paths = spoken_paths(scenario, profile)
     return {paths[int(line)] for line in raw.split() if int(line) < len(paths)}
+
+
+def linked(entries: list[Entry], listing: bytes) -> list[Entry]:
+    """Entries with the groups that share an inode, of a listing ``COUNT INODE ./PATH`` with NUL between its lines.
+
+    The count may be larger than the group: the kernel's overlay keeps one more name of its whiteouts in its work folder.
+    """
+    counts: dict[bytes, int] = {}
+    groups: dict[bytes, list[bytes]] = {}
+    for line in listing.split(b"\0"):
+        count, _, rest = line.partition(b" ")
+        inode, _, path = rest.partition(b" ./")
+        if count.isdigit() and path:
+            counts[path] = int(count)
+            groups.setdefault(inode, []).append(path)
+    first = {path: min(group) for group in groups.values() for path in group}
+    return [
+        msgspec.structs.replace(entry, same_as=first[entry.path], links=counts[entry.path])
+        if entry.path in first and entry.same_as is None
+        else entry
+        for entry in entries
+    ]
 
 
 def write_snapshots(trees: Mapping[Station, Snapshot], folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness.compare.classes import Seen
-from harness.compare.describe import Look, looks
+from harness.compare.describe import Look, looks, shared_whiteouts
 from harness.compare.noise import normalise
 from harness.compare.way import LAYERS
 from harness.compare.words import Column
@@ -99,7 +99,9 @@ def _load(cell: CellResult, run: Path, decoder: _Trees) -> Loaded:
     # Judged again, of what ``harness.judged`` reads too: a rule that has become better since speaks of old recordings.
     judged = cell_result(recording, judge(recording, trees, raw_layers(folder)), cell.folder)
     judged = replace(judged, id=cell.id, scenario=cell.scenario)
-    return Loaded(judged, column, folder, recording, Seen(cell.id, column, seen, judged.findings, recording.engines))
+    linked = shared_whiteouts(trees[Station.UPPER]) if Station.UPPER in trees else ()
+    found = Seen(cell.id, column, seen, judged.findings, recording.engines, linked)
+    return Loaded(judged, column, folder, recording, found)
 
 
 def raw(folder: Path, name: str) -> bytes:

@@ -17,7 +17,7 @@ from harness.compare.classes import (
     with_station,
 )
 from harness.compare.words import Column, count, who
-from harness.findings import Finding, Outcome, Station
+from harness.findings import Finding, Outcome, Station, flat, often
 from harness.recording import Recording
 from harness.report import markup
 from harness.report.grid import field_of
@@ -42,6 +42,8 @@ class FindingRow:
     new: bool
     reason: str
     link: str
+    below: tuple[str, ...] = ()  # what follows from it, and is no finding of its own
+    times: str = ""  # how often, where not every time
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class CellRow:
     words: tuple[str, ...]
     log: str
     left: tuple[str, ...]
+    linked: tuple[str, ...] = ()  # whiteouts of the upper that share an inode
 
 
 @dataclass(frozen=True)
@@ -180,31 +183,35 @@ def _same(what: str, classes: Sequence[Class], columns: Sequence[Column]) -> str
 
 
 def _views_same(classes: Sequence[Class], columns: Sequence[Column]) -> str:
-    if not classes:
+    members = [member for one in classes for member in one.members]
+    right = [member for member in members if sees_right(member)]
+    if not right:
         return ""
-    right = [member for one in classes for member in one.members if sees_right(member)]
-    if len(right) == sum(len(one.members) for one in classes):
-        return "In every cell that ran, users see what they should, before and after a remount."
-    return f"Users see what they should with {who([m.column for m in right], columns)[0]}." if right else ""
+    if len(right) < len(columns):  # others see another tree, or none
+        return f"Users see what they should with {who([m.column for m in right], columns)[0]}."
+    again = all(Station.REMOUNT in member.trees for member in right)
+    return f"In every cell that ran, users see what they should{', before and after a remount' if again else ''}."
 
 
 def _findings(cells: Sequence[Seen], columns: Sequence[Column]) -> tuple[FindingRow, ...]:
-    groups: dict[tuple[str, str, str, bool, str, str], list[tuple[Seen, Finding]]] = {}
+    groups: dict[tuple[str, str, str, bool, str, str, tuple[str, ...]], list[tuple[Seen, Finding]]] = {}
     for seen in cells:
         for finding in seen.findings:
             known = finding.known
             key = (
                 finding.code, finding.path, finding.message, known is None,
                 known.reason if known else "", known.link if known else "",
+                tuple(f"{one.code} at {one.station}: {one.message}" for one in flat(finding.consequences)),
             )  # fmt: skip
             groups.setdefault(key, []).append((seen, finding))
     made = [
         FindingRow(
             code, CODES[code].name if code in CODES else "", path,
             ", ".join(station for station in Station if any(finding.station is station for _, finding in found)),
-            message, who([seen.column for seen, _ in found], columns)[0], new, reason, link,
+            message, who([seen.column for seen, _ in found], columns)[0], new, reason, link, below,
+            ", ".join(sorted({f"{often(f)} with {seen.column.label}" for seen, f in found if often(f)})),
         )
-        for (code, path, message, new, reason, link), found in groups.items()
+        for (code, path, message, new, reason, link, below), found in groups.items()
     ]  # fmt: skip
     return tuple(sorted(made, key=lambda one: (not one.new, one.code, one.path, one.message)))
 
@@ -231,6 +238,8 @@ def _cell_row(one: Loaded, letter: str, *, raw: bool) -> CellRow:
         ended += ", over its time limit"
     if recording.phase != "end":
         ended += f", in the phase “{recording.phase or 'start'}”"
+    if recording.refused:
+        ended += f": {recording.refused}"
     if any(recording.daemon_exits):
         ended += f"; daemon {' '.join(str(code) for code in recording.daemon_exits)}"
     codes = codes if codes == oracle else f"{codes} (oracle: {oracle})"
@@ -241,6 +250,7 @@ def _cell_row(one: Loaded, letter: str, *, raw: bool) -> CellRow:
     return CellRow(
         *base,
         codes, ended, seconds, recording.mounts, words, recording.log.strip(), recording.work_left,
+        one.seen.linked if one.seen is not None else (),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from harness.compare.classes import Class, Row, Seen, class_rows, rows
 from harness.compare.describe import Look, looks
 from harness.compare.words import Column, who
-from harness.findings import Station
+from harness.findings import Station, flat
 from harness.names import escape
 from harness.recording import Recording
 from harness.report import markup
@@ -45,7 +45,7 @@ class Table:
 def flags_of(seen: Seen, stations: Sequence[Station]) -> dict[str, Flags]:
     """The findings at some stations, by path: codes, and whether nobody has named them; what is carried there too."""
     found: dict[str, dict[str, bool]] = {}
-    for finding in seen.findings:
+    for finding in flat(seen.findings):
         if finding.station in stations or any(one in stations for one in finding.carried):
             here = found.setdefault(finding.path, {})
             here[finding.code] = here.get(finding.code, False) or finding.known is None
@@ -111,7 +111,7 @@ def class_table(classes: Sequence[Class], station: Station, columns: Sequence[Co
 
 def view_table(classes: Sequence[Class], columns: Sequence[Column]) -> Table | None:
     """What users see, beside what they should see; None when all see the same and see it right."""
-    if not classes or (len(classes) == 1 and sees_right(classes[0].first)):
+    if not classes or (len(classes) == 1 and all(sees_right(one) for one in classes[0].members)):
         return None
     oracle = classes[0].first.trees.get(Station.ORACLE, {})
     heads, trees, flags = [("should see", "a plain directory")], [oracle], [dict[str, Flags]()]
@@ -131,5 +131,8 @@ def view_table(classes: Sequence[Class], columns: Sequence[Column]) -> Table | N
 
 
 def sees_right(seen: Seen) -> bool:
+    """Whether users see what they should: no table may show a difference, and no finding may speak of one."""
     oracle = seen.trees.get(Station.ORACLE)
-    return oracle is not None and all(seen.trees.get(station, oracle) == oracle for station in VIEWS)
+    if oracle is None or any(seen.trees.get(station, oracle) != oracle for station in VIEWS):
+        return False
+    return not any(one.station in VIEWS for one in flat(seen.findings))

@@ -53,6 +53,8 @@ await() {
 take() {
   tar -C "$2" --quoting-style=escape --format=posix --xattrs --xattrs-include='*' --numeric-owner \
     -cvf "$out/$1.tar" . >"$out/$1.names" 2>"$out/$1.err"
+  # what shares an inode and is no regular file stands in a tar as if it did not: link count, inode, path
+  if [ "$1" = upper ]; then (cd "$2" && find . ! -type d ! -type f -links +1 -printf '%n %i %p\0' >"$out/$1.links" 2>>"$out/parts.log"); fi
 }
 
 # reach NAME FOLDER PATH...: which paths of the scenario are found by looking them up, whatever readdir says; by their number.
