@@ -151,11 +151,12 @@ def _linked(entries: list[Entry]) -> list[Entry]:
     for entry in entries:
         if entry.same_as is not None:
             groups.setdefault(entry.same_as, []).append(entry.path)
+    first = {path: min(group) for path, group in groups.items()}
     made = []
     for entry in entries:
         group = groups.get(entry.same_as, []) if entry.same_as is not None else []
         if len(group) > 1:
-            entry = msgspec.structs.replace(entry, same_as=min(group), links=len(group))  # noqa: PLW2901
+            entry = msgspec.structs.replace(entry, same_as=first[entry.same_as or b""], links=len(group))  # noqa: PLW2901
         elif entry.same_as is not None:
             entry = msgspec.structs.replace(entry, same_as=None, links=1)  # noqa: PLW2901
         made.append(entry)

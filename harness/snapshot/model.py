@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Mapping  # noqa: UP035 - msgspec resolves it at run time
 
@@ -85,8 +87,34 @@ class Snapshot:
 
     def below(self, folder: bytes) -> Iterator[Entry]:
         """Every entry below a folder, itself left out."""
-        prefix = folder + b"/" if folder else b""
-        return (e for e in self if e.path.startswith(prefix) and e.path != folder and e.path)
+        paths = self._paths  # in byte order all that lies below a folder stands together
+        first = bisect_left(paths, folder + b"/") if folder else bisect_left(paths, b"\0")
+        last = bisect_left(paths, folder + b"0") if folder else len(paths)  # "0" comes after "/"
+        return (self.entries[path] for path in paths[first:last])
+
+    def inside(self, folder: bytes) -> tuple[Entry, ...]:
+        """The entries that lie directly in a folder."""
+        return self._inside.get(folder, ())
+
+    @cached_property
+    def _paths(self) -> list[bytes]:
+        return list(self.entries)
+
+    @cached_property
+    def _inside(self) -> dict[bytes, tuple[Entry, ...]]:
+        """The entries by their folder: made once, so that a walk over the tree looks at each entry once."""
+        folders: dict[bytes, list[Entry]] = {}
+        for entry in self:
+            if entry.path:
+                folders.setdefault(entry.parent, []).append(entry)
+        return {folder: tuple(entries) for folder, entries in folders.items()}
+
+
+def ancestors(path: bytes) -> Iterator[bytes]:
+    """The folders above a path, the nearest first, the root last; the root has none."""
+    while path:
+        path = path.rpartition(b"/")[0]
+        yield path
 
 
 EMPTY = Snapshot.of([Entry(b"", Kind.DIR, 0o755)])

@@ -147,7 +147,9 @@ def join_links(entries: list[Entry]) -> list[Entry]:
     members: dict[bytes, list[bytes]] = {}
     for path, first in root.items():
         members.setdefault(first, [first]).append(path)
-    names = {path: (min(group), len(group)) for group in members.values() for path in group}
+    names: dict[bytes, tuple[bytes, int]] = {}
+    for group in members.values():
+        names |= dict.fromkeys(group, (min(group), len(group)))
     return [
         msgspec.structs.replace(entry, same_as=names[entry.path][0], links=names[entry.path][1])
         if entry.path in names

@@ -70,12 +70,18 @@ def merge(layers: Sequence[Snapshot], upper: Snapshot | None = None, reader: Rea
         stack.append(read_layer(upper, reader, lower=False))
     stack.reverse()  # the top first
     merged: dict[bytes, Entry] = {}
-    _merge_folder(b"", stack, merged)
+    folders = [(b"", stack)]
+    while folders:  # a list and no recursion: a tree may be thousands of folders deep
+        path, taking = folders.pop()
+        folders += _merge_folder(path, taking, merged)
     return Snapshot.of(merged.values())
 
 
-def _merge_folder(path: bytes, stack: Sequence[ReadLayer], merged: dict[bytes, Entry]) -> None:
-    """Merge one directory over the layers of *stack* that take part in it, the top first."""
+_Part = tuple[bytes, Sequence[ReadLayer]]  # a directory, and the layers that take part in it, the top first
+
+
+def _merge_folder(path: bytes, stack: Sequence[ReadLayer], merged: dict[bytes, Entry]) -> list[_Part]:
+    """Merge one directory; returns the directories in it that are still to be merged."""
     top = next((found for one in stack if (found := one.snapshot.get(path)) is not None), EMPTY.entries[b""])
     merged[path] = _public(top)
     taking: list[ReadLayer] = []
@@ -85,12 +91,12 @@ def _merge_folder(path: bytes, stack: Sequence[ReadLayer], merged: dict[bytes, E
             taking.append(one)
         if path in one.opaque:
             break
-    names = {e.path for one in taking for e in _children(one.snapshot, path) if e.path not in one.hidden}
-    for name in sorted(names):
-        _merge_name(name, taking, merged)
+    names = {e.path for one in taking for e in one.snapshot.inside(path) if e.path not in one.hidden}
+    return [(name, below) for name in names if (below := _merge_name(name, taking, merged))]
 
 
-def _merge_name(path: bytes, stack: Sequence[ReadLayer], merged: dict[bytes, Entry]) -> None:
+def _merge_name(path: bytes, stack: Sequence[ReadLayer], merged: dict[bytes, Entry]) -> list[ReadLayer]:
+    """Merge one name: what is no directory is taken from its layer; for a directory, the layers that take part in it."""
     folders: list[ReadLayer] = []
     for one in stack:
         here = one.snapshot.get(path)
@@ -102,12 +108,7 @@ def _merge_name(path: bytes, stack: Sequence[ReadLayer], merged: dict[bytes, Ent
             folders.append(one)
         if path in one.gone or path in one.opaque:
             break
-    if folders:
-        _merge_folder(path, folders, merged)
-
-
-def _children(snapshot: Snapshot, folder: bytes) -> list[Entry]:
-    return [e for e in snapshot if e.path and e.parent == folder]
+    return folders
 
 
 def _public(entry: Entry) -> Entry:

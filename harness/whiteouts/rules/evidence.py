@@ -12,6 +12,7 @@ from harness.recording import Recording
 from harness.scenario.layers import Profile, layer
 from harness.snapshot.model import EMPTY, Entry, Snapshot
 from harness.whiteouts.markers import Marker, find_markers
+from harness.whiteouts.readers import READERS, Reader
 from harness.whiteouts.union import merge
 
 
@@ -22,6 +23,11 @@ class UpperEvidence:
     profile: Profile  # with whose privilege the upper was written
     layers: list[Snapshot]  # the lower layers, the lowest first
     prepared: Snapshot  # the upper before the first step: what the tool did not write
+
+    @property
+    def readers(self) -> tuple[Reader, ...]:
+        """Who may be given the upper, without changing the privilege."""
+        return READERS[self.profile]
 
     @property
     def upper(self) -> Snapshot | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -11,7 +10,7 @@ import msgspec
 from harness.findings import Finding, Station
 from harness.names import escape
 from harness.snapshot.lab import named_in_lab
-from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
+from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot, ancestors
 from harness.whiteouts.encodings import ENCODINGS, OPAQUE_NAME, PRIVATE_PREFIXES, WH, Encoding, Says
 from harness.whiteouts.markers import Marker, find_markers, is_marker_entry
 from harness.whiteouts.rules.evidence import Evidence, shown
@@ -28,6 +27,8 @@ _STATION_OF = (
     ("push", Station.PUSHED), ("a read-only", Station.READONLY), ("a second writable", Station.REMOUNT),
 )  # fmt: skip
 
+_MOST_NAMED = 6  # of what stands many times
+
 Statement = tuple[bytes, Says]
 
 
@@ -41,14 +42,17 @@ def layer_findings(raw: Sequence[Entry], *, form: str, station: Station = Statio
 
 def _duplicates(raw: Sequence[Entry], station: Station) -> Iterator[Finding]:
     """WL301: sylabs/singularity#3176; containers/storage and moby answer "duplicates of file paths not supported"."""
-    for path, count in Counter(entry.path for entry in raw).items():
-        if count > 1:
-            kinds = ", ".join(entry.kind.value for entry in raw if entry.path == path)
+    kinds: dict[bytes, list[str]] = {}
+    for entry in raw:
+        kinds.setdefault(entry.path, []).append(entry.kind.value)
+    for path, said in kinds.items():
+        if len(said) > 1:
+            some = ", ".join(said[:_MOST_NAMED]) + (" …" if len(said) > _MOST_NAMED else "")
             yield Finding(
                 "WL301",
                 shown(path),
                 station,
-                f"{shown(path)} stands {count} times in the layer ({kinds}): podman and docker refuse it",
+                f"{shown(path)} stands {len(said)} times in the layer ({some}): podman and docker refuse it",
             )
 
 
@@ -160,7 +164,7 @@ def _users_own(marker: Marker, oracle: Snapshot) -> bool:
 
 
 def _inside(path: bytes, folders: set[bytes]) -> bool:
-    return any(path.startswith(folder + b"/") if folder else bool(path) for folder in folders)
+    return any(folder in folders for folder in ancestors(path))
 
 
 def _said(path: bytes, says: Says) -> str:

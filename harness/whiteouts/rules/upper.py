@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.findings import Finding, Station
-from harness.snapshot.model import EMPTY
+from harness.snapshot.model import EMPTY, Snapshot
 from harness.whiteouts.encodings import ENCODINGS, OPAQUE_NAME, OVERLAY_PREFIXES, WH, Encoding, Says
 from harness.whiteouts.markers import Marker
-from harness.whiteouts.readers import READERS
 from harness.whiteouts.rules.evidence import UpperEvidence, UpperRule, shown
 from harness.whiteouts.union import merge
 
@@ -128,8 +127,7 @@ def mixed_encodings(evidence: UpperEvidence) -> Iterator[Finding]:
                 groups.setdefault(marker.path, set()).add(marker.encoding)
         if len(groups) < 2:
             continue
-        readers = READERS[evidence.profile]
-        if not any(all(forms & reader.honours for forms in groups.values()) for reader in readers):
+        if not any(all(forms & reader.honours for forms in groups.values()) for reader in evidence.readers):
             forms = sorted({form.value for group in groups.values() for form in group})
             yield _found("WL105", b"", f"{word} are written as {', '.join(forms)}, and no reader honours all of them")
 
@@ -168,31 +166,33 @@ def unreadable_mark(evidence: UpperEvidence) -> Iterator[Finding]:
         return
     whole = merge(evidence.layers, upper)
     oracle = evidence.trees.get(Station.ORACLE, EMPTY)  # what users made themselves comes back to nobody
-    for reader in READERS[evidence.profile]:
+    forms: dict[bytes, set[str]] = {}
+    for marker in evidence.markers:
+        forms.setdefault(marker.path, set()).add(ENCODINGS[marker.encoding].badge)
+    for reader in evidence.readers:
         missed = {m.path: m for m in evidence.written if m.says is not Says.HOLDS}
         read = {m.path for m in evidence.markers if m.encoding in reader.honours}
         unread = {path: m for path, m in missed.items() if path not in read}
         if not unread:
             continue
         seen = merge(evidence.layers, upper, reader)
+        extra = Snapshot.of(e for e in seen if e.path not in whole and e.path not in oracle)
         for path, marker in sorted(unread.items()):
-            back = _comes_back(path, marker, seen.entries.keys() - whole.entries.keys() - oracle.entries.keys())
+            back = _comes_back(path, marker, extra)
             if back:
-                forms = ", ".join(sorted(ENCODINGS[m.encoding].badge for m in evidence.markers if m.path == path))
+                said = ", ".join(sorted(forms[path]))
                 names = ", ".join(shown(name) for name in back[:3]) + (" …" if len(back) > 3 else "")
-                yield _found("WL108", path, f"{reader.name} does not honour {forms} and would show {names}")
+                yield _found("WL108", path, f"{reader.name} does not honour {said} and would show {names}")
 
 
-def _comes_back(path: bytes, marker: Marker, extra: set[bytes]) -> list[bytes]:
+def _comes_back(path: bytes, marker: Marker, extra: Snapshot) -> list[bytes]:
     """The names that a reader shows again since it does not honour a mark; the marker's own entry is not one of them."""
-    below = path + b"/" if path else b""
-    return sorted(
+    itself = [path] if path in extra else []
+    return [
         name
-        for name in extra
-        if name != marker.at
-        and (name == path or name.startswith(below))
-        and not _is_marker_name(name.rpartition(b"/")[2])
-    )
+        for name in (*itself, *(entry.path for entry in extra.below(path)))
+        if name != marker.at and not _is_marker_name(name.rpartition(b"/")[2])
+    ]
 
 
 RULES: tuple[UpperRule, ...] = (

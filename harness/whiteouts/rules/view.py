@@ -10,7 +10,7 @@ from harness.drivers import DRIVERS
 from harness.findings import Finding, Station
 from harness.names import escape
 from harness.scenario.steps import OBSERVING
-from harness.snapshot.model import Entry, Kind, Snapshot
+from harness.snapshot.model import Entry, Kind, Snapshot, ancestors
 from harness.whiteouts.encodings import ENCODINGS, PRIVATE_PREFIXES
 from harness.whiteouts.markers import is_marker_entry, markers_of
 from harness.whiteouts.rules.evidence import Evidence, shown
@@ -30,11 +30,8 @@ def _pairs(evidence: Evidence) -> Iterator[tuple[Station, Snapshot, Snapshot]]:
 
 def topmost(paths: Iterable[bytes]) -> list[bytes]:
     """The paths without those that lie below another one of them: one lost directory is one finding."""
-    kept: list[bytes] = []
-    for path in sorted(paths):
-        if not any(path.startswith(top + b"/") for top in kept):
-            kept.append(path)
-    return kept
+    every = set(paths)
+    return sorted(path for path in every if not any(above in every for above in ancestors(path) if above))
 
 
 def _phantoms(view: Snapshot) -> set[bytes]:
