@@ -3,6 +3,7 @@
     LabError                    what, where, remedy: printed as one message, never as a traceback
     ├── ScenarioError           a scenario file says something that cannot be meant      exit code 2
     ├── UsageError              a word on the command line that cannot be meant          exit code 2
+    ├── LimitReached            what is read is more than a reader takes upon itself     exit code 2
     └── BrokenMachinery         the machine, a world or a program is not as needed       exit code 3
         ├── MissingProgram      a program that is not installed
         └── WorldError          a world that cannot be built or entered
@@ -61,6 +62,12 @@ class ScenarioError(LabError):
 
 class UsageError(LabError):
     """A word on the command line that cannot be meant."""
+
+    exit_code = EXIT_USAGE
+
+
+class LimitReached(LabError):
+    """What is to be read would take more memory or time than reading may: it is hostile, or not for a report."""
 
     exit_code = EXIT_USAGE
 

@@ -6,26 +6,24 @@ import argparse
 import gc
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, UsageError
-from harness.findings import Finding, Station
+from harness.cli.bounded import bounded
+from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, EXIT_USAGE, UsageError
 from harness.names import escape, printable
 from harness.snapshot.image import Layer, Opened, open_tree
 from harness.snapshot.jsonl import to_json
-from harness.snapshot.model import Snapshot
 from harness.snapshot.mtree import mtree
 from harness.whiteouts.codes import CODES
 from harness.whiteouts.encodings import ENCODINGS
+from harness.whiteouts.inspected import Below, Judged, judge_layer
 from harness.whiteouts.markers import find_markers
-from harness.whiteouts.rules.evidence import TreeEvidence
-from harness.whiteouts.rules.layer import HONOURED, layer_findings
-from harness.whiteouts.rules.upper import RULES
 
+_MOST_MISSED = 20  # lines
 _EPILOG = """\
 examples:
   whiteout-lab inspect /var/lib/containers/storage/overlay/ID/diff
@@ -34,7 +32,7 @@ examples:
   whiteout-lab inspect overlay.img               an ext3 image, without mounting it
   whiteout-lab inspect image.sif --layer 2       one layer of a SIF, an OCI-SIF, an OCI layout or archive, a docker save
 
-exit codes: 0 nothing found; 1 findings; 2 usage; 3 it, or a layer of it, cannot be read
+exit codes: 0 nothing found; 1 findings; 2 usage, or a limit of reading was reached; 3 it, a layer of it, or something in it cannot be read
 """
 
 
@@ -58,34 +56,41 @@ def register(commands: Any) -> None:
     parser.set_defaults(handler=show)
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A layer with what was found in it."""
-
-    layer: Layer
-    findings: tuple[Finding, ...]
-
-
 def show(arguments: argparse.Namespace) -> int:
     """Print what lies in a tree."""
     gc.disable()  # a snapshot is a hundred thousand small objects that all live to the end: collecting them costs a third
+    with bounded(arguments.path):
+        return _show(arguments)
+
+
+def _show(arguments: argparse.Namespace) -> int:
     opened = open_tree(Path(arguments.path))
     chosen = _chosen(opened, arguments)
-    unread = any(opened.layers[n].unread for n in chosen)
     if arguments.mtree:
         _print_mtree([opened.layers[n] for n in chosen])
-        return EXIT_BROKEN if unread else EXIT_AS_EXPECTED
+        return _exit_code([opened.layers[n] for n in chosen])
+    below = Below()
     lower = [layer for path in arguments.lower for layer in open_tree(Path(path)).layers]
-    judged = [
-        Judged(opened.layers[n], tuple(judge_layer(opened.layers[n], [*lower, *opened.layers[:n]]))) for n in chosen
-    ]
+    for layer in lower:
+        below.add(layer)
+    judged = []
+    for number, layer in enumerate(opened.layers):
+        if number in chosen:
+            judged.append(judge_layer(layer, below))
+        below.add(layer)
     if arguments.json:
         _print_json(opened, judged)
     else:
         _print_text(arguments.path, opened, judged)
-    if unread:
+    trouble = _exit_code([*lower, *(one.layer for one in judged)])
+    return trouble or (EXIT_FINDING if any(one.findings for one in judged) else EXIT_AS_EXPECTED)
+
+
+def _exit_code(layers: Sequence[Layer]) -> int:
+    """What was not seen comes before what was found."""
+    if any(one.missed or (one.unread and not one.reached) for one in layers):
         return EXIT_BROKEN
-    return EXIT_FINDING if any(one.findings for one in judged) else EXIT_AS_EXPECTED
+    return EXIT_USAGE if any(one.reached for one in layers) else EXIT_AS_EXPECTED
 
 
 def _chosen(opened: Opened, arguments: argparse.Namespace) -> list[int]:
@@ -99,29 +104,6 @@ def _chosen(opened: Opened, arguments: argparse.Namespace) -> list[int]:
     return [arguments.layer - 1]
 
 
-def judge_layer(layer: Layer, below: list[Layer]) -> list[Finding]:
-    """The findings of a layer: WL1 of its tree, and WL3 of a tar or a squashfs. One that could not be read has none."""
-    if layer.unread:
-        return []
-    whole = not any(one.unread for one in below)  # what a layer deletes may lie in the one that could not be read
-    found = judge_tree(layer.snapshot, [one.snapshot for one in below] if whole else [])
-    encodings = {marker.encoding for marker in find_markers(layer.snapshot)}
-    # an OCI layer is for importers, who read these marks
-    if layer.form == "tar" and encodings <= HONOURED[Station.PUSHED]:
-        found = [one for one in found if one.code != "WL108"]
-    if layer.form in {"tar", "squashfs"}:
-        found += layer_findings(layer.raw, form=layer.form)
-    return sorted(found, key=lambda f: (f.code, f.path))
-
-
-def judge_tree(upper: Snapshot, layers: list[Snapshot]) -> list[Finding]:
-    """The WL1 findings of a tree. Without lower layers, the rules that compare with them are left out."""
-    evidence = TreeEvidence(upper, layers)
-    needs_layers = {"WL103", "WL106", "WL108"}
-    found = [finding for rule in RULES for finding in rule(evidence)]
-    return sorted((f for f in found if layers or f.code not in needs_layers), key=lambda f: (f.code, f.path))
-
-
 def _as_json(one: Judged) -> dict[str, Any]:
     snapshot = one.layer.snapshot
     markers = [
@@ -130,7 +112,8 @@ def _as_json(one: Judged) -> dict[str, Any]:
     ]
     return {
         "unread": one.layer.unread,
-        "unseen": [*snapshot.unseen, *one.layer.notes],
+        "unseen": [*snapshot.unseen, *one.layer.reached, *one.layer.notes],
+        "unjudged": dict(one.unjudged),
         "markers": markers,
         "findings": one.findings,
         "entries": [to_json(entry) for entry in snapshot],
@@ -186,11 +169,16 @@ def _print_layer(one: Judged, name: str) -> None:
         at = f" (in {escape(marker.at)})" if marker.at != marker.path else ""
         print(f"  {marker.says.value:6}  {escape(marker.path) or '/'}{at}  {ENCODINGS[marker.encoding].badge}")
     if not one.findings:
-        print("no findings")
+        print("no findings in what was seen" if one.layer.missed or one.layer.reached else "no findings")
     for finding in one.findings:
         print(f"  {finding.code} {CODES[finding.code].name}: {finding.message}")
     if "trusted" in snapshot.unseen:
         print("not seen: xattrs in trusted.*; run as root to see them")
-    for words in snapshot.unseen:
-        if words != "trusted":
-            print(f"not seen: {printable(words)}")
+    missed = [words for words in snapshot.unseen if words != "trusted"]
+    for words in (*one.layer.reached, *missed[:_MOST_MISSED]):
+        print(f"not seen: {printable(words)}")
+    if len(missed) > _MOST_MISSED:
+        print(f"not seen: {len(missed) - _MOST_MISSED} more; --json names them all")
+    for reason in dict.fromkeys(reason for _, reason in one.unjudged):
+        codes = ", ".join(code for code, said in one.unjudged if said == reason)
+        print(f"not judged: {codes}: {reason}")

@@ -6,6 +6,7 @@ format: the kernel's ``Documentation/filesystems/ext4``. Numbers are little-endi
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import stat
 import struct
@@ -18,13 +19,13 @@ import msgspec
 from harness.errors import BrokenMachinery
 from harness.names import escape
 from harness.snapshot.ext_inode import Damaged, Image, Inode, is_ext, open_image
+from harness.snapshot.limits import Budget
 from harness.snapshot.model import Entry, Kind
 from harness.snapshot.tar import SHORT
 
 __all__ = ["ExtTree", "is_ext", "read_ext"]
 
 _ROOT = 2  # the inode of the root directory
-_MOST_ENTRIES = 5_000_000  # more names than that is a loop, or not for a report
 _KINDS = {
     stat.S_IFDIR: Kind.DIR, stat.S_IFREG: Kind.FILE, stat.S_IFLNK: Kind.LINK, stat.S_IFCHR: Kind.CHAR,
     stat.S_IFBLK: Kind.BLOCK, stat.S_IFIFO: Kind.FIFO, stat.S_IFSOCK: Kind.SOCKET,
@@ -47,29 +48,56 @@ class _Walk:
     image: Image
     first_of: dict[int, bytes] = field(default_factory=dict)
     unseen: list[str] = field(default_factory=list)
-    count: int = 0
 
 
-def read_ext(file: BinaryIO, where: str, *, offset: int = 0, size: int | None = None, top: bytes = b"") -> ExtTree:
+def read_ext(
+    file: BinaryIO,
+    where: str,
+    *,
+    offset: int = 0,
+    size: int | None = None,
+    top: bytes = b"",
+    budget: Budget | None = None,
+) -> ExtTree:
     """Read the image that begins at *offset* of *file*; *top*: a folder of it whose content is the tree, ``b""`` for all of it.
 
-    Raises BrokenMachinery when there is no such image or folder, or when its own structure is damaged. What cannot be read of a single
+    Raises BrokenMachinery when there is no such image or folder, or when its own structure is damaged, and LimitReached when it would
+    cost more than *budget*; without one, what the file is good for. What cannot be read of a single
     entry makes that entry unknown, and is said in ``unseen``.
     """
-    try:
-        image = open_image(file, offset, size)
-        walk = _Walk(image)
+    with _errors(where):
+        walk = _Walk(open_image(file, offset, size, budget or _budget(file, where)))
+        image = walk.image
         if image.needs_recovery:
             walk.unseen.append("the journal was not replayed: the image was not unmounted cleanly")
         start = _find(walk, top)
         entries = list(_tree(walk, start))
+    if not top:
+        entries = _without_lost_and_found(entries)
+    return ExtTree(_linked(entries), tuple(dict.fromkeys(walk.unseen)))
+
+
+def folders_of_ext(file: BinaryIO, where: str, *, offset: int, size: int, budget: Budget) -> set[bytes]:
+    """The folders at the top of an image. Raises as :func:`read_ext`."""
+    with _errors(where):
+        image = open_image(file, offset, size, budget)
+        return {name for name, number in image.names(image.inode(_ROOT)) if image.inode(number).is_dir}
+
+
+def _budget(file: BinaryIO, where: str) -> Budget:
+    budget = Budget(where)
+    budget.allow(file)
+    return budget
+
+
+@contextlib.contextmanager
+def _errors(where: str) -> Iterator[None]:
+    try:
+        yield
     except Damaged as error:
         raise BrokenMachinery(f"the ext image cannot be read: {error}", where=where, remedy=_REMEDY) from error
     except (struct.error, OSError, ValueError, OverflowError) as error:
         raise BrokenMachinery(f"the ext image is damaged: {error}", where=where, remedy=_REMEDY) from error
-    if not top:
-        entries = _without_lost_and_found(entries)
-    return ExtTree(_linked(entries), tuple(dict.fromkeys(walk.unseen)))
 
 
 def _find(walk: _Walk, top: bytes) -> Inode:
@@ -90,31 +118,34 @@ def _tree(walk: _Walk, start: Inode) -> Iterator[Entry]:
     entered = {start.number}
     while folders:
         path, folder = folders.pop()
-        try:
-            names = walk.image.names(folder)
-        except (Damaged, struct.error) as error:
-            walk.unseen.append(f"{escape(path) or '/'} could not be listed: {error}")
-            yield Entry((path + b"/" if path else b"") + b"?", Kind.UNKNOWN)
-            continue
-        for name, number in names:
-            walk.count += 1
-            if walk.count > _MOST_ENTRIES:
-                raise Damaged("it has more names than a tree can have")
+        for name, number in _names(walk, path, folder):
+            if not number:
+                yield Entry((path + b"/" if path else b"") + b"?", Kind.UNKNOWN)
+                continue
             inside = path + b"/" + name if path else name
             try:
                 inode = walk.image.inode(number)
                 entry = _entry(walk, inside, inode)
             except (Damaged, struct.error, OverflowError, ValueError) as error:
                 walk.unseen.append(f"{escape(inside)} could not be read: {error}")
-                yield Entry(inside, Kind.UNKNOWN)
+                yield walk.image.budget.keep(Entry(inside, Kind.UNKNOWN))
                 continue
-            yield entry
+            yield walk.image.budget.keep(entry)
             if inode.is_dir:
                 if number in entered:  # a directory has one name: a second way to it is damage, and may be a loop
                     walk.unseen.append(f"{escape(inside)} is a directory that is there under another name too")
                 else:
                     entered.add(number)
                     folders.append((inside, inode))
+
+
+def _names(walk: _Walk, path: bytes, folder: Inode) -> Iterator[tuple[bytes, int]]:
+    """The names of a directory; the inode 0, which is none, stands for those that could not be read."""
+    try:
+        yield from walk.image.names(folder)
+    except (Damaged, struct.error) as error:
+        walk.unseen.append(f"{escape(path) or '/'} could not be listed: {error}")
+        yield b"?", 0
 
 
 def _entry(walk: _Walk, path: bytes, inode: Inode) -> Entry:
@@ -125,7 +156,8 @@ def _entry(walk: _Walk, path: bytes, inode: Inode) -> Entry:
     size, digest, text = 0, "", None
     if kind is Kind.FILE:
         size = inode.size
-        digest, text = _content(walk.image, inode)
+        if walk.image.budget.spares(size, path):
+            digest, text = _content(walk.image, inode)
     target = walk.image.target(inode) if kind is Kind.LINK else None
     same_as = None
     if kind is not Kind.DIR and inode.links > 1:

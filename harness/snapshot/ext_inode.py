@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import stat
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import BinaryIO
+
+from harness.snapshot.limits import Budget
 
 _MAGIC = 0xEF53
 # feature_incompat: what a reader must know. Those that change nothing for a reader of a tree are known by doing nothing.
@@ -21,6 +23,8 @@ _PREFIXES = {0: b"", 1: b"user.", 2: b"system.posix_acl_access", 3: b"system.pos
 _F_EXTENTS, _F_INLINE, _F_ENCRYPT = 0x80000, 0x10000000, 0x800
 _MOST_XATTR = 1 << 16
 _MOST_DIRECTORY = 1 << 28
+_MOST_GROUPS = 1 << 20
+_STEP = 1 << 20
 
 
 class Damaged(Exception):
@@ -77,11 +81,13 @@ class Image:
     inode_size: int
     tables: tuple[int, ...]  # the first block of each group's inode table
     needs_recovery: bool
+    budget: Budget
 
     def at(self, position: int, length: int) -> bytes:
-        """Bytes of the image. Raises Damaged beyond its end."""
+        """Bytes of the image. Raises Damaged beyond its end, and LimitReached: what it holds may lead in circles."""
         if position < 0 or position + length > self.size:
             raise Damaged(f"it points to byte {position}, beyond its end at {self.size}")
+        self.budget.take(length)
         self.file.seek(self.offset + position)
         found = self.file.read(length)
         if len(found) != length:
@@ -107,32 +113,36 @@ class Image:
     # ---- content
 
     def content(self, inode: Inode) -> Iterator[bytes]:
-        """The content of a file, in pieces; holes are zeros. Raises Damaged for a size that no image of this length can mean."""
+        """The content of a file, in pieces; holes are zeros, and are taken from the budget like what is there."""
         if inode.flags & _F_INLINE:
             more, _ = self.xattrs(inode, inline=True)
             yield (inode.blocks + more.get(b"system.data", b""))[: inode.size]
             return
-        if inode.size > 1 << 40:
-            raise Damaged(f"inode {inode.number} claims {inode.size} bytes")
-        left, done, zeros = inode.size, 0, bytes(self.block)
+        left, done = inode.size, 0
         for logical, physical, count in self._runs(inode):
-            hole = (logical - done) * self.block
-            while hole > 0 and left > 0:
-                piece = zeros[: min(left, hole, self.block)]
-                yield piece
-                hole -= len(piece)
-                left -= len(piece)
-            for index in range(count):
+            if logical < done or count < 1:
+                raise Damaged(f"the blocks of inode {inode.number} are not in their order")
+            hole = min(left, (logical - done) * self.block)
+            yield from self._zeros(hole)
+            left -= hole
+            if physical == 0:
+                hole = min(left, count * self.block)
+                yield from self._zeros(hole)
+                left -= hole
+            for index in range(count if physical else 0):
                 if left <= 0:
                     return
-                length = min(left, self.block)
-                yield zeros[:length] if physical == 0 else self.at((physical + index) * self.block, self.block)[:length]
-                left -= length
+                yield self.at((physical + index) * self.block, self.block)[:left]
+                left -= min(left, self.block)
             done = logical + count
-        while left > 0:
-            piece = zeros[: min(left, self.block)]
-            yield piece
-            left -= len(piece)
+        yield from self._zeros(left)
+
+    def _zeros(self, length: int) -> Iterator[bytes]:
+        self.budget.take(length)
+        piece = bytes(min(length, _STEP))
+        while length > 0:
+            yield piece[:length]
+            length -= len(piece)
 
     def _runs(self, inode: Inode) -> Iterator[tuple[int, int, int]]:
         """Runs of blocks in the order of the file: logical block, physical block (0: reads as zeros), count."""
@@ -186,16 +196,17 @@ class Image:
 
     # ---- directories
 
-    def names(self, inode: Inode) -> list[tuple[bytes, int]]:
+    def names(self, inode: Inode) -> Iterator[tuple[bytes, int]]:
         """Names and inode numbers of a directory, ``.`` and ``..`` left out. The index of a big one looks like an empty entry."""
         if inode.size > min(_MOST_DIRECTORY, self.size):
             raise Damaged(f"the directory {inode.number} claims {inode.size} bytes")
         if inode.flags & _F_INLINE:
             more, _ = self.xattrs(inode, inline=True)
-            found = list(_entries(inode.blocks[4:])) + list(_entries(more.get(b"system.data", b"")))
+            pieces: Iterable[bytes] = (inode.blocks[4:], more.get(b"system.data", b""))
         else:
-            found = [one for block in self.content(inode) for one in _entries(block)]
-        return [(name, number) for name, number in found if name not in {b".", b".."}]
+            pieces = self.content(inode)
+        for piece in pieces:
+            yield from ((name, number) for name, number in _entries(piece) if name not in {b".", b".."})
 
     # ---- xattrs
 
@@ -247,7 +258,7 @@ def _xattrs(raw: bytes, at: int, base: int, found: dict[bytes, bytes]) -> str:
     return missed
 
 
-def open_image(file: BinaryIO, offset: int, size: int | None) -> Image:
+def open_image(file: BinaryIO, offset: int, size: int | None, budget: Budget) -> Image:
     """Open the image at *offset* of a file; *size* None: to the file's end. Raises Damaged when there is none that can be read."""
     end = file.seek(0, 2)
     size = end - offset if size is None else min(size, end - offset)
@@ -276,11 +287,13 @@ def open_image(file: BinaryIO, offset: int, size: int | None) -> Image:
     groups = -(-(blocks - first) // blocks_per_group)
     if blocks * block > size + block or groups <= 0 or groups * descriptor > size or groups * per_group < inodes:
         raise Damaged(f"its superblock speaks of {blocks} blocks of {block} bytes, and there are {size} bytes")
-    image = Image(file, offset, size, block, inodes, per_group, inode_size, (), bool(incompat & _RECOVER))
+    if groups > _MOST_GROUPS:
+        raise budget.over(f"its superblock speaks of {groups} groups of blocks")
+    image = Image(file, offset, size, block, inodes, per_group, inode_size, (), bool(incompat & _RECOVER), budget)
     table = image.at((first + 1) * block, groups * descriptor)
     tables = []
     for group in range(groups):
         low = struct.unpack_from("<I", table, group * descriptor + 8)[0]
         high = struct.unpack_from("<I", table, group * descriptor + 40)[0] if descriptor >= 64 else 0
         tables.append(low | high << 32)
-    return Image(file, offset, size, block, inodes, per_group, inode_size, tuple(tables), bool(incompat & _RECOVER))
+    return replace(image, tables=tuple(tables))

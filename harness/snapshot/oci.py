@@ -19,13 +19,16 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from harness.errors import BrokenMachinery
+from harness.snapshot.limits import MOST_LAYERS, Budget
 from harness.snapshot.sif import Descriptor
-from harness.snapshot.tar import TROUBLE, Member
+from harness.snapshot.stream import Member
+from harness.snapshot.tar import TROUBLE
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # a type alone
 
 MOST_JSON = 8 << 20  # bytes of an index or a manifest
+_MOST_BLOBS = 10_000  # files of an archive; an image has few, and they are not looked for in a big tree
 _DEEPEST = 4  # an index may name an index
 _ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
 # image-spec, descriptor.md, "Digests"; no file name is longer than 255 bytes
@@ -110,10 +113,10 @@ class OciImage:
     notes: tuple[str, ...] = field(default=())
 
 
-def image_in_folder(folder: Path) -> OciImage:
-    """The image of an OCI layout. Raises BrokenMachinery when it is none, or not whole."""
+def image_in_folder(folder: Path, budget: Budget) -> OciImage:
+    """The image of an OCI layout. Raises BrokenMachinery when it is none, or not whole; LimitReached, as the others here."""
     index = Blob(folder / "index.json", 0, _size(folder / "index.json"))
-    return _image(index, lambda digest: _in_folder(folder, digest), str(folder))
+    return _image(index, lambda digest: _in_folder(folder, digest), str(folder), budget)
 
 
 def _in_folder(folder: Path, digest: str) -> Blob | None:
@@ -134,11 +137,12 @@ def _size(path: Path) -> int:
 
 
 def blobs_in_archive(path: Path) -> dict[str, Blob]:
-    """Where the files of a tar lie, by name; none when it is compressed, or no whole tar."""
+    """Where the files of a tar lie, by name, the first ten thousand; none when it is compressed, or no whole tar."""
     blobs: dict[str, Blob] = {}
     try:
         with tarfile.open(path, mode="r:", encoding="utf-8", errors="surrogateescape", tarinfo=Member) as archive:
-            for member in archive:
+            while (member := archive.next()) is not None and len(blobs) < _MOST_BLOBS:
+                archive.members.clear()  # type: ignore[attr-defined]  # it would keep them all
                 if member.isreg():
                     blobs[member.name.removeprefix("./")] = Blob(path, member.offset_data, member.size)
     except TROUBLE:
@@ -156,12 +160,12 @@ def is_image_archive(names: Container[str]) -> bool:
     return is_oci_archive(names) or ("manifest.json" in names and "repositories" in names)
 
 
-def image_in_archive(blobs: Mapping[str, Blob], where: str) -> OciImage:
+def image_in_archive(blobs: Mapping[str, Blob], where: str, budget: Budget) -> OciImage:
     """The image of an OCI archive: a layout in a tar. Raises BrokenMachinery as for a folder."""
-    return _image(blobs["index.json"], lambda digest: blobs.get(f"blobs/{digest.replace(':', '/', 1)}"), where)
+    return _image(blobs["index.json"], lambda digest: blobs.get(f"blobs/{digest.replace(':', '/', 1)}"), where, budget)
 
 
-def image_in_docker_archive(blobs: Mapping[str, Blob]) -> OciImage | None:
+def image_in_docker_archive(blobs: Mapping[str, Blob], where: str, budget: Budget) -> OciImage | None:
     """The first image of what ``docker save`` wrote; None when the tar is none. Its layers have no digest that could be checked.
 
     Source: ``manifest.json`` of moby's image/tarexport, a list of ``Config``, ``RepoTags`` and ``Layers``.
@@ -170,23 +174,27 @@ def image_in_docker_archive(blobs: Mapping[str, Blob]) -> OciImage | None:
         return None
     try:
         images = json.loads(blobs["manifest.json"].read(MOST_JSON))
-        found = [blobs[name] for name in images[0]["Layers"]]
+        names = images[0]["Layers"]
+        found = [blobs[name] for name in names[:MOST_LAYERS]]
     except (ValueError, RecursionError, KeyError, IndexError, TypeError):
         return None
+    _counted(names, where, budget)
     notes = (f"it holds {len(images)} images; this is the first",) if len(images) > 1 else ()
     return OciImage(tuple(OciLayer("", "", blob) for blob in found), notes)
 
 
-def image_in_sif(path: Path, objects: tuple[Descriptor, ...]) -> OciImage:
+def image_in_sif(path: Path, objects: tuple[Descriptor, ...], budget: Budget | None = None) -> OciImage:
     """The image of an OCI-SIF. Raises BrokenMachinery when its index leads nowhere."""
     index = next((one for one in objects if one.kind == "OCI index"), None)
     if index is None:
         raise BrokenMachinery("is no OCI-SIF: it holds no index", where=str(path), remedy=_REMEDY)
     blobs = {one.digest: Blob(path, one.offset, one.size) for one in objects if one.kind == "OCI blob"}
-    return _image(Blob(path, index.offset, index.size), blobs.get, str(path), _WRITTEN)
+    return _image(Blob(path, index.offset, index.size), blobs.get, str(path), budget or Budget(str(path)), _WRITTEN)
 
 
-def _image(index: Blob, find: Callable[[str], Blob | None], where: str, why: str = _CHANGED) -> OciImage:
+def _image(
+    index: Blob, find: Callable[[str], Blob | None], where: str, budget: Budget, why: str = _CHANGED
+) -> OciImage:
     notes: list[str] = []
     document = _json(index, where)
     for _ in range(_DEEPEST):
@@ -198,17 +206,42 @@ def _image(index: Blob, find: Callable[[str], Blob | None], where: str, why: str
     if not isinstance(document.get("layers"), list):
         raise BrokenMachinery("its index leads to no manifest", where=where, remedy=_REMEDY)
     layers = []
-    for number, one in enumerate(document["layers"], 1):
+    answers: dict[tuple[Blob, str], bool] = {}  # an image may name a layer many times
+    for number, one in enumerate(_counted(document["layers"], where, budget), 1):
         blob = _blob(find, one, where)
         digest = str(one.get("digest", ""))
         algorithm = digest.partition(":")[0]
-        true = blob.digest(algorithm) == digest if algorithm in _CHECKED else None
-        if true is None:
+        true = None
+        if algorithm not in _CHECKED:
             notes.append(f"layer {number}: its digest is not checked: only sha256 and sha512 are")
-        elif not true:
+        elif (blob, digest) in answers or _affordable(blob, budget):
+            true = answers.get((blob, digest))
+            if true is None:
+                true = answers[blob, digest] = blob.digest(algorithm) == digest
+        else:
+            notes.append(
+                f"layer {number}: its digest is not checked: it has {blob.size} bytes, nearly all of them holes"
+            )
+        if true is False:
             notes.append(f"layer {number} is not what its digest says: {why}")
         layers.append(OciLayer(digest, str(one.get("mediaType", "")), blob, true))
     return OciImage(tuple(layers), tuple(notes))
+
+
+def _counted(layers: list[Any], where: str, budget: Budget) -> list[Any]:
+    if not layers:
+        raise BrokenMachinery("this image has no layers: its manifest names none", where=where, remedy=_REMEDY)
+    if len(layers) > MOST_LAYERS:
+        raise budget.over(f"its manifest names {len(layers)} layers")
+    return layers
+
+
+def _affordable(blob: Blob, budget: Budget) -> bool:
+    budget.allow(blob.path.stat())
+    if blob.size > budget.content:
+        return False
+    budget.take(blob.size)
+    return True
 
 
 def _choose(manifests: list[Mapping[str, Any]], notes: list[str], where: str) -> Mapping[str, Any]:

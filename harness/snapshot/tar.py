@@ -9,12 +9,14 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, cast
 
 import msgspec
 
 from harness.errors import BrokenMachinery
+from harness.snapshot.limits import Budget
 from harness.snapshot.model import Entry, Kind
+from harness.snapshot.stream import Forward, Member
 
 SHORT = 256  # bytes of content that are kept as they are
 
@@ -44,22 +46,6 @@ TROUBLE = (
 _REMEDY = "was it cut, or is it still being written? tar -tvf says where it ends"
 
 
-class Member(tarfile.TarInfo):
-    """A member whose header must be whole. By itself tarfile ends an archive at a damaged header as if it were the end."""
-
-    @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
-        try:
-            member = super().fromtarfile(archive)
-        except (tarfile.EOFHeaderError, tarfile.EmptyHeaderError):  # type: ignore[attr-defined]
-            raise
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(f"the header at byte {archive.offset}: {error}") from error
-        if member.size < 0:
-            raise tarfile.ReadError(f"the header at byte {member.offset}: a size of {member.size} bytes")
-        return member
-
-
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
@@ -70,15 +56,23 @@ def clean(name: bytes) -> bytes:
     return b"/".join(parts)
 
 
-def entries_of_tar(file: IO[bytes], where: str) -> Iterator[Entry]:
-    """Every member in the order of the archive; a path may stand twice. Raises BrokenMachinery for what is no tar."""
+def entries_of_tar(file: IO[bytes], where: str, budget: Budget | None = None) -> Iterator[Entry]:
+    """Every member in the order of the archive; a path may stand twice.
+
+    Raises BrokenMachinery for what is no tar, and LimitReached when it would cost more than *budget* (else: what the file is good for).
+    """
+    if budget is None:
+        budget = Budget(where)
+        budget.allow(file)
     groups: dict[bytes, Entry] = {}
     try:
+        stream = cast("IO[bytes]", Forward(file, budget))
         with tarfile.open(
-            fileobj=file, mode="r|*", encoding="utf-8", errors="surrogateescape", tarinfo=Member
+            fileobj=stream, mode="r:", encoding="utf-8", errors="surrogateescape", tarinfo=Member
         ) as archive:
-            for member in archive:
-                entry = _entry(archive, member, groups)
+            while (member := archive.next()) is not None:
+                entry = budget.keep(_entry(archive, member, groups, budget))
+                archive.members.clear()  # type: ignore[attr-defined]  # it would keep them all
                 groups[entry.path] = entry
                 yield entry
     except TROUBLE as error:
@@ -96,7 +90,7 @@ def read_tar(path: Path) -> list[Entry]:
         return join_links(list(entries_of_tar(file, str(path))))
 
 
-def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, seen: dict[bytes, Entry]) -> Entry:
+def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, seen: dict[bytes, Entry], budget: Budget) -> Entry:
     path = clean(_bytes(member.name))
     xattrs = {
         _bytes(key[len(_XATTR) :]): _bytes(value) for key, value in member.pax_headers.items() if key.startswith(_XATTR)
@@ -111,7 +105,11 @@ def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, seen: dict[bytes, 
             path, first.kind, first.mode, first.uid, first.gid, first.size, first.device, first.digest, first.text,
             first.target, target, first.xattrs, 2,
         )  # fmt: skip
+    if member.issparse() and not budget.spares(member.size, path):
+        return Entry(path, Kind.FILE, *common[1:], size=member.size, xattrs=xattrs)
     if member.isreg():
+        if member.issparse():
+            budget.take(member.size)  # its holes are in no archive
         stream = archive.extractfile(member)
         digest, text, size = hashlib.sha256(), b"", 0
         while stream is not None and (block := stream.read(1 << 20)):

@@ -442,6 +442,29 @@ _ROWS = (
             entry.
         """,
     ),
+    _code(
+        "WL307", "duplicate-when-converted",
+        "Two marks of a layer become one path twice when it is converted to an OCI tar layer.",
+        why="""
+            In a squashfs layer a directory can be marked in several ways at once, and each of them is
+            harmless. The conversion writes every mark as a file of the same name, so that the tar layer
+            holds one path twice (WL301), and the image cannot be pulled any more.
+        """,
+        example="""
+            layer.sqfs/d/                 trusted.overlay.opaque=y
+            layer.sqfs/d/.wh..wh..opq     regular file
+            layer.sqfs/d/.wh..opq         character device 0:0
+            $ singularity push --layer-format tar ...      each becomes d/.wh..wh..opq
+        """,
+        affected="""
+            Whoever pushes the image as tar layers: podman and docker then refuse it with "duplicates of
+            file paths not supported". As squashfs layers it can be used.
+        """,
+        remedy="""
+            Before sealing, leave one mark on each directory of the upper: remove the devices .wh..opq, and
+            the files .wh..wh..opq where the directory carries trusted.overlay.opaque.
+        """,
+    ),
 )  # fmt: skip
 
 CODES: dict[str, Code] = {row.code: row for row in _ROWS}

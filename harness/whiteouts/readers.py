@@ -32,6 +32,7 @@ KERNEL_NOUSERXATTR = Reader("kernel overlay (user namespace, no userxattr)", fro
 _FUSE_ANY = {E.DEVICE, E.FILE, E.OPAQUE_USER, E.OPAQUE_FUSE, E.OPAQUE_FILE}
 FUSE_ROOT = Reader("fuse-overlayfs (root)", frozenset(_FUSE_ANY | {E.OPAQUE_TRUSTED}))
 FUSE_USER = Reader("fuse-overlayfs (user)", frozenset(_FUSE_ANY))
+IMPORTER = Reader("an importer of OCI layers", frozenset({E.FILE, E.OPAQUE_FILE}))
 
 # Who may be given an upper directory that was written with a profile, without changing the privilege.
 READERS: dict[Profile, tuple[Reader, ...]] = {

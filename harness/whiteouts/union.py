@@ -70,7 +70,7 @@ def merge(layers: Sequence[Snapshot], upper: Snapshot | None = None, reader: Rea
         stack.append(read_layer(upper, reader, lower=False))
     stack.reverse()  # the top first
     merged: dict[bytes, Entry] = {}
-    folders = [(b"", stack)]
+    folders: list[_Part] = [(b"", stack)]
     while folders:  # a list and no recursion: a tree may be thousands of folders deep
         path, taking = folders.pop()
         folders += _merge_folder(path, taking, merged)

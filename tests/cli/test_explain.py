@@ -10,6 +10,7 @@ from harness.errors import EXIT_USAGE, UsageError
 from harness.judge import RULES
 from harness.scenario.schema import schema_text
 from harness.whiteouts.codes import CODES
+from harness.whiteouts.rules.layer import when_converted
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -30,7 +31,7 @@ def test_names_are_unique_and_in_order() -> None:
 
 
 def test_every_rule_names_a_code_that_is_explained() -> None:
-    named = {match for rule in RULES for match in re.findall(r"WL\d{3}", rule.__doc__ or "")}
+    named = {match for rule in (*RULES, when_converted) for match in re.findall(r"WL\d{3}", rule.__doc__ or "")}
     assert len(RULES) == 20
     assert named == set(CODES)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 
 import pytest
 
-from harness.cli.inspect import judge_tree
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.snapshot.tar import join_links
+from harness.whiteouts.inspected import judge_tree
 from harness.whiteouts.rules.layer import layer_findings
 from harness.whiteouts.rules.view import topmost
 from harness.whiteouts.union import merge
@@ -88,7 +89,7 @@ class Counted(bytes):
 
 def test_a_group_of_many_hard_links_is_looked_through_once() -> None:
     names = [Counted(b"%06d" % n) for n in range(MANY)]
-    chain = [Entry(name, Kind.FILE, same_as=before) for before, name in zip(names, names[1:], strict=False)]
+    chain = [Entry(name, Kind.FILE, same_as=before) for before, name in itertools.pairwise(names)]
     Counted.compared = 0
     joined = join_links([Entry(names[0], Kind.FILE), *chain])
     assert {(one.same_as, one.links) for one in joined} == {(b"000000", MANY)}

@@ -11,6 +11,7 @@ from harness.names import escape
 from harness.recording import Recording
 from harness.scenario.layers import Profile, layer
 from harness.snapshot.model import EMPTY, Entry, Snapshot
+from harness.whiteouts.encodings import Encoding
 from harness.whiteouts.markers import Marker, find_markers
 from harness.whiteouts.readers import READERS, Reader
 from harness.whiteouts.union import merge
@@ -51,9 +52,20 @@ class UpperEvidence:
 
 
 class TreeEvidence(UpperEvidence):
-    """A tree that no cell made, and the layers that were named with it."""
+    """A tree that no cell made, and the layers that were named with it.
 
-    def __init__(self, upper: Snapshot, layers: Sequence[Snapshot]) -> None:
+    ``honoured``: the encodings that mark anything in it, None: all of them. ``readers``: who takes it; else, who could have written it.
+    """
+
+    def __init__(
+        self,
+        upper: Snapshot,
+        layers: Sequence[Snapshot],
+        *,
+        honoured: frozenset[Encoding] | None = None,
+        readers: tuple[Reader, ...] = (),
+    ) -> None:
+        self._honoured, self._readers = honoured, readers
         self.trees = {Station.UPPER: upper}
         self.layers = list(layers)
         self.prepared = EMPTY
@@ -61,6 +73,15 @@ class TreeEvidence(UpperEvidence):
         private = any(name.startswith((b"user.overlay.", b"user.fuseoverlayfs.")) for name in names)
         native = any(name.startswith(b"trusted.overlay.") for name in names)
         self.profile = Profile.USER if private and not native else Profile.ROOT  # as far as its xattrs tell
+
+    @property
+    def readers(self) -> tuple[Reader, ...]:
+        return self._readers or super().readers
+
+    @cached_property
+    def markers(self) -> list[Marker]:
+        found = find_markers(self.trees[Station.UPPER])
+        return [one for one in found if self._honoured is None or one.encoding in self._honoured]
 
 
 class Evidence(UpperEvidence):

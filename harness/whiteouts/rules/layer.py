@@ -12,7 +12,7 @@ from harness.names import escape
 from harness.snapshot.lab import named_in_lab
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot, ancestors
 from harness.whiteouts.encodings import ENCODINGS, OPAQUE_NAME, PRIVATE_PREFIXES, WH, Encoding, Says
-from harness.whiteouts.markers import Marker, find_markers, is_marker_entry
+from harness.whiteouts.markers import Marker, beside, find_markers, is_marker_entry
 from harness.whiteouts.rules.evidence import Evidence, shown
 from harness.whiteouts.rules.view import difference, topmost
 
@@ -102,6 +102,29 @@ def _not_the_spec(raw: Sequence[Entry], station: Station) -> Iterator[Finding]:
             names = ", ".join(escape(key) for key in private)
             # the specification knows xattrs; but whoever unpacks this one makes an overlay's mark of it (moby/moby#47962)
             yield Finding("WL107", path, station, f"{path} carries the private xattr {names} in an OCI layer")
+
+
+def when_converted(raw: Sequence[Entry]) -> Iterator[Finding]:
+    """WL307: sylabs/singularity#3176, seen in the squashfs layer, before a push makes a tar of it.
+
+    As oci-tools converts: a device 0:0 becomes a file ``.wh.NAME``, ``trusted.overlay.opaque=y`` a file ``.wh..wh..opq``, and a file of
+    such a name stays. In a cell the tar itself is looked at (WL301), so nothing is foretold there.
+    """
+    becomes: dict[bytes, dict[str, None]] = {}
+    for entry in raw:
+        if entry.is_whiteout_device:
+            becomes.setdefault(beside(entry.path, WH + entry.name), {})[f"the device {shown(entry.path)}"] = None
+        elif entry.name.startswith(WH):
+            becomes.setdefault(entry.path, {})[f"the {entry.kind} {shown(entry.path)}"] = None
+        elif entry.kind is Kind.DIR and entry.xattrs.get(b"trusted.overlay.opaque") == b"y":
+            at = entry.path + b"/" + OPAQUE_NAME if entry.path else OPAQUE_NAME
+            becomes.setdefault(at, {})[f"trusted.overlay.opaque of {shown(entry.path)}"] = None
+    for path, marks in becomes.items():
+        if len(marks) > 1:
+            said = f"{', '.join(list(marks)[:-1])} and {list(marks)[-1]} each become {shown(path)} in an OCI tar layer"
+            yield Finding(
+                "WL307", shown(path), Station.SEALED, f"{said}: podman and docker refuse a path that stands twice"
+            )
 
 
 def in_a_layer(evidence: Evidence) -> Iterator[Finding]:
