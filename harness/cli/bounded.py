@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from harness.errors import LimitReached
 
 MEMORY = 6 << 30  # bytes of address space
-TIME = 300.0  # seconds of processor time, this process's own
+TIME = 180.0  # seconds of processor time, this process's own
 _REMEDY = "what is so big or so deep is a trap, or not for this program"
 
 

@@ -153,8 +153,12 @@ def _layers(blobs: list[tuple[str, Blob]], where: str, budget: Budget) -> tuple[
     known: dict[Blob, Layer] = {}  # an image may name a layer many times
     for name, blob in blobs:
         try:
-            layer = known.get(blob) or read_blob(blob, f"{name} of {where or blob.path}", budget)
-            known[blob] = layer
+            if blob in known:
+                layer = known[blob]
+                for entry in layer.snapshot:  # read once, and judged as often as it is named
+                    budget.keep(entry)
+            else:
+                layer = known[blob] = read_blob(blob, f"{name} of {where or blob.path}", budget)
             layer = replace(layer, name=name)
             if layer.form in {"tar", "squashfs"} and holds_overlay(layer.snapshot):
                 layer = replace(layer, notes=(*layer.notes, SEALED_AS_IT_LIES))

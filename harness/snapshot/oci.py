@@ -16,12 +16,12 @@ import tarfile
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
-from harness.errors import BrokenMachinery
+from harness.errors import BrokenMachinery, LimitReached
 from harness.snapshot.limits import MOST_LAYERS, Budget
 from harness.snapshot.sif import Descriptor
-from harness.snapshot.stream import Member
+from harness.snapshot.stream import Forward, Member
 from harness.snapshot.tar import TROUBLE
 
 if TYPE_CHECKING:
@@ -140,14 +140,19 @@ def blobs_in_archive(path: Path) -> dict[str, Blob]:
     """Where the files of a tar lie, by name, the first ten thousand; none when it is compressed, or no whole tar."""
     blobs: dict[str, Blob] = {}
     try:
-        with tarfile.open(path, mode="r:", encoding="utf-8", errors="surrogateescape", tarinfo=Member) as archive:
+        with path.open("rb") as file, _members(file) as archive:
             while (member := archive.next()) is not None and len(blobs) < _MOST_BLOBS:
                 archive.members.clear()  # type: ignore[attr-defined]  # it would keep them all
                 if member.isreg():
                     blobs[member.name.removeprefix("./")] = Blob(path, member.offset_data, member.size)
-    except TROUBLE:
+    except (*TROUBLE, LimitReached):
         return {}
     return blobs
+
+
+def _members(file: IO[bytes]) -> tarfile.TarFile:
+    stream = cast("IO[bytes]", Forward(file, Budget(content=1 << 62), plain=True))  # contents are stepped over
+    return tarfile.open(fileobj=stream, mode="r:", encoding="utf-8", errors="surrogateescape", tarinfo=Member)
 
 
 def is_oci_archive(names: Container[str]) -> bool:

@@ -27,11 +27,15 @@ _TOO_BIG = 1 << 62
 
 
 class Forward:
-    """A file that ``tarfile`` may read and skip forward. Every byte of it is taken from the budget."""
+    """A file that ``tarfile`` may read and skip forward. Every byte that is read of it is taken from the budget.
 
-    def __init__(self, file: IO[bytes], budget: Budget) -> None:
+    *plain*: it is not compressed, and what is skipped is not read.
+    """
+
+    def __init__(self, file: IO[bytes], budget: Budget, *, plain: bool = False) -> None:
         self.budget = budget
-        self._file = _uncompressed(file)
+        self._plain = plain
+        self._file = file if plain else _uncompressed(file)
         self._at = 0
         self._end_of_header: int | None = None
 
@@ -41,6 +45,8 @@ class Forward:
     def seek(self, to: int) -> int:
         if to < self._at:
             raise ValueError(f"it leads back from byte {self._at} to byte {to}")
+        if self._plain:
+            self._at = self._file.seek(to)
         while self._at < to and self.read(min(_STEP, to - self._at)):
             pass
         return self._at
