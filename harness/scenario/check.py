@@ -13,6 +13,7 @@ from harness.scenario.model import Node, Opaque, Whiteout, as_node
 
 MAX_NAME = 255  # bytes: NAME_MAX of every file system here
 MAX_PATH = 4000  # bytes, with room for the folder in front: PATH_MAX is 4096
+MAX_DEPTH = 200  # directories in one another
 
 
 def check_path(text: str, where: str, *, root_is_fine: bool = False) -> bytes:
@@ -33,7 +34,10 @@ def check_path(text: str, where: str, *, root_is_fine: bool = False) -> bytes:
         raise ScenarioError(f"absolute path {text!r}", where=where, remedy="paths are relative to the root of the tree")
     if len(path) > MAX_PATH:
         raise ScenarioError(f"a path of {len(path)} bytes", where=where, remedy=f"{MAX_PATH} bytes at most")
-    for part in stripped.split(b"/"):
+    parts = stripped.split(b"/")
+    if len(parts) > MAX_DEPTH:
+        raise ScenarioError(f"a path of {len(parts)} parts", where=where, remedy=f"{MAX_DEPTH} parts at most")
+    for part in parts:
         if part in {b"", b".", b".."}:
             raise ScenarioError(
                 f"path {text!r} has the part {part.decode()!r}",

@@ -15,8 +15,10 @@ from harness.errors import ScenarioError, UsageError
 from harness.findings import Known
 from harness.scenario.check import check_path, check_text, check_tree
 from harness.scenario.convert import BAD, check_keys, fields_of, read, read_entries, read_list
+from harness.scenario.layers import Profile
 from harness.scenario.mistakes import Enough, Mistakes, together
 from harness.scenario.model import SCHEMA, KnownFile, Node, Scenario, Tree
+from harness.scenario.rehearse import slips
 from harness.scenario.steps import StepBase
 from harness.scenario.toml import read_toml
 from harness.scenario.words import check_known, check_names, check_options, check_tools
@@ -90,7 +92,11 @@ def load_all(paths: Iterable[Path], shared: tuple[Known, ...] = ()) -> list[Scen
 
 def load(path: Path) -> Scenario:
     """Read one scenario file. Raises ScenarioError with file, key path and remedy of every mistake."""
-    return parse(_raw(path), where=str(path), name=path.stem)
+    told = Mistakes(str(path))
+    scenario = _scenario(path, told)
+    told.end()
+    assert scenario is not None
+    return scenario
 
 
 def load_known(folder: Path) -> tuple[Known, ...]:
@@ -137,7 +143,7 @@ def _table(raw: bytes, where: str) -> dict[str, Any]:
 
 
 def parse(raw: bytes, *, where: str, name: str) -> Scenario:
-    """The scenario that TOML text says. Raises ScenarioError with every mistake in it."""
+    """The scenario that TOML text says; its steps are not rehearsed. Raises ScenarioError with every mistake in it."""
     told = Mistakes(where)
     scenario = None
     with contextlib.suppress(Enough):
@@ -148,10 +154,18 @@ def parse(raw: bytes, *, where: str, name: str) -> Scenario:
 
 
 def _scenario(path: Path, told: Mistakes) -> Scenario | None:
-    """The scenario of a file, or None where it has mistakes."""
+    """The scenario of a file, or None where it has mistakes, or a step that cannot come to what is said."""
     with contextlib.suppress(Enough), told.taken():
-        return _parsed(_raw(path), path.stem, told)
+        scenario = _parsed(_raw(path), path.stem, told)
+        for index, what in _slips(scenario) if scenario else ():
+            told.add(what, f"steps[{index}]", "mend the step, what stands before it, or its 'fails'")
+        return None if told.found else scenario
     return None
+
+
+def _slips(scenario: Scenario) -> Iterable[tuple[int, str]]:
+    profiles = [Profile(profile) for profile in scenario.profiles] or list(Profile)
+    return dict.fromkeys(slip for profile in profiles for slip in slips(scenario, profile))
 
 
 def _parsed(raw: bytes, name: str, told: Mistakes) -> Scenario | None:
@@ -164,11 +178,9 @@ def _parsed(raw: bytes, name: str, told: Mistakes) -> Scenario | None:
     check_keys(data, Scenario, "", told)
     said = {field.name: _field(data, field, told) for field in fields_of(Scenario) if field.name in data}
     _check(said, told)
-    return (
-        msgspec.convert({**data, "known": _one_each(data.get("known", []))[0], "name": name}, Scenario)
-        if not told.found
-        else None
-    )
+    if told.found:
+        return None
+    return msgspec.convert({**data, "known": _one_each(data.get("known", []))[0], "name": name}, Scenario)
 
 
 def _field(data: dict[str, Any], field: msgspec.structs.FieldInfo, told: Mistakes) -> Any:

@@ -376,6 +376,19 @@ def test_whatever_a_file_of_a_megabyte_holds_is_a_short_message_and_soon(text: s
     assert len(str(error)) < 20_000
 
 
+@pytest.mark.parametrize("depth", [200, 201, 1999])
+def test_a_deep_path_is_read_or_refused(depth: int, tmp_path: Path) -> None:
+    path = "/".join("a" * depth)
+    (tmp_path / "deep.toml").write_text(
+        HEAD + f'steps = [{{ do = "unlink", path = "{path}" }}]\n[[layers]]\n"{path}" = "x"\n'
+    )
+    if depth <= 200:
+        assert load(tmp_path / "deep.toml").steps
+        return
+    with pytest.raises(ScenarioError, match=f"a path of {depth} parts"):
+        load(tmp_path / "deep.toml")
+
+
 def test_a_text_with_dots_is_no_key() -> None:
     dots = ".".join("a" * 500)
     text = HEAD + f'links = ["{dots}"]  # {dots}\n' + STEPS + f"[[layers]]\n\"{dots[:200]}\" = '''{dots}'''\n"
