@@ -75,6 +75,8 @@ class FakeCell:
     remount: Sequence[Entry] | None = None
     scenario: Scenario = field(default_factory=scenario)
     oracle: Sequence[Entry] = GHOST_ORACLE
+    failed: str = ""  # the words of the steps, which all failed on the mounted tree
+    refused: str = ""
     broken: str = ""
     skipped: str = ""
     excluded: bool = False
@@ -110,13 +112,15 @@ def _cell(run: Path, cell: FakeCell, number: int) -> CellResult:
     steps = tuple(Step(index, 0) for index, _ in enumerate(cell.scenario.steps))
     made = Recording(
         1, cell.id, cell.scenario, tool, cell.profile, "2026-01-02T03:04:05+00:00", 0.05, 0, False,
-        "mount" if cell.broken else "end", cell.broken, (0,), steps, steps,
+        "mount" if cell.broken or cell.refused else "end", cell.broken, (0,),
+        tuple(Step(step.index, 1, cell.failed) for step in steps) if cell.failed else steps, steps,
         (f"44 66 0:41 / /mnt/merged rw - fuse.{cell.tool} {cell.tool} rw",),
         ("trusted",) if cell.profile is Profile.USER else (), {}, cell.log,
+        refused=cell.refused,
     )  # fmt: skip
     recordings.write(made, place)
     trees: dict[Station, Snapshot] = {}
-    if not cell.broken:
+    if not (cell.broken or cell.refused):
         trees = {
             Station.UPPER: tree(cell.upper),
             Station.VIEW: tree(cell.view),
