@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.compare.classes import Class, Seen, classify, tree_key
 from harness.compare.describe import NOTHING, Look
 from harness.compare.words import Column, who
-from harness.findings import Station
+from harness.findings import Station, flat
 from harness.names import escape
 
 # The order in which an image goes: a head, and what happened there.
@@ -66,7 +66,7 @@ def _way(one: Class, columns: Sequence[Column]) -> Way:
     oracle = first.trees.get(Station.ORACLE, {})
     paths = sorted({path for tree in first.trees.values() for path in tree})
     rows = [(escape(path) or "/", stops(path, first.trees, heads, oracle)) for path in paths]
-    flagged = {finding.path for finding in first.findings}
+    flagged = {finding.path for finding in flat(first.findings)}
     told = tuple(
         (path, row) for path, row in rows if path in flagged or any(stop.word or stop.look.markers for stop in row)
     )
@@ -142,7 +142,7 @@ def outcome(seen: Seen) -> Outcome | None:
         any(f.code == "WL304" and f.station is Station.IMPORTED for f in seen.findings),
         Station.IMPORTED in seen.trees,
         any(f.code == "WL305" for f in seen.findings),
-        tuple(sorted({f.code for f in seen.findings if later & {f.station, *f.carried}})),
+        tuple(sorted({f.code for f in flat(seen.findings) if later & {f.station, *f.carried}})),
         ("carried" if carried else "left out") if ghosts else "",
     )
 

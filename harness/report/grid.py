@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from harness.compare.words import Column
-from harness.findings import Outcome
+from harness.findings import Outcome, flat
 from harness.report.markup import anchor
 from harness.results import CellResult
 
@@ -85,7 +85,8 @@ def field_of(cell: CellResult, most: int = SHOWN_CODES) -> Field:
     shown = " ".join(code.removeprefix("WL") for code in codes[:most])
     more = f" +{len(codes) - most}" if len(codes) > most else ""
     label = f"{cell.scenario}, {cell.tool.label}, {cell.profile}: {words}"
-    return Field(state, f"{sign}{shown}{more}", label, anchor(cell.id), " ".join([*new, *known, *missing]))
+    below = sorted({one.code for one in flat(cell.findings)} - {*new, *known, *missing})
+    return Field(state, f"{sign}{shown}{more}", label, anchor(cell.id), " ".join([*new, *known, *missing, *below]))
 
 
 def _state(cell: CellResult) -> tuple[str, str, str]:
