@@ -37,7 +37,8 @@ def slips(scenario: Scenario, profile: Profile) -> list[tuple[int, str]]:
             why = _DOES.get(type(step), _unsure)(paper, step)
         except _Unsure:
             return []
-        if bool(why) is not step.fails:
+        must = step.must(profile)
+        if must is not steps.Fails.AS_ORACLE and bool(why) is not (must is steps.Fails.MUST):
             said = (
                 f"it fails on a plain directory: {why}"
                 if why
@@ -130,6 +131,8 @@ class _Paper:
         if old == new or new.startswith(old + b"/") or self.linked:
             raise _Unsure
         there = self.kinds.get(new)
+        if isinstance(step, steps.Move) and there is Kind.DIR:  # mv moves into it
+            raise _Unsure
         if there is not None and (there is Kind.DIR) is not (self.kinds[old] is Kind.DIR):
             return f"one of {_shown(old)} and {_shown(new)} is a directory, the other is none"
         if there is Kind.DIR and self.below(new):

@@ -55,10 +55,10 @@ def told(steps: str, folder: Path) -> str:
         ('{ do = "rename", path = "d", to = "m" }, { do = "read", path = "d/e/f" }', "steps[1]"),
         ('{ do = "rm", path = "d" }, { do = "stat", path = "d/e" }', "'d' is not there"),
         ('{ do = "cp", path = "d", to = "c" }, { do = "mkdir", path = "c/e" }', "'c/e' is there already"),
-        ('{ do = "unlink", path = "d/e/f", fails = true }', "is said to fail"),
+        ('{ do = "unlink", path = "d/e/f", fails = "must" }', "is said to fail"),
         # what is right, or nobody's to say before the run
         ('{ do = "unlink", path = "d/e/f" }, { do = "rmdir", path = "d/e" }, { do = "rmdir", path = "d" }', ""),
-        ('{ do = "unlink", path = "nothing", fails = true }', ""),
+        ('{ do = "unlink", path = "nothing", fails = "must" }', ""),
         ('{ do = "rename", path = "d", to = "m" }, { do = "read", path = "m/e/f" }', ""),
         ('{ do = "unlink", path = "l/e/f" }, { do = "unlink", path = "l/e/f" }', ""),
         ('{ do = "link", path = "d/e/f", to = "g" }, { do = "rename", path = "g", to = "d/e/f" }, { do = "unlink", path = "g" }', ""),
