@@ -1,0 +1,8 @@
+"""Settings of all tests."""
+
+from hypothesis import settings
+
+settings.register_profile(
+    "lab", deadline=None
+)  # a loaded machine is no reason to fail: how long things take is the benchmark's
+settings.load_profile("lab")
