@@ -27,10 +27,25 @@ append() { printf %s "$2" >>"$1"; }
 rename() { perl -e 'rename $ARGV[0], $ARGV[1] or do { print STDERR "rename: $!\n"; exit 1 }' "$1" "$2"; }
 names() { ls -Ab "$1"; }
 
-# mounted FOLDER: whether something is mounted there, asked of the kernel without a process.
+# $here: the cell's folder as the kernel writes it in mountinfo, with white space and backslashes as octal numbers.
+here= rest=$cell
+while [ -n "$rest" ]; do
+  tail=${rest#?}
+  one=${rest%"$tail"}
+  case $one in
+    ' ') one='\040' ;;
+    '	') one='\011' ;;
+    '
+') one='\012' ;;
+    '\') one='\134' ;;
+  esac
+  here=$here$one rest=$tail
+done
+
+# mounted FOLDER: whether something is mounted on this folder of the cell, asked of the kernel without a process.
 mounted() {
   while read -r _ _ _ _ where _; do
-    case $where in */"$1") return 0 ;; esac
+    [ "$where" != "$here/$1" ] || return 0
   done </proc/self/mountinfo
   return 1
 }
