@@ -57,7 +57,7 @@ def shell_loop(cells: list[tuple[Cell, Path]], work: Path, jobs: int, kept: Path
         environment = " ".join(f"{k}={shlex.quote(v)}" for k, v in enclosure.environment().items())
         argv = " ".join(shlex.quote(word) for word in enclosure.argv(folder))
         lines.append(
-            f"mkdir -p {folder}; cp {shlex.quote(str(script))} {folder}/script.sh{place}{own}; "
+            f"mkdir -p {folder} {folder.parent}/root {folder.parent}/dev; cp {shlex.quote(str(script))} {folder}/script.sh{place}{own}; "
             f"env -i {environment} {argv} <&9 2>/dev/null; rm -rf {folder.parent}"
         )
     parts = []

@@ -17,6 +17,7 @@ def _plan(stack: Stack) -> Plan:
     defaults = EXPLICIT if stack.profile is Profile.ROOT else EXPLICIT | {"redirect_dir": "nofollow"}
     explicit = [f"{key}={value}" for key, value in defaults.items() if key not in named]
     options = option_words(
+        "nodev",  # a device of a layer must not lead to this machine's
         "lowerdir=" + ":".join(reversed(stack.lowers)), f"upperdir={stack.upper}", f"workdir={stack.work}", *explicit, said,
         "userxattr" if stack.profile is Profile.USER and "nouserxattr" not in stack.tool.options else "",
     )  # fmt: skip

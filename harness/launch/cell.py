@@ -15,10 +15,11 @@ from harness.drivers import DRIVERS
 from harness.errors import BrokenMachinery
 from harness.findings import Station
 from harness.launch import evidence
-from harness.launch.enclosure import Enclosure
+from harness.launch.enclosure import PLACES, Enclosure, Mounted, read_mountinfo
 from harness.launch.guarded import mark, remove_tree
 from harness.launch.process import Ended, run_on_lifeline
 from harness.launch.stations import answers, engines, manifests, raw_layers
+from harness.launch.untouched import only_files
 from harness.plan import GIVEN_PROGRAM, Cell
 from harness.recording import Recording
 from harness.scenario.layers import Profile
@@ -46,6 +47,12 @@ def closed_fuse() -> bool:
     """Whether ``/dev/fuse`` is there, and closed to ordinary users."""
     fuse = Path("/dev/fuse")
     return fuse.exists() and fuse.stat().st_mode & 0o006 != 0o006
+
+
+@cache
+def machine() -> tuple[Mounted, ...]:
+    """What is mounted on this machine, as it was when the first cell ran."""
+    return read_mountinfo(Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape"))
 
 
 @dataclass(frozen=True)
@@ -88,13 +95,19 @@ def enclosure_of(cell: Cell, uid: int = NOBODY, work: Path | None = None) -> Enc
     profile = Profile.ROOT if handed is not None and handed.profile is not None else cell.profile
     who = CONTAINER_USER if container else uid
     kept = work / f"kept-{profile}" if container and work is not None else None
-    return Enclosure(cell.tool.world.root, profile, os.geteuid() == 0, who, given, closed_fuse(), kept, container)
+    return Enclosure(
+        cell.tool.world.root, profile, os.geteuid() == 0, who, given, closed_fuse(), kept, container,
+        loop=cell.scenario.below.fs == "ext4", machine=machine(),
+    )  # fmt: skip
 
 
 def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
     stage = folder / "cell"
     stage.mkdir(parents=True)
     mark(folder)
+    for name in PLACES:
+        (folder / name).mkdir()
+        (folder / name).chmod(0o755)
     script = compile_cell(cell)
     (stage / "script.sh").write_bytes(script)
     enclosure = enclosure_of(cell, bench.uid, bench.work)
@@ -111,19 +124,23 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
     ended = run_on_lifeline(enclosure.argv(stage), timeout=bench.timeout, env=enclosure.environment(), cwd=bench.work)
     seconds = time.perf_counter() - before
     out = stage / "out"
-    out.mkdir(exist_ok=True)
+    reached = only_files(out)
     raw = raw_layers(out)
     trees = evidence.snapshots(out, cell.scenario, cell.profile, raw)
-    record = _record(cell, bench, out, ended, started=started.isoformat(timespec="milliseconds"), seconds=seconds)
-    _keep(stage, keep_at)
+    record = _record(
+        cell, bench, out, ended, reached, started=started.isoformat(timespec="milliseconds"), seconds=seconds
+    )
+    _keep(out, script, keep_at)
     evidence.write_snapshots(trees, keep_at)
     records.write(record, keep_at)
     return Ran(record, trees, raw)
 
 
-def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, seconds: float) -> Recording:
+def _record(
+    cell: Cell, bench: Bench, out: Path, ended: Ended, reached: str, *, started: str, seconds: float
+) -> Recording:
     phase = evidence.phase(out)
-    broken = evidence.broken(out) or evidence.no_space(out, ended.err)
+    broken = reached or evidence.broken(out) or evidence.no_space(out, ended.err)
     if not broken and not ended.timed_out and ended.code not in {0, DIED_BEFORE_MOUNT} and not phase:
         broken = (
             f"the cell could not be entered (exit code {ended.code}): " + ended.err.decode("utf-8", "replace").strip()
@@ -155,12 +172,12 @@ def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, 
     )
 
 
-def _keep(stage: Path, keep_at: Path) -> None:
+def _keep(out: Path, script: bytes, keep_at: Path) -> None:
     """Move script and evidence to the place of the recording; both may lie on different file systems."""
     if keep_at.exists():
         shutil.rmtree(keep_at)
     keep_at.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(stage / "out", keep_at)
-    shutil.move(stage / "script.sh", keep_at / "script.sh")
+    shutil.move(out, keep_at)
+    (keep_at / "script.sh").write_bytes(script)
     for empty in (path for path in keep_at.iterdir() if path.stat().st_size == 0):
         empty.unlink()

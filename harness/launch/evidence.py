@@ -142,7 +142,7 @@ def mounts(out: Path) -> tuple[str, ...]:
     ours = set([words[0] for words in lines if words[4] == b"/mnt"][-1:])
     found = []
     for words in lines:
-        if words[1] in ours and words[4] != b"/mnt/tool":
+        if words[1] in ours and words[4] not in {b"/mnt/tool", b"/mnt/script.sh"}:
             ours.add(words[0])
             found.append(escape(b" ".join(words)))
     return tuple(found)
