@@ -18,10 +18,11 @@ from harness.scenario.convert import BAD, check_keys, fields_of, read, read_entr
 from harness.scenario.layers import Profile
 from harness.scenario.mistakes import Enough, Mistakes, together
 from harness.scenario.model import SCHEMA, KnownFile, Node, Scenario, Tree
+from harness.scenario.options import check_env, check_options
 from harness.scenario.rehearse import slips
 from harness.scenario.steps import StepBase
 from harness.scenario.toml import read_toml
-from harness.scenario.words import check_known, check_names, check_options, check_tools
+from harness.scenario.words import check_known, check_names, check_tools
 
 KNOWN = "known.toml"  # beside the scenarios, and none of them
 MAX_FILE = 1 << 20  # bytes: a scenario is a page of text, and tomllib reads its file whole
@@ -246,9 +247,7 @@ def _check(said: dict[str, Any], told: Mistakes) -> None:
     handed = _good(said, "handover", None)
     if handed is not None and handed.profile is None and handed.mode is None:
         told.add("hands over to nobody", "handover", 'say profile = "root" or "user", or mode = "native" or "oci"')
-    for name in _good(said, "env", {}):
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            told.add(f"{name!r} is no name of a variable", "env")
+    check_env(_good(said, "env", {}), "env", told)
 
 
 def _good(said: dict[str, Any], key: str, otherwise: Any) -> Any:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from harness.drivers import DRIVERS
 from harness.findings import Known
 from harness.scenario.layers import Profile
-from harness.scenario.mistakes import Mistakes, named
+from harness.scenario.mistakes import Mistakes
 from harness.whiteouts.codes import CODES
 from harness.worlds.ranges import choices, mistake_in
 
 TOOLS = (*DRIVERS, "kernel-nouserxattr")
-TAKE_OPTIONS = ("kernel", "fuse-overlayfs")  # drivers that add a scenario's mount options to their own
 
 
 def check_known(known: Known, key: str, told: Mistakes) -> None:
@@ -41,11 +40,3 @@ def check_names(names: Sequence[str], key: str, told: Mistakes) -> None:
     for i, name in enumerate(names):
         if name not in TOOLS:
             told.add(f"there is no tool {name!r}", f"{key}[{i}]", choices(name, TOOLS))
-
-
-def check_options(options: dict[str, str], key: str, told: Mistakes) -> None:
-    """Tell drivers that nobody knows, or that take no mount options of a scenario."""
-    for name in options:
-        if name not in TAKE_OPTIONS:
-            what = "takes no mount options" if name in TOOLS else "is no driver"
-            told.add(f"{name!r} {what}", named(key, name), choices(name, TAKE_OPTIONS))
