@@ -21,6 +21,7 @@ def daemon(stack: Stack) -> Plan:
             f"await {stack.merged} $daemon || {{\n"
             '  wait $daemon; code=$?; printf \'%s\\n\' $code >>"$out/daemon.exit"\n'
             '  [ $code -gt 128 ] && exit 4\n'
+            '  [ $code -lt 126 ] || die "the program cannot be started: $(tail -n 5 "$out/daemon.log")"\n'
             '  refuse "exit code $code: $(tail -n 5 "$out/daemon.log")"\n'
             "}"
         ),

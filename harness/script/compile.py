@@ -12,7 +12,7 @@ from harness.plan import Cell
 from harness.scenario.layers import layer
 from harness.script.below import below, stack_of
 from harness.script.container import compile_container
-from harness.script.parts import carried, function, head, segments, step_functions, tree_lines
+from harness.script.parts import carried, function, head, segments, step_functions, tree_lines, verdict
 from harness.script.paths import spoken_paths
 from harness.script.quote import quote_bytes
 from harness.snapshot.model import EMPTY
@@ -35,7 +35,7 @@ def _mounted(cell: Cell) -> bytes:
     plan = driver.stack(stack_of(cell, ("inner",) if nested else lowers, "upper", "work", "merged"))
     below_before, below_after = below(cell)
 
-    out: list[bytes] = [head(cell), carried("prelude.sh"), b""]
+    out: list[bytes] = [head(cell), carried("prelude.sh"), carried("verdict.sh"), b"! alone || trap ended EXIT", b""]
     out.append(b"# ---- the layers " + b"-" * 101)
     if below_before:
         out += [b"mkdir -p out || exit 3", *below_before]
@@ -54,6 +54,7 @@ def _mounted(cell: Cell) -> bytes:
     out.append(b"")
     out.append(b"# ---- the run " + b"-" * 104)
     out += _run(plan, len(parts), cell, nested=nested)
+    out += verdict(cell, "" if driver.fs_of_its_own else "upper", lowers)
     out += below_after
     out.append(b"say end")
     return b"\n".join(out) + b"\n"

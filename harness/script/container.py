@@ -13,7 +13,7 @@ from harness.drivers.base import Stack, Way
 from harness.plan import Cell
 from harness.scenario.layers import layer
 from harness.scenario.model import Handover
-from harness.script.parts import carried, function, head, segments, step_functions, tree_lines
+from harness.script.parts import carried, function, head, segments, step_functions, tree_lines, verdict
 from harness.script.paths import spoken_paths
 from harness.script.quote import quote_bytes
 from harness.snapshot.model import EMPTY, Snapshot
@@ -45,7 +45,7 @@ def compile_container(cell: Cell) -> bytes:
     parts = segments(scenario.steps)
     spoken = b"".join(b" " + quote_bytes(path) for path in spoken_paths(scenario, profile))
 
-    out: list[bytes] = [head(cell), carried("prelude.sh"), carried("image.sh"), b""]
+    out: list[bytes] = [head(cell), carried("prelude.sh"), carried("image.sh"), carried("verdict.sh"), b""]
     out.append(b"# ---- the steps " + b"-" * 102)
     out += step_functions(parts)
     out += [b"in_container_%d() { on merged steps_%d /lab; }" % (n, n) for n in range(1, len(parts) + 1)]
@@ -57,7 +57,8 @@ def compile_container(cell: Cell) -> bytes:
     out.append(b"  shift 2; cd /")
     out.append(b'  "$@"; exit')
     out.append(b"fi")
-    out.append(b'[ "$0" -ef script.sh ] || cp "$0" script.sh')
+    out.append(b"! alone || trap ended EXIT")
+    out.append(b'[ "$self" -ef script.sh ] || cp "$self" script.sh')
     out.append(b"")
     out.append(b"# ---- the layers " + b"-" * 101)
     laid = tree_lines(trees, b"out home")
@@ -72,6 +73,8 @@ def compile_container(cell: Cell) -> bytes:
     out.append(b"# the same layers, made to an image by the same program in the same way, are the same image: see once")
     out.append(b"made=" + _key(cell, way, laid))
     out += _run(way, len(parts), cell)
+    lowers = () if scenario.upper else ("image/1/lab",) if way.flattened else ()
+    out += verdict(cell, "overlay/upper/lab" if lowers else "", lowers)
     return b"\n".join(out) + b"\n"
 
 

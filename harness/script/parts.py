@@ -9,6 +9,7 @@ from importlib import resources
 from harness.drivers import DRIVERS
 from harness.plan import Cell
 from harness.scenario.steps import Remount, Step
+from harness.script.paths import spoken_paths
 from harness.script.quote import quote_bytes
 from harness.script.trees import build, folders
 from harness.snapshot.model import Snapshot
@@ -16,7 +17,7 @@ from harness.snapshot.model import Snapshot
 
 @cache
 def carried(name: str) -> bytes:
-    """A file of shell functions that scripts carry: ``prelude.sh`` in every script, ``image.sh`` in those of containers."""
+    """A file of shell functions: ``prelude.sh`` and ``verdict.sh`` are in every script, ``image.sh`` in those of containers."""
     return resources.files("harness.script").joinpath(name).read_bytes()
 
 
@@ -31,7 +32,7 @@ def head(cell: Cell) -> bytes:
         DRIVERS[cell.tool.driver].way is not None
     ):  # its programs make user namespaces of their own, and want a registry's port
         alone = f"{'' if cell.profile == 'root' else 'as an ordinary user, '}sh script.sh FOLDER"
-    other = "  # another program: PROGRAM=/path/to/it" if DRIVERS[cell.tool.driver].has_program else ""
+    other = " [PROGRAM=/path/of/another]" if DRIVERS[cell.tool.driver].has_program else ""
     lines = [
         "#!/bin/sh",
         f"# Whiteout Lab, cell {cell.id}",
@@ -40,10 +41,11 @@ def head(cell: Cell) -> bytes:
         *(f"# See: {link}" for link in scenario.links),
         f"# Tool: {cell.tool.label} ({cell.tool.main.package or 'no package'}), profile {cell.profile}",
         "#",
-        f"# To run it alone, in an empty folder: {alone}{other}",
+        f"# To run it alone, in a new or empty folder: {alone}{other}",
+        '# It says what came of it: "as it should be" (exit code 0), or lines "BUG: PATH: what" (exit code 1), by the plain rules of',
+        '# "what came of it" below, which are not all that the lab knows. Exit code 3: the machine did not do its part.',
         "# What it saw is then in FOLDER/out: *.tar (trees), *.names and *.err (what readdir gave), *.steps (exit codes), daemon.log.",
-        'cd "${1:-.}" || exit 3',
-        "cell=$PWD out=$PWD/out",
+        *_START,
         *([f"program=${{PROGRAM:-{cell.program}}}"] if DRIVERS[cell.tool.driver].has_program else []),
         "umask 022",
         "export LC_ALL=C",
@@ -52,9 +54,42 @@ def head(cell: Cell) -> bytes:
     return "\n".join(line.replace("\n", " ") if line.startswith("#") else line for line in lines).encode()
 
 
+# Names are made absolute before the script goes to its folder; what it is told inside a container is that already.
+_START = (
+    "self=$0 folder=.",
+    "case $self in /*) ;; *) self=$PWD/$self ;; esac",
+    'if [ "${2:-}" = inside ]; then',
+    "  folder=$1",
+    "else",
+    "  for word; do case $word in PROGRAM=*) PROGRAM=${word#PROGRAM=} ;; *) folder=$word ;; esac; done",
+    "  case ${PROGRAM:-} in [!/]*/*) PROGRAM=$PWD/$PROGRAM ;; esac",
+    '  mkdir -p -- "$folder" || exit 3',
+    "fi",
+    'cd -P -- "$folder" || exit 3',
+    "cell=$PWD out=$PWD/out",
+    'if [ -z "${WHITEOUT_LAB_CELL:-}" ] && [ "${2:-}" != inside ]; then',
+    "  for there in * .[!.]* ..?*; do",
+    '    if { [ ! -e "$there" ] && [ ! -L "$there" ]; } || [ "$there" -ef "$self" ]; then continue; fi',
+    '    echo "the folder $cell is not empty: name a new one" >&2; exit 3',
+    "  done",
+    "fi",
+)
+
+
 def function(name: str, body: str) -> bytes:
     indented = "\n".join(f"  {line}" for line in (body or ":").splitlines())
     return f"{name}() {{\n{indented}\n}}".encode()
+
+
+def verdict(cell: Cell, upper: str, lowers: Sequence[str]) -> list[bytes]:
+    """The lines by which a script that runs alone says what came of it. *upper*: the folder that was written to, if it is one."""
+    spoken = b"".join(b" " + quote_bytes(path) for path in spoken_paths(cell.scenario, cell.profile))
+    # a container shows a user as root, or the other way round; a plain mount does not
+    ignored = "Uid|Gid" if DRIVERS[cell.tool.driver].way is not None else "nothing"
+    return [
+        f"layers='{' '.join(reversed(lowers))}' ignored='{ignored}'".encode(),
+        b"! alone || verdict '" + upper.encode() + b"'" + spoken,
+    ]
 
 
 def tree_lines(trees: Sequence[tuple[str, Snapshot]], more: bytes) -> list[bytes]:

@@ -49,7 +49,7 @@ def test_every_script_is_sound_shell_and_always_the_same(path: Path, tmp_path: P
 def test_it_names_itself_and_how_to_run_it_alone() -> None:
     root, user = script(STEPS), script(STEPS, profile=Profile.USER)
     assert "# Whiteout Lab, cell case[fuse-overlayfs-1.14-root]" in root
-    assert "in an empty folder: sh script.sh FOLDER" in root
+    assert "in a new or empty folder: sh script.sh FOLDER" in root
     assert "unshare --user --map-root-user --mount sh script.sh FOLDER" in user
 
 
@@ -81,9 +81,10 @@ def test_layers_stand_in_the_order_of_their_height() -> None:
 
 def test_environment_and_options_of_the_scenario_reach_the_tool() -> None:
     text = script(
-        STEPS + '[env]\nKEY = "it\'s $(x)"\n[options]\nfuse-overlayfs = "squash_to_root"\nkernel = "metacopy=on"\n'
+        STEPS
+        + '[env]\nFUSE_OVERLAYFS_KEY = "it\'s $(x)"\n[options]\nfuse-overlayfs = "squash_to_root"\nkernel = "metacopy=on"\n'
     )
-    assert "KEY='it'\\''s $(x)' " in text
+    assert "FUSE_OVERLAYFS_KEY='it'\\''s $(x)' " in text
     assert ",squash_to_root" in text
     assert "metacopy" not in text
 
