@@ -97,7 +97,7 @@ def enclosure_of(cell: Cell, uid: int = NOBODY, work: Path | None = None) -> Enc
     kept = work / f"kept-{profile}" if container and work is not None else None
     return Enclosure(
         cell.tool.world.root, profile, os.geteuid() == 0, who, given, closed_fuse(), kept, container,
-        loop=cell.scenario.below.fs == "ext4", machine=machine(),
+        hands_over=handed is not None and handed.profile is not None, loop=cell.scenario.below.fs == "ext4", machine=machine(),
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ PLACES = ("root", "dev")
 _NODES = ("null", "zero", "full", "random", "urandom", "fuse")
 # What of the machine's mounts no cell needs: what is put in place anew, and where others keep theirs.
 _LEFT_AWAY = ("/dev", "/proc", "/sys", "/run", "/tmp", "/var/tmp", "/var/lib", "/mnt")  # noqa: S108 (mounts, not files)
+_SETTINGS = ("sys", "sysrq-trigger", "irq", "bus")  # what root may change of the machine below /proc
 _EMPTY = ("tmp", "run", "var/tmp")  # as in a world
 # A read-only bind in a user namespace must repeat what the mount says already, or it is refused.
 _KEPT_FLAGS = ("nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime")
@@ -70,6 +71,7 @@ class Enclosure:
     own_fuse: bool = False  # whether /dev/fuse must be a node of the cell's own
     kept: Path | None = None  # where cells of a run keep what they make alike; it stands at KEPT
     container: bool = False  # whether it runs containers: it gets control groups and a /dev of its own
+    hands_over: bool = False  # whether a script of root's becomes a user by itself
     loop: bool = False  # whether it mounts an image by a loop device
     machine: tuple[Mounted, ...] = ()  # what is mounted on this machine
 
@@ -121,11 +123,14 @@ class Enclosure:
         if self.container:
             # crun wants a plain cgroup2 there; the sysfs is that of the cell's own network
             lines += [
-                f"sysfs {at}/sys sysfs nosuid,nodev,noexec",
+                f"sysfs {at}/sys sysfs ro,nosuid,nodev,noexec",
                 f"cgroup2 {at}/sys/fs/cgroup cgroup2",
                 f"tmpfs {at}/run tmpfs mode=755",
                 f"tmpfs {at}/tmp tmpfs mode=1777",  # noqa: S108
             ]
+            if self.profile is Profile.ROOT and not self.hands_over:
+                # a user's own namespaces get no /proc where parts of the one that they come from are covered
+                lines += [f"{at}/proc/{name} {at}/proc/{name} none bind,ro" for name in _SETTINGS]
         elif self.tool is not None:
             lines.append(f"{fstab_word(self.tool)} {at}{CELL}/tool none bind,{self._closed(fstab_word(self.tool))}")
         return lines

@@ -27,8 +27,15 @@ if [ -n "$kind" ]; then
   [ ! -e /dev/fuse ] || mknod -m 666 "$root/dev/fuse" c 10 229
 fi
 case $kind in loop | container)
-  # what root mounts from an image goes through a loop device; the kernel frees it with the last mount
-  for node in /dev/loop-control /dev/loop[0-9]*; do [ ! -e "$node" ] || cp -a "$node" "$root/dev"; done
+  # What root mounts from an image goes through a loop device; the kernel frees it with the last mount. One that is somebody's is not
+  # here: its name leads to a free one, since programs that look for a free one stop at a name that is not there.
+  [ ! -e /dev/loop-control ] || cp -a /dev/loop-control "$root/dev"
+  used='' free=''
+  for node in /dev/loop[0-9]*; do
+    case $node in *p*p*) continue ;; esac
+    if [ -e "/sys/block/${node#/dev/}/loop" ]; then used="$used $node"; elif [ -e "$node" ]; then cp -a "$node" "$root/dev"; free=$node; fi
+  done
+  for node in $used; do [ -z "$free" ] || cp -a "$free" "$root$node"; done
 esac
 if [ "$kind" = container ]; then
   cp -a /dev/tty "$root/dev"
@@ -38,6 +45,7 @@ if [ "$kind" = container ]; then
   ln -s pts/ptmx "$root/dev/ptmx"
   ln -s /proc/self/fd "$root/dev/fd"
   for stream in 0/stdin 1/stdout 2/stderr; do ln -s "/proc/self/fd/${stream%/*}" "$root/dev/${stream#*/}"; done
+  mount -o remount,ro "$root/dev"  # so that no step puts another node there
   chown 1000:1000 "$root/run/user/1000"
   if [ -n "$7" ]; then
     mkdir "$root/run/kept"

@@ -22,7 +22,7 @@ from harness.launch.untouched import only_files
 from harness.plan import Cell
 from harness.scenario.layers import Profile
 from harness.scenario.loader import parse
-from harness.worlds.build import world_in_place
+from harness.worlds.build import world_in_place, worlds_in_place
 from harness.worlds.host import host_world
 from harness.worlds.model import Part, Tool, World
 from harness.worlds.tools import discover
@@ -153,7 +153,7 @@ def given(world: World, tmp_path: Path) -> Tool:
 
 def go(text: bytes, one: Tool, profile: Profile, tmp_path: Path) -> Ran:
     (tmp_path / "work").mkdir(exist_ok=True)
-    bench = Bench(tmp_path / "work", "6.0", {}, timeout=30)
+    bench = Bench(tmp_path / "work", "6.0", {}, timeout=60)
     return run_cell(Cell(parse(text, where="test", name="test"), one, profile), bench, tmp_path / "recordings" / "mine")
 
 
@@ -230,6 +230,30 @@ def test_an_image_on_a_loop_device_leaves_no_block_device_to_steps(
     assert ran.recording.phase == "end", ran.recording.broken
     assert state(canaries) == before
     assert image.read_bytes() == b"\0" * 4096
+
+
+@pytest.mark.worlds
+def test_a_container_of_roots_reaches_nothing_either(
+    canaries: list[Path], disk: tuple[Path, tuple[int, int]], tmp_path: Path
+) -> None:
+    found = [one for one in discover([host_world(), *worlds_in_place()], ["apptainer"]) if isinstance(one, Tool)]
+    if not found:
+        pytest.skip("apptainer is not here: whiteout-lab worlds build apptainer")
+    image, number = disk
+    before = state(canaries)
+    settings = "".join(
+        f'{{ do = "touch", path = "l{path}", fails = "as the oracle" }},'
+        for path in ("/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/sys/kernel/mm", "/dev/null", "/usr/bin/true")
+    )
+    text = scenario([*canaries, *(Path(f"/proc/1/root{path}") for path in canaries)], number)
+    ran = go(text.replace(b"steps = [", f"steps = [{settings}".encode()), found[0], Profile.ROOT, tmp_path)
+    shutil.rmtree(tmp_path / "recordings" / "mine")
+    assert ran.recording.phase == "end", ran.recording.broken
+    assert state(canaries) == before
+    assert image.read_bytes() == b"\0" * 4096
+    assert all(step.code for step in (*ran.recording.steps[:5], *ran.recording.oracle_steps[:5])), (
+        ran.recording.oracle_steps[:5]
+    )
 
 
 def test_evidence_that_a_step_turned_into_a_link_is_not_followed(canaries: list[Path], tmp_path: Path) -> None:
