@@ -1,0 +1,72 @@
+"""What a cell's root is put together from, as lines of fstab(5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.launch.enclosure import Enclosure, Mounted, fstab_word, read_mountinfo
+from harness.scenario.layers import Profile
+
+CELL = Path("/work here/run/cell-1/cell")
+MOUNTINFO = """\
+21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+22 21 0:5 / /dev rw,nosuid shared:2 - devtmpfs udev rw
+23 21 8:2 / /usr/local#x rw,nosuid,nodev,idmapped shared:3 - ext4 /dev/sda2 rw
+24 21 8:3 / /work\\040here rw,nosuid,noatime - ext4 /dev/sdb1 rw
+25 21 0:40 / /var/lib/docker/overlay2/a/merged rw - overlay overlay rw
+26 21 0:41 / /device rw - ext4 /dev/sdc1 rw
+"""
+
+
+def enclosure(
+    root: str, profile: Profile, *, as_root: bool, tool: Path | None = None, container: bool = False
+) -> Enclosure:
+    machine = read_mountinfo(MOUNTINFO)
+    return Enclosure(Path(root), profile, as_root, 65534, tool, machine=machine, container=container)
+
+
+def lines(one: Enclosure) -> dict[str, str]:
+    """The options of each line by the place that it mounts."""
+    return {line.split(" ")[1]: [*line.split(" "), ""][3] for line in one.mounts(CELL)}
+
+
+def test_mountinfo_is_read_with_its_escapes() -> None:
+    found = read_mountinfo(MOUNTINFO + "cut off\n")
+    assert found[2] == Mounted("/usr/local\\043x", ("nosuid", "nodev"))
+    assert found[3] == Mounted(fstab_word(Path("/work here")), ("nosuid", "noatime"))
+    assert len(found) == 6
+
+
+def test_the_machines_root_is_read_only_mount_by_mount() -> None:
+    at = "/work\\040here/run/cell-1/root"
+    found = lines(enclosure("/", Profile.ROOT, as_root=True, tool=Path("/work here/fo")))
+    assert found[at] == "bind,ro,relatime,nodev"
+    assert found[f"{at}/usr/local\\043x"] == "bind,ro,nosuid,nodev"
+    assert found[f"{at}/device"] == "bind,ro,nodev"
+    assert not [place for place in found if "docker" in place]
+    assert found[f"{at}/mnt"] == "bind,nodev"
+    assert found[f"{at}/mnt/script.sh"].startswith("bind,ro")
+    assert found[f"{at}/mnt/tool"] == "bind,ro,nosuid,noatime,nodev"
+    assert found[f"{at}/proc"] == "nosuid,nodev,noexec,ro"
+    assert found[f"{at}/dev/null"] == "bind,ro,nosuid"
+    assert not [place for place in found if "loop" in place or "sda" in place]
+
+
+def test_an_ordinary_user_binds_whole_trees_and_keeps_what_they_forbid() -> None:
+    at = "/work\\040here/run/cell-1/root"
+    found = lines(enclosure("/", Profile.USER, as_root=False))
+    assert found[at] == "rbind,ro,relatime"
+    assert found[f"{at}/usr/local\\043x"] == "rbind,ro,nosuid,nodev"
+    assert found[f"{at}/mnt"] == "bind"
+
+
+def test_what_only_a_user_needs_is_writable_for_users_alone() -> None:
+    for profile, sealed in ((Profile.ROOT, True), (Profile.USER, False)):
+        found = lines(enclosure("/world", profile, as_root=True))
+        assert (",ro" in found["/world/proc"]) is sealed
+        found = lines(enclosure("/world", profile, as_root=True, container=True))
+        assert ("/world/proc/sys" in found) is sealed
+        assert found["/world/sys"].startswith("ro,")
+    assert "/world/proc/sys" not in lines(
+        Enclosure(Path("/world"), Profile.ROOT, True, 1000, container=True, hands_over=True)
+    )
