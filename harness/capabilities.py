@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.packages import package_of
 from harness.plan import Obstacle
 
 _MEGABYTE = 1024 * 1024
@@ -14,29 +15,28 @@ _ELSEWHERE = "name a folder on ext4, xfs or btrfs in WHITEOUT_LAB_WORK"
 _AS_ROOT_TOO = "run it as root (sudo): the profile user is then an ordinary user with uid 1000"
 _AS_ROOT = "run it as root (sudo), or take the profile user alone: --profile user"
 
-PROGRAMS: Mapping[str, str] = {  # program: what it is for
+PROGRAMS: Mapping[str, str] = {  # program: what it is for. Whatever a command starts is here
     "unshare": "every cell",
     "mount": "every cell",
     "setpriv": "the profile user, when started as root",
-    "tar": "every cell on the host's own programs",
+    "tar": "every cell on the host's own programs; a packed installation of SingularityCE",
     "setfattr": "scenarios with xattrs, on the host's own programs",
     "perl": "steps that no shell command can do, on the host's own programs",
     "mke2fs": "scenarios on an ext3 or ext4 image, on the host's own programs",
     "fuse2fs": "scenarios on an ext3 image by FUSE, on the host's own programs",
+    "sqfs2tar": "whiteout-lab inspect of a SIF, an OCI-SIF or a squashfs",
+    "zstd": "whiteout-lab inspect of an image whose layers are compressed with it",
     "mmdebstrap": "building worlds",
+    "gpg": "building worlds",
+    "flock": "building worlds, so that two builds that are killed do not meet",
+    "dpkg-query": "saying from which packages the host's own programs are",
+    "dpkg-deb": "SingularityCE from its .deb file",
+    "find": "sweeping up after a run that was killed",
     "fusermount3": "FUSE outside of a cell",
     "cargo": "fuse-overlayfs 2, from its crate",
+    "bsdtar": "the measurements of make bench",
+    "getfattr": "the measurements of make bench",
     "chromium": "the tests of the report",
-    "sudo": "becoming root",
-}
-PACKAGES: Mapping[str, str] = {
-    "unshare": "util-linux",
-    "cargo": "cargo, or rustup where that is older than 1.85",
-    "setpriv": "util-linux",
-    "mke2fs": "e2fsprogs",
-    "setfattr": "attr",
-    "fusermount3": "fuse3",
-    "mmdebstrap": "mmdebstrap debian-archive-keyring",
 }
 
 
@@ -263,8 +263,7 @@ def _files(facts: Facts) -> list[Capability]:
 
 def _rest(facts: Facts) -> list[Capability]:
     recent = tuple(int(n) for n in facts.python.split(".")[:2] if n.isdigit()) >= (3, 11)
-    found = bool(facts.cgroup)
-    cgroup = facts.cgroup or "no cgroup file system is mounted"
+    cgroup = facts.cgroup or "no cgroup file system is mounted; nothing needs one yet"
     container = (
         (True, "the cells get a network, control groups and devices of their own", "")
         if facts.is_root
@@ -278,7 +277,7 @@ def _rest(facts: Facts) -> list[Capability]:
             "apptainer and SingularityCE, in both profiles",
             stops_cells=True,
         ),
-        Capability("cgroup", "control groups", found, cgroup, "" if found else "none is needed", "nothing yet"),
+        Capability("cgroup", "control groups", ok=True, detail=cgroup),
         Capability(
             "python", "Python", recent, facts.python, "" if recent else "install Python 3.11 or later", "the program"
         ),
@@ -291,6 +290,6 @@ def _programs(facts: Facts) -> list[Capability]:
         path = facts.programs.get(name, "")
         said = facts.versions.get(name, "")
         detail = f"{said} ({path})" if said else path or "not installed"
-        remedy = "" if path else f"apt-get install {PACKAGES.get(name, name)}"
+        remedy = "" if path else f"apt-get install {package_of(name)}"
         found.append(Capability(f"program:{name}", name, bool(path), detail, remedy, purpose))
     return found

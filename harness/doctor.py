@@ -27,6 +27,7 @@ from harness.launch.process import run, which
 from harness.worlds.cache import cache_folder, write_whole
 from harness.worlds.host import host_world
 from harness.worlds.ledger import Ledger
+from harness.worlds.versions import number_in
 
 NOBODY = 65534
 SETTINGS = (
@@ -82,14 +83,14 @@ def probe(work: Path) -> Facts:
 
 
 def examine(work: Path) -> Facts:
-    """All facts, with the versions of programs: for ``doctor``."""
+    """All facts, with the versions of programs: for ``doctor``. An answer without a number is a complaint, and no version."""
     facts = probe(work)
     host = host_world()
     ledger = Ledger.open()
     there = {name: Path(path) for name, path in facts.programs.items() if path}
     with ThreadPoolExecutor(8) as pool:
         said = pool.map(lambda path: ledger.program(path, host).says, there.values())
-        versions = dict(zip(there, said, strict=True))
+        versions = {name: words for name, words in zip(there, said, strict=True) if number_in(words) != "unknown"}
     ledger.close()
     return replace(facts, versions=versions)
 

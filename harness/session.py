@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
-from harness.capabilities import PACKAGES
 from harness.doctor import probe
 from harness.errors import BrokenMachinery, MissingProgram, UsageError
 from harness.findings import Outcome
 from harness.launch.guarded import MARKER
+from harness.packages import package_of
 from harness.plan import Cell, NotRun, Obstacle, cell_of, plan
 from harness.recording import tool_record
 from harness.results import CellResult
@@ -112,7 +112,7 @@ def obstacles_here() -> dict[str, Obstacle]:
     """What this machine cannot run, in the words of the plan; ``host:PROGRAM`` is a program that the host lacks."""
     facts = probe(work_parent())
     missing = {
-        f"host:{name}": Obstacle(f"{name} is not installed on the host", f"apt-get install {PACKAGES.get(name, name)}")
+        f"host:{name}": Obstacle(f"{name} is not installed on the host", f"apt-get install {package_of(name)}")
         for name, path in facts.programs.items()
         if not path
     }

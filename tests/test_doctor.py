@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import time
 from dataclasses import replace
@@ -9,9 +11,15 @@ from pathlib import Path
 
 import pytest
 
+import harness
 from harness import doctor
-from harness.capabilities import Capability, Facts, Tried, assess
+from harness.capabilities import PROGRAMS, Capability, Facts, Tried, assess
+from harness.cli.doctor import conclusion
+from harness.cli.doctor import text as told
 from harness.doctor import examine, probe, read_answers
+from harness.worlds.host import host_world
+from harness.worlds.ledger import Ledger
+from harness.worlds.model import Unavailable
 
 KEYS = ("userns", "mount@user", "mount@root", "proc@user", "overlay@root", "overlay@user", "fuse@root", "fuse@user")
 REST = ("whiteout@user", "loop", "user_xattr", "trusted_xattr", "work")
@@ -172,3 +180,71 @@ def test_a_work_folder_that_is_not_ours_is_an_obstacle(cache: Path, tmp_path: Pa
     facts = probe(work)
     assert "not ours" in facts.obstacles()["work"].reason
     assert [path.name for path in work.iterdir()] == ["precious"]
+
+
+def _first_words(call: ast.Call) -> list[str]:
+    """The names of programs that a call spells out: ``run(["tar", …])``, ``which("tar")``."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name == "which":
+        words = call.args[:1]
+    else:
+        lists = (
+            [arg for arg in call.args if isinstance(arg, ast.List)] if name in {"run", "pouring", "_unpacked"} else []
+        )
+        words = [one.elts[0] for one in lists if one.elts]
+    return [word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)]
+
+
+def test_whatever_a_command_starts_is_looked_for() -> None:
+    started: dict[str, str] = {}
+    for file in Path(harness.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            for word in _first_words(node) if isinstance(node, ast.Call) else []:
+                started[word] = file.name
+    assert {"sqfs2tar", "zstd", "mmdebstrap", "dpkg-query", "flock"} <= set(started)  # it does look
+    assert {word: file for word, file in started.items() if word not in {*PROGRAMS, "sh", "singularity"}} == {}
+
+
+def test_the_last_words_are_true() -> None:
+    whole = replace(WELL, programs=dict.fromkeys(PROGRAMS, "/bin/true"))
+    assert conclusion(assess(whole), []) == ["Everything can run here."]
+    lacks = replace(whole, programs={**whole.programs, "fuse2fs": "", "sqfs2tar": ""})
+    assert conclusion(assess(lacks), [])[0] == "Some things cannot be done here, for want of: fuse2fs, sqfs2tar."
+    absent = Unavailable("fuse-overlayfs", "sid", "the world sid is not built", "whiteout-lab worlds build sid")
+    assert conclusion(assess(whole), [absent])[0] == "Some tools are not here: fuse-overlayfs (sid)."
+    blocked = _without(whole, loop="/dev/loop-control: No such file")
+    assert conclusion(assess(blocked), [])[0] == "Some cells cannot run here, for want of: loop devices."
+    for facts in (lacks, blocked):
+        lines = told(assess(facts), [])
+        assert any(line.startswith("NO") for line in lines)
+        assert not any("Everything" in line for line in lines)
+
+
+def test_what_inspect_needs_is_named_with_its_package() -> None:
+    lacks = replace(WELL, programs={})
+    assert _one(lacks, "program:sqfs2tar").remedy == "apt-get install squashfs-tools-ng"
+    assert "inspect" in _one(lacks, "program:zstd").needed_for
+
+
+def test_a_program_is_asked_by_the_option_that_it_knows(cache: Path, tmp_path: Path) -> None:
+    """mke2fs takes ``--version`` for options, and complains: what it says then is no version."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    odd = programs / "mke2fs"
+    odd.write_text('#!/bin/sh\n[ "$1" = -V ] && echo "mke2fs 1.47.0" || echo "mke2fs: invalid option -- \'-\'"\n')
+    odd.chmod(0o755)
+    ledger = Ledger(tmp_path / "programs.json")
+    assert ledger.program(odd, host_world()).says == "mke2fs 1.47.0"
+
+
+@pytest.mark.real
+def test_no_complaint_is_shown_as_a_version(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "zstd").write_text("#!/bin/sh\necho 'zstd: invalid option -- -'\nexit 1\n")
+    (programs / "zstd").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    facts = examine(tmp_path / "work")
+    assert facts.programs["zstd"] == str(programs / "zstd")
+    assert "zstd" not in facts.versions
+    assert json.dumps(dict(facts.versions)).count("invalid") == 0

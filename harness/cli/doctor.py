@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
 
 from harness.capabilities import Capability, Facts, assess
 from harness.doctor import examine
@@ -55,10 +56,21 @@ def text(capabilities: list[Capability], tools: list[Found]) -> list[str]:
         else:
             remedy = f"; remedy: {tool.remedy}" if isinstance(tool, Unavailable) and tool.remedy else ""
             lines.append(f"--  {tool.name} ({where}): {tool.reason}{remedy}")
-    missing = [c.name for c in capabilities if not c.ok and c.stops_cells]
-    lines.append("")
-    lines.append(f"Not everything can run here: {', '.join(missing)}." if missing else "Everything can run here.")
-    return lines
+    return [*lines, "", *conclusion(capabilities, tools)]
+
+
+def conclusion(capabilities: Sequence[Capability], tools: Sequence[Found]) -> list[str]:
+    """What it comes to, in one to three sentences: whatever is said to be missing above is in them."""
+    stops = [c.name for c in capabilities if not c.ok and c.stops_cells]
+    others = [c.name for c in capabilities if not c.ok and not c.stops_cells]
+    absent = [f"{tool.name} ({where_of(tool)})" for tool in tools if isinstance(tool, Unavailable)]
+    said = {
+        "Some cells cannot run here, for want of": stops,
+        "Some tools are not here": absent,
+        "Some things cannot be done here, for want of": others,
+    }
+    lines = [f"{words}: {', '.join(what)}." for words, what in said.items() if what]
+    return [*lines, "What is missing has its remedy above."] if lines else ["Everything can run here."]
 
 
 def _plain(facts: Facts, capabilities: list[Capability], worlds: list[World], tools: list[Found]) -> dict[str, object]:
@@ -69,6 +81,7 @@ def _plain(facts: Facts, capabilities: list[Capability], worlds: list[World], to
         "capabilities": [dataclasses.asdict(capability) for capability in capabilities],
         "worlds": [{"name": world.name, "recipe": world.recipe, "packages": dict(world.packages)} for world in worlds],
         "tools": [_tool(tool) for tool in tools],
+        "conclusion": conclusion(capabilities, tools),
     }
 
 

@@ -46,14 +46,6 @@ def which(program: str) -> Path | None:
     return Path(found).absolute() if found else None
 
 
-_PACKAGE = {"mksquashfs": "squashfs-tools", "sqfs2tar": "squashfs-tools-ng"}
-
-
-def package_of(program: str) -> str:
-    """The Debian package that brings a program, where its name is another one."""
-    return _PACKAGE.get(program, program)
-
-
 def _needed(name: str) -> Path:
     program = which(name)
     if program is None:

@@ -21,6 +21,7 @@ from harness.worlds.cache import cache_folder, write_whole
 from harness.worlds.model import World
 from harness.worlds.versions import answer_of
 
+_OPTION = {"mke2fs": "-V"}  # where it is not --version
 _PATIENCE = 5.0  # seconds for --version; a program that hangs is a tool all the same, with an unknown version
 
 
@@ -72,7 +73,10 @@ class Ledger:
 
     def program(self, file: Path, world: World) -> Known:
         """The digest and the answer of a program; *file* is its path on the host."""
-        return self.look_up(str(file), file, lambda: (_digest(file), ask(file, world)))
+        key = " ".join(
+            [str(file), *filter(None, [_OPTION.get(file.name)])]
+        )  # what was asked is part of what was learnt
+        return self.look_up(key, file, lambda: (_digest(file), ask(file, world)))
 
     def digest(self, file: Path) -> str:
         """The digest of any file, sha256 in hexadecimal."""
@@ -85,8 +89,8 @@ def _digest(file: Path) -> str:
 
 
 def ask(file: Path, world: World) -> str:
-    """What a program says to ``--version``; a world's program is run by the world's own loader and libraries."""
-    command = [str(file), "--version"]
+    """What a program says to ``--version``, or to its own option for that; a world's program is run by the world's own loader."""
+    command = [str(file), _OPTION.get(file.name, "--version")]
     if not world.is_host:
         loaders = sorted(world.root.glob("lib/*/ld-linux*.so.*")) + sorted(world.root.glob("lib/*/ld*.so.*"))
         if not loaders:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from harness.drivers import DRIVERS
 from harness.errors import LabError, UsageError
-from harness.launch.process import package_of, which
+from harness.launch.process import which
+from harness.packages import package_of
 from harness.worlds.asked import FUSE, NATIVE, Word, parse_words
 from harness.worlds.cache import Say
 from harness.worlds.crate import crates_in_place, ensure_crate
