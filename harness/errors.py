@@ -13,9 +13,11 @@ A finding is never an error: findings are results (see ``harness.findings``).
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import ClassVar
 
-from harness.names import printable
+from harness.names import indented, one_line
 
 EXIT_AS_EXPECTED = 0
 EXIT_FINDING = 1
@@ -23,13 +25,14 @@ EXIT_USAGE = 2
 EXIT_BROKEN = 3
 EXIT_ALL_SKIPPED = 77
 EXIT_INTERRUPTED = 130
+_LONG = 100  # characters of a name that is too long
 
 
 class LabError(Exception):
     """A problem told to the user in three parts.
 
     *what* happened, *where* (a file with its key path, a folder, a program), and the *remedy*.
-    The text is safe for a terminal: what is not printable in it is escaped.
+    The text is safe for a terminal: what is not printable in it is escaped, and no line break in it begins a line that looks like ours.
     """
 
     exit_code: ClassVar[int] = EXIT_BROKEN
@@ -41,9 +44,9 @@ class LabError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        lines = [f"{printable(self.where)}: {printable(self.what)}" if self.where else printable(self.what)]
+        lines = [f"{one_line(self.where)}: {indented(self.what)}" if self.where else indented(self.what)]
         if self.remedy:
-            lines.append(f"  remedy: {printable(self.remedy)}")
+            lines.append(f"  remedy: {indented(self.remedy)}")
         return "\n".join(lines)
 
     def __reduce__(self) -> tuple[object, ...]:  # xdist carries errors between processes
@@ -52,6 +55,19 @@ class LabError(Exception):
 
 def _again(kind: type[LabError], what: str, where: str, remedy: str) -> LabError:
     return kind(what, where=where, remedy=remedy)
+
+
+def of_system(error: OSError) -> LabError:
+    """What the system refused, where nobody foresaw it: told as one message all the same. A name too long cannot be meant."""
+    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | os.PathLike) else ""
+    what = error.strerror or str(error) or type(error).__name__
+    if error.errno == errno.ENAMETOOLONG:
+        return UsageError(
+            what, where=where if len(where) <= _LONG else f"{where[:_LONG]}…", remedy="see how it is written"
+        )
+    return BrokenMachinery(
+        what, where=where, remedy="see that it is there, that you may use it, and that its disk has room"
+    )
 
 
 class ScenarioError(LabError):

@@ -55,6 +55,16 @@ def is_plain(name: bytes) -> bool:
 
 def printable(text: str) -> str:
     """Text for a terminal: line breaks stay, every other character that is not printable is escaped."""
+    return "\n".join(one_line(line) for line in text.split("\n"))
+
+
+def one_line(text: str) -> str:
+    """The same for what is one line, or a part of one: a line break is escaped too, so that no name starts a line of its own."""
     if text.isprintable():
         return text
-    return "".join(c if c == "\n" or c.isprintable() else escape(c.encode("utf-8", "surrogateescape")) for c in text)
+    return "".join(c if c.isprintable() else escape(c.encode("utf-8", "surrogateescape")) for c in text)
+
+
+def indented(text: str) -> str:
+    """The same for what may have several lines: those after the first stand further in than any line that we begin."""
+    return printable(text).replace("\n", "\n    ")

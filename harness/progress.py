@@ -9,9 +9,10 @@ from typing import TextIO
 
 import pytest
 
-from harness.errors import EXIT_ALL_SKIPPED, EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, LabError
+from harness.compare.words import count
+from harness.errors import EXIT_ALL_SKIPPED, EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, LabError, of_system
 from harness.findings import Outcome
-from harness.names import printable
+from harness.names import one_line
 from harness.pytest_plugin import PLAN, RUN, result_of
 from harness.results import CellResult, Results
 from harness.run import Run
@@ -40,13 +41,13 @@ class Progress:
 
     def _line(self, text: str) -> None:
         clear = "\r\x1b[K" if self.live else ""
-        self.stream.write(f"{clear}{printable(text)}\n")
+        self.stream.write(f"{clear}{one_line(text)}\n")
         self.stream.flush()
 
     def _state(self) -> str:
         done = sum(self.counts.values())
         parts = [f"{self.counts[o]} {o.value}" for o in Outcome if self.counts[o]]
-        return f"{done} of {self.total} cells · {', '.join(parts)} · {time.monotonic() - self.clock:.0f} s"
+        return f"{done} of {count(self.total, 'cell')} · {', '.join(parts)} · {time.monotonic() - self.clock:.0f} s"
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One more cell."""
@@ -100,7 +101,7 @@ class Progress:
             return
         self.total = total
         tools = ", ".join(dict.fromkeys(tool.label for tool in plan.tools))
-        self._line(f"{len(plan.scenarios)} scenarios, {total} cells: {tools}")
+        self._line(f"{count(len(plan.scenarios), 'scenario')}, {count(total, 'cell')}: {tools}")
         for words in missing:
             self._line(f"  not here: {words}")
 
@@ -110,10 +111,11 @@ class Progress:
 
     def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """An error of ours is one message; anything else is a fault of this program, and shown whole."""
-        if isinstance(excinfo.value, LabError):
-            self.error = excinfo.value
+        if isinstance(excinfo.value, LabError | OSError):
+            self.error = excinfo.value if isinstance(excinfo.value, LabError) else of_system(excinfo.value)
         else:
-            self._line(str(excrepr))
+            for line in str(excrepr).splitlines():
+                self._line(line)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Runs before the collector writes; only remembers where to look."""
@@ -142,7 +144,7 @@ class Progress:
         new = sum(len(cell.new) for cell in results.cells)
         state = ", ".join(f"{counts[o]} {o.value}" for o in Outcome if counts[o])
         self._line(
-            f"{state}; {known} known findings, {new} new · {results.run.seconds:.1f} s · {run.folder / 'report.html'}"
+            f"{state}; {count(known, 'known finding')}, {new} new · {results.run.seconds:.1f} s · {run.folder / 'report.html'}"
         )
 
     def exit_code(self) -> int:

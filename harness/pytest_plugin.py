@@ -21,6 +21,7 @@ from harness.findings import Outcome
 from harness.judged import run_and_judge
 from harness.launch.cell import Bench
 from harness.launch.workfolder import work_folder
+from harness.names import one_line
 from harness.plan import Cell, NotRun
 from harness.results import CellResult, cell_result
 from harness.run import Run, finish_run, is_excluded
@@ -102,7 +103,7 @@ def the_plan(config: pytest.Config) -> PlanFile:
             strict=option.lab_strict or os.environ.get("WHITEOUT_LAB_STRICT") == "1",
             timeout=option.lab_timeout,
         )
-        plan = decide(wanted, obstacles_here(), lambda line: print(line, file=sys.stderr))
+        plan = decide(wanted, obstacles_here(), lambda line: print(one_line(line), file=sys.stderr))
         missing = [one for one in plan.unavailable if one["remedy"]] if wanted.strict else []
         if missing:
             raise BrokenMachinery(

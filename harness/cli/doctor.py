@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from harness.capabilities import Capability, Facts, assess
 from harness.doctor import examine
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN
-from harness.names import printable
+from harness.names import one_line
 from harness.session import work_parent
 from harness.worlds.build import worlds_in_place
 from harness.worlds.model import Tool, Unavailable, World
@@ -31,7 +31,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(_plain(facts, capabilities, worlds, tools), indent=1))
     else:
-        print(printable("\n".join(text(capabilities, tools))))
+        print("\n".join(one_line(line) for line in text(capabilities, tools)))
     return EXIT_AS_EXPECTED if any(c.ok for c in capabilities if c.key in {"root", "userns"}) else EXIT_BROKEN
 
 

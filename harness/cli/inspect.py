@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from harness.cli.bounded import bounded
+from harness.compare.words import count as counted
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, EXIT_USAGE, UsageError
-from harness.names import escape, printable
+from harness.names import escape, one_line
 from harness.snapshot.image import Layer, Opened, open_tree
 from harness.snapshot.jsonl import to_json
 from harness.snapshot.mtree import mtree
@@ -134,16 +135,16 @@ def _print_mtree(layers: list[Layer]) -> None:
             print(f"# {_unread(layer)}")
         else:
             if layer.name:
-                print(f"# {printable(layer.name)}")
+                print(f"# {one_line(layer.name)}")
             sys.stdout.writelines(f"{line}\n" for line in mtree(layer.snapshot))
 
 
 def _print_text(path: str, opened: Opened, judged: list[Judged]) -> None:
     shown = escape(os.fsencode(path))
     if len(opened.layers) != 1 or opened.notes:
-        print(f"{shown}: {opened.kind}, {len(opened.layers)} layers")
+        print(f"{shown}: {opened.kind}, {counted(len(opened.layers), 'layer')}")
         for note in opened.notes:
-            print(f"  note: {printable(note)}")
+            print(f"  note: {one_line(note)}")
     for one in judged:
         if one.layer.unread:
             print(_unread(one.layer))
@@ -152,19 +153,19 @@ def _print_text(path: str, opened: Opened, judged: list[Judged]) -> None:
 
 
 def _unread(layer: Layer) -> str:
-    return f"{printable(layer.name)}: cannot be read: {printable(layer.unread)}"
+    return f"{one_line(layer.name)}: cannot be read: {one_line(layer.unread)}"
 
 
 def _called(layer: Layer) -> str:
-    return f"{printable(layer.name)} ({layer.form})" if layer.name else ""
+    return f"{one_line(layer.name)} ({layer.form})" if layer.name else ""
 
 
 def _print_layer(one: Judged, name: str) -> None:
     snapshot = one.layer.snapshot
     markers = find_markers(snapshot)
-    print(f"{name}: {len(snapshot.entries)} entries, {len(markers)} markers")
+    print(f"{name}: {counted(len(snapshot.entries), 'entry', 'entries')}, {counted(len(markers), 'marker')}")
     for note in one.layer.notes:
-        print(f"  note: {printable(note)}")
+        print(f"  note: {one_line(note)}")
     for marker in markers:
         at = f" (in {escape(marker.at)})" if marker.at != marker.path else ""
         print(f"  {marker.says.value:6}  {escape(marker.path) or '/'}{at}  {ENCODINGS[marker.encoding].badge}")
@@ -176,7 +177,7 @@ def _print_layer(one: Judged, name: str) -> None:
         print("not seen: xattrs in trusted.*; run as root to see them")
     missed = [words for words in snapshot.unseen if words != "trusted"]
     for words in (*one.layer.reached, *missed[:_MOST_MISSED]):
-        print(f"not seen: {printable(words)}")
+        print(f"not seen: {one_line(words)}")
     if len(missed) > _MOST_MISSED:
         print(f"not seen: {len(missed) - _MOST_MISSED} more; --json names them all")
     for reason in dict.fromkeys(reason for _, reason in one.unjudged):

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from harness.names import printable
+from harness.names import one_line
 from harness.plan import NotRun, cell_of
 from harness.scenario.layers import Profile
 from harness.session import Wanted, decide, obstacles_here
@@ -40,10 +40,10 @@ def show(arguments: argparse.Namespace) -> int:
         return 0
     for row in rows:
         why = f"  {row['reason']}" + (f" → {row['remedy']}" if row["remedy"] else "") if row["reason"] else ""
-        print(printable(f"{row['state']:8}  {row['id']}{why}"))
+        print(one_line(f"{row['state']:8}  {row['id']}{why}"))
     for tool in decided.unavailable:
         print(
-            printable(
+            one_line(
                 f"not here  {tool['name']} ({tool['where']}): {tool['reason']}"
                 + (f" → {tool['remedy']}" if tool["remedy"] else "")
             )

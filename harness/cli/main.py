@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from harness import __version__
-from harness.errors import EXIT_INTERRUPTED, LabError
+from harness.cli.streams import Parser, ready
+from harness.errors import EXIT_INTERRUPTED, LabError, of_system
 
 COMMANDS = ("run", "list", "script", "report", "inspect", "explain", "doctor", "worlds", "schema")
 
@@ -26,7 +27,7 @@ exit codes: 0 as expected; 1 an unexpected finding; 2 usage or scenario error; 3
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line, ready to parse."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="whiteout-lab",
         description="Reproduce and diagnose whiteout bugs of container overlays on real tools.",
         epilog=_EPILOG,
@@ -41,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    ready()
     arguments = parser().parse_args(argv)
     try:
         return int(arguments.handler(arguments))
@@ -53,3 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        told = of_system(error)
+        print(f"whiteout-lab: {told}", file=sys.stderr)
+        return told.exit_code

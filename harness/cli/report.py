@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from harness.names import printable
+from harness.names import one_line
 from harness.report.html import write_report
 
 
@@ -27,5 +27,5 @@ def report(arguments: argparse.Namespace) -> int:
     """Write the report, and say where it is."""
     output = arguments.output or arguments.runs[-1] / "report.html"
     written = write_report(arguments.runs, output)
-    print(printable(f"{written} ({written.stat().st_size / 1e6:.1f} MB)"))
+    print(one_line(f"{written} ({written.stat().st_size / 1e6:.1f} MB)"))
     return 0

@@ -18,7 +18,7 @@ from harness.cli.script import find_cell, tool_in
 from harness.cli.worlds import unasked
 from harness.compare.words import count
 from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, MissingProgram, UsageError, WorldError
-from harness.names import printable
+from harness.names import one_line
 from harness.plan import Cell, NotRun, cell_of
 from harness.progress import Progress
 from harness.pytest_plugin import PLAN
@@ -140,7 +140,7 @@ def why_nothing_runs(cells: Iterable[Cell | NotRun], most: int = 5) -> str:
 
 def _build_worlds(tools: Sequence[str], *, strict: bool) -> None:
     """Build what is missing; a world that cannot be had is told of, and the run goes on without it unless it is strict."""
-    for world in ensure(unasked(tools), lambda line: print(printable(line), flush=True)).values():
+    for world in ensure(unasked(tools), lambda line: print(one_line(line), flush=True)).values():
         if isinstance(world, WorldError):
             if strict:
                 raise world
@@ -155,7 +155,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.build_worlds:
         _build_worlds(arguments.tool, strict=_strict(arguments))
-    named = bring(arguments, lambda line: print(printable(line), flush=True))
+    named = bring(arguments, lambda line: print(one_line(line), flush=True))
     words = [  # the files are handed over beside pytest's arguments, which cannot hold a '[' or '::'; no one else's settings
         ".", "-c", os.devnull, "--noconftest", "--confcutdir=.", f"--rootdir={project_folder()}",
         *(f"--lab-scenario={path.absolute()}" for path in scenario_files(arguments.scenarios or named)),

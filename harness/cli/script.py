@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from harness.errors import UsageError
+from harness.names import printable
 from harness.plan import Cell, cell_of
 from harness.scenario.layers import Profile
 from harness.scenario.words import TOOLS
@@ -31,7 +32,14 @@ def register(commands: Any) -> None:
 def show(arguments: argparse.Namespace) -> int:
     """Print the script."""
     cell = find_cell(arguments.cell, arguments.tool)
-    sys.stdout.buffer.write(compile_cell(cell))
+    program = compile_cell(cell)
+    if sys.stdout.isatty():  # names of a scenario are bytes of anybody's choice: a terminal must not obey them
+        text = program.decode("utf-8", "surrogateescape")
+        print(shown := printable(text), end="")
+        if shown != text:
+            print("# shown with escapes, which do not run: print it to a file", file=sys.stderr)
+        return 0
+    sys.stdout.buffer.write(program)
     sys.stdout.buffer.flush()
     return 0
 

@@ -7,8 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+from harness.compare.words import count
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, UsageError, WorldError
-from harness.names import printable
+from harness.names import one_line
 from harness.worlds.asked import NATIVE
 from harness.worlds.build import ensure, prune, world_in_place
 from harness.worlds.cache import cache_folder, prune_folder
@@ -45,11 +46,13 @@ def unasked(tools: Sequence[str] = ()) -> list[str]:
 
 
 def _list(_arguments: argparse.Namespace) -> int:
-    print(f"in {printable(str(cache_folder()))}:")
+    print(f"in {one_line(str(cache_folder()))}:")
     for suite in SUITES.values():
         world = world_in_place(suite.name)
         state = (
-            f"built, {len(world.packages)} packages" if world else f"not built: whiteout-lab worlds build {suite.name}"
+            f"built, {count(len(world.packages), 'package')}"
+            if world
+            else f"not built: whiteout-lab worlds build {suite.name}"
         )
         print(f"  {suite.name:9} {state}\n            {suite.why}")
     crates = ", ".join(version for version, _ in crates_in_place())
@@ -80,11 +83,11 @@ def _prune(arguments: argparse.Namespace) -> int:
         *([*prune_folder("crates"), *prune_folder("installed")] if arguments.all else []),
     ]
     for name in gone:
-        print(f"deleted {printable(name)}")
+        print(f"deleted {one_line(name)}")
     if not gone:
         print("there is nothing to delete")
     return EXIT_AS_EXPECTED
 
 
 def _say(line: str) -> None:
-    print(printable(line), file=sys.stderr, flush=True)
+    print(one_line(line), file=sys.stderr, flush=True)

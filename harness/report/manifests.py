@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from harness.compare.words import count
 from harness.recording import LayerRecord, Manifest
+from harness.report.markup import fill
 from harness.report.tables import Table, TableRow
 
 _SHORT = 19  # characters: "sha256:" and twelve digits
@@ -36,12 +37,12 @@ def _field(layer: LayerRecord | None, same_as: str) -> Markup:
     if layer is None:
         return Markup("–")
     form = next((form for form in _FORMS if form in layer.media_type), layer.media_type)
-    shown = Markup('{} <span class="d">{}…</span> <span class="d">{}</span>').format(
-        form, layer.digest[:_SHORT], _size(layer.size)
+    shown = fill(
+        '{} <span class="d">{}…</span> <span class="d">{}</span>', form, layer.digest[:_SHORT], _size(layer.size)
     )
     if layer.true is False:
         return shown + Markup(' <span class="stop s-lost">not its digest</span>')
-    return shown + Markup(' <span class="stop s-carried">as {}</span>').format(same_as) if same_as else shown
+    return shown + fill(' <span class="stop s-carried">as {}</span>', same_as) if same_as else shown
 
 
 def _size(size: int) -> str:

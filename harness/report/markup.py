@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
@@ -14,18 +15,27 @@ from harness.whiteouts.encodings import ENCODINGS, Encoding, Says
 
 _SAID = {Says.GONE: "gone", Says.OPAQUE: "opaque", Says.HOLDS: "holds"}
 LONG = 44  # characters; a longer name may be broken anywhere
+_SAFE_IN_URL = "!#$%&'()*+,/:;=?@[]~"  # what stands for itself there; all else is written as %xx
 _SAFE_ID = re.compile(r"[A-Za-z0-9.-]")
+
+
+def fill(form: str, *fields: object) -> Markup:
+    """HTML of ours with text of others in its fields: escaped, and without a character that is not shown as what it is."""
+    return Markup(form).format(*(f if isinstance(f, Markup) else printable(str(f)) for f in fields))  # noqa: S704
 
 
 def name(text: str) -> Markup:
     """A name in the escaped text form. A backslash in it means that it is not shown as it is: that is marked."""
+    text = printable(text)
     extra = "long" if len(text) > LONG else ""
     if "\\" in text:
-        return Markup(
+        return fill(
             '<code class="name esc {}" title="this name is not printable as it is: it is shown escaped">{}</code>'
-            '<span class="esc-mark" role="img" aria-label="escaped">esc</span>'
-        ).format(extra, text)
-    return Markup('<code class="name {}">{}</code>').format(extra, text)
+            '<span class="esc-mark" role="img" aria-label="escaped">esc</span>',
+            extra,
+            text,
+        )
+    return fill('<code class="name {}">{}</code>', extra, text)
 
 
 def words(sentence: Words) -> Markup:
@@ -39,9 +49,13 @@ def words(sentence: Words) -> Markup:
 def badge(encoding: Encoding) -> Markup:
     """A marker: one look everywhere, and its sentence on hover and for a screen reader."""
     row = ENCODINGS[encoding]
-    return Markup(
-        '<span class="badge b-{}" title="{}"><span class="vh">marker: </span><span class="says">{}</span> {}</span>'
-    ).format(row.says.value, f"{row.sentence}. Read by: {row.read_by}.", _SAID[row.says], row.badge)
+    return fill(
+        '<span class="badge b-{}" title="{}"><span class="vh">marker: </span><span class="says">{}</span> {}</span>',
+        row.says.value,
+        f"{row.sentence}. Read by: {row.read_by}.",
+        _SAID[row.says],
+        row.badge,
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -51,8 +65,8 @@ def look(one: Look, flags: tuple[tuple[str, bool], ...] = ()) -> Markup:
         return Markup('<span class="none" role="img" aria-label="nothing">·</span>')
     parts: list[Markup] = []
     if one.word:
-        parts.append(Markup('<span class="w">{}</span>').format(one.word))
-    parts += [Markup('<span class="d">{}</span>').format(detail) for detail in one.details]
+        parts.append(fill('<span class="w">{}</span>', one.word))
+    parts += [fill('<span class="d">{}</span>', detail) for detail in one.details]
     parts += [badge(encoding) for encoding in one.markers]
     parts += [flag(code, new=new) for code, new in flags]
     return Markup(" ").join(parts)
@@ -61,15 +75,19 @@ def look(one: Look, flags: tuple[tuple[str, bool], ...] = ()) -> Markup:
 @lru_cache(maxsize=256)
 def flag(code: str, *, new: bool) -> Markup:
     """A finding at the place where it is."""
-    return Markup('<a class="flag {}" href="#_code.{}"><span aria-hidden="true">✗</span> {}{}</a>').format(
-        "new" if new else "known", code, code, " new" if new else ""
+    return fill(
+        '<a class="flag {}" href="#_code.{}"><span aria-hidden="true">✗</span> {}{}</a>',
+        "new" if new else "known",
+        code,
+        code,
+        " new" if new else "",
     )
 
 
 def link(url: str) -> Markup:
     """A link to the outside where it is one, else text. GitHub's are shown short: ``owner/name#12``."""
     if not url.startswith(("https://", "http://")):
-        return escape(url)
+        return escape(printable(url))
     short = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)/(?:issues|pull|discussions)/(\d+).*", url)
     commit = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)/commit/([0-9a-f]{7,}).*", url)
     text = url.removeprefix("https://")
@@ -77,7 +95,9 @@ def link(url: str) -> Markup:
         text = f"{short[1]}#{short[2]}"
     elif commit:
         text = f"{commit[1]}@{commit[2][:10]}"
-    return Markup('<a class="out" rel="noreferrer" href="{}">{}</a>').format(url, text)
+    return fill(
+        '<a class="out" rel="noreferrer" href="{}">{}</a>', quote(url, safe=_SAFE_IN_URL, errors="replace"), text
+    )
 
 
 def anchor(text: str) -> str:

@@ -87,7 +87,7 @@ def _below(station: Station, seen: Seen, handover: Handover | None) -> str:
 def _field(stop: Stop, flags: tuple[tuple[str, bool], ...]) -> Markup:
     shown = markup.look(stop.look, flags)
     if any(code == "WL301" for code, _ in flags):
-        shown = Markup('{} <span class="d">more than once</span>').format(shown)
+        shown = markup.fill('{} <span class="d">more than once</span>', shown)
     if not stop.word:
         return shown
-    return Markup('{} <span class="stop s-{}">{}</span>').format(shown, stop.word.partition(" ")[0], stop.word)
+    return markup.fill('{} <span class="stop s-{}">{}</span>', shown, stop.word.partition(" ")[0], stop.word)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -62,8 +63,18 @@ def canonical(path: Path) -> Path:
 
 
 def scenarios_below(folder: Path) -> list[Path]:
-    """The scenario files of a folder and of those in it."""
-    return sorted(path for path in folder.rglob("*.toml") if path.name != KNOWN)
+    """The scenario files of a folder and of those in it. Raises UsageError for a folder that may not be read; one that vanishes is gone."""
+
+    def refused(error: OSError) -> None:
+        if isinstance(error, PermissionError):
+            raise UsageError(
+                "cannot be read: Permission denied", where=str(error.filename), remedy="name another folder"
+            )
+
+    walked = os.walk(folder, onerror=refused)
+    return sorted(
+        Path(top, name) for top, _, names in walked for name in names if name.endswith(".toml") and name != KNOWN
+    )
 
 
 def load_all(paths: Iterable[Path], shared: tuple[Known, ...] = ()) -> list[Scenario]:

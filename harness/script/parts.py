@@ -7,6 +7,7 @@ from functools import cache
 from importlib import resources
 
 from harness.drivers import DRIVERS
+from harness.names import one_line
 from harness.plan import Cell
 from harness.scenario.steps import Remount, Step
 from harness.script.paths import spoken_paths
@@ -51,7 +52,7 @@ def head(cell: Cell) -> bytes:
         "export LC_ALL=C",
         "",
     ]
-    return "\n".join(line.replace("\n", " ") if line.startswith("#") else line for line in lines).encode()
+    return "\n".join(one_line(line) if line.startswith("#") else line for line in lines).encode()
 
 
 # Names are made absolute before the script goes to its folder; what it is told inside a container is that already.

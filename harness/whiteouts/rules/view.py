@@ -208,7 +208,7 @@ def step_result(evidence: Evidence) -> Iterator[Finding]:
 def _what(tree: Snapshot, path: bytes) -> str:
     entry = tree.entries[path]
     inside = sum(1 for _ in tree.below(path))
-    return f"a {entry.kind}" + (f" with {inside} entries" if inside else "")
+    return f"a {entry.kind}" + (f" with {inside} {'entry' if inside == 1 else 'entries'}" if inside else "")
 
 
 def _content(entry: Entry) -> str:
