@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 from typing import ClassVar
 
 from harness.names import indented, one_line
@@ -68,6 +69,19 @@ def of_system(error: OSError) -> LabError:
     return BrokenMachinery(
         what, where=where, remedy="see that it is there, that you may use it, and that its disk has room"
     )
+
+
+def text_path(path: Path) -> Path:
+    """A path that plans and recordings can hold, which are UTF-8. Raises UsageError for any other, before anything is made there."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            "the path is not UTF-8",
+            where=str(path),
+            remedy="take a folder whose path is: recordings are text, and hold it",
+        ) from error
+    return path
 
 
 class ScenarioError(LabError):

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from harness.doctor import probe
-from harness.errors import BrokenMachinery, MissingProgram, UsageError
+from harness.errors import BrokenMachinery, MissingProgram, UsageError, text_path
 from harness.findings import Outcome
 from harness.launch.guarded import MARKER
 from harness.packages import package_of
@@ -192,7 +192,7 @@ def seconds(text: str) -> float:
 def work_parent() -> Path:
     """Where work folders lie: ``$WHITEOUT_LAB_WORK``, or ``work`` in the cache."""
     named = os.environ.get("WHITEOUT_LAB_WORK")
-    return Path(named).absolute() if named else cache_folder() / "work"
+    return text_path(Path(named).absolute()) if named else cache_folder() / "work"
 
 
 def environment() -> dict[str, str]:
@@ -244,7 +244,7 @@ def _from_plain(kind: type, value: Any) -> Any:
 
 def write_plan(decided: PlanFile) -> Path:
     """Make the run's folder and write the plan there; returns the plan's file."""
-    folder = Path(decided.folder)
+    folder = text_path(Path(decided.folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARKER).touch()

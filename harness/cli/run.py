@@ -17,7 +17,7 @@ import pytest
 from harness.cli.script import find_cell, tool_in
 from harness.cli.worlds import unasked
 from harness.compare.words import count
-from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, MissingProgram, UsageError, WorldError
+from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, MissingProgram, UsageError, WorldError, text_path
 from harness.names import one_line
 from harness.plan import Cell, NotRun, cell_of
 from harness.progress import Progress
@@ -158,7 +158,7 @@ def run(arguments: argparse.Namespace) -> int:
     named = bring(arguments, lambda line: print(one_line(line), flush=True))
     words = [  # the files are handed over beside pytest's arguments, which cannot hold a '[' or '::'; no one else's settings
         ".", "-c", os.devnull, "--noconftest", "--confcutdir=.", f"--rootdir={project_folder()}",
-        *(f"--lab-scenario={path.absolute()}" for path in scenario_files(arguments.scenarios or named)),
+        *(f"--lab-scenario={text_path(path.absolute())}" for path in scenario_files(arguments.scenarios or named)),
         "-p", "harness.pytest_plugin", "-p", "no:cacheprovider", "--tb=short",
         f"--lab-keep={arguments.keep}", f"--lab-timeout={arguments.timeout}",
         *([f"--lab-repeat={arguments.repeat}"] if arguments.repeat else []),

@@ -9,19 +9,31 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.errors import BrokenMachinery
+from harness.errors import BrokenMachinery, text_path
 from harness.launch.guarded import claim, is_marked, remove_tree
 
 Say = Callable[[str], None]
 
 
 def cache_folder() -> Path:
-    """``$WHITEOUT_LAB_CACHE``, or ``whiteout-lab`` in the user's cache folder. It need not exist."""
+    """``$WHITEOUT_LAB_CACHE``, or ``whiteout-lab`` in the user's cache folder. It need not exist.
+
+    Raises BrokenMachinery where it cannot even be looked at: below the home of another user, or a name that no file can have.
+    """
     named = os.environ.get("WHITEOUT_LAB_CACHE")
-    if named:
-        return Path(named).absolute()
     shared = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(shared) if shared.startswith("/") else _home() / ".cache") / "whiteout-lab"
+    usual = Path(shared) if shared.startswith("/") else None
+    folder = text_path(Path(named).absolute() if named else (usual or _home() / ".cache") / "whiteout-lab")
+    try:
+        if folder.is_dir():
+            next(os.scandir(folder), None)
+    except OSError as error:
+        raise BrokenMachinery(
+            f"the cache folder cannot be used: {error.strerror}",
+            where=str(folder),
+            remedy="name another one in WHITEOUT_LAB_CACHE",
+        ) from error
+    return folder
 
 
 def _home() -> Path:
