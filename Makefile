@@ -1,6 +1,6 @@
 # The two that anybody needs: make reproduce, make test. ARGS is handed on: make reproduce ARGS="ghost-marker --profile user"
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test bench lint worlds clean
+.PHONY: help setup reproduce test bench mutants lint worlds clean
 BIN := .venv/bin
 ARGS ?=
 
@@ -21,6 +21,9 @@ test:  ## lint, types and all tests
 
 bench: worlds  ## the measurements of the README
 	@$(BIN)/python -m harness.bench $(ARGS)
+
+mutants: setup  ## the program made wrong in small ways, one at a time: whether a test notices each
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .

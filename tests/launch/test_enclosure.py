@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from harness.launch.enclosure import Enclosure, Mounted, fstab_word, read_mountinfo
+from harness.launch.process import run
 from harness.scenario.layers import Profile
 
 CELL = Path("/work here/run/cell-1/cell")
@@ -70,3 +73,30 @@ def test_what_only_a_user_needs_is_writable_for_users_alone() -> None:
     assert "/world/proc/sys" not in lines(
         Enclosure(Path("/world"), Profile.ROOT, True, 1000, container=True, hands_over=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("/plain/path-1.2", "/plain/path-1.2"),
+        ("/a b", "/a\\040b"),
+        ("/a\tb\nc", "/a\\011b\\012c"),
+        ("/back\\040slash", "/back\\134040slash"),
+        ("/#no comment", "/\\043no\\040comment"),
+    ],
+)
+def test_a_path_is_one_word_of_fstab(path: str, word: str) -> None:
+    assert fstab_word(Path(path)) == word
+
+
+def test_the_shell_undoes_what_fstab_needs() -> None:
+    """``printf %b`` with ``\\0NNN`` is what fstab(5) does with ``\\NNN``."""
+    path = "/a b\tc\nd\\e#f"
+    word = fstab_word(Path(path)).replace("\\", "\\0")
+    assert run(["printf", "%b", word]).out == path
+
+
+def test_the_words_of_a_cell_hold_its_paths_as_they_are_and_as_fstab_has_them() -> None:
+    argv = Enclosure(Path("/w o"), Profile.ROOT, as_root=True, uid=65534).argv(Path("/c e"))
+    assert {"/w o", "/c e"} <= set(argv)
+    assert any("/w\\040o" in word and "/c\\040e" in word for word in argv)
