@@ -1,6 +1,6 @@
 # The two that anybody needs: make reproduce, make test. ARGS is handed on: make reproduce ARGS="ghost-marker --profile user"
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test bench mutants lint worlds clean
+.PHONY: help setup venv reproduce test bench mutants lint worlds clean
 BIN := .venv/bin
 ARGS ?=
 
@@ -8,9 +8,12 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## .venv and the system packages (installed as root, else one line to type)
+	@sh harness/setup.sh hand
+
+venv:
 	@sh harness/setup.sh
 
-reproduce: setup  ## every scenario on every tool that can be had here, and the report
+reproduce: venv  ## every scenario on every tool that can be had here, and the report
 	@$(BIN)/whiteout-lab run --build-worlds $(ARGS)
 
 test:  ## lint, types and all tests
@@ -20,17 +23,18 @@ test:  ## lint, types and all tests
 	$(BIN)/python -m pytest tests -n 2 $(ARGS)
 
 bench: worlds  ## the measurements of the README
+	@sh harness/setup.sh bench
 	@$(BIN)/python -m harness.bench $(ARGS)
 
-mutants: setup  ## the program made wrong in small ways, one at a time: whether a test notices each
+mutants: venv  ## the program made wrong in small ways, one at a time: whether a test notices each
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-lint: setup  ## ruff and mypy
+lint: venv  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-worlds: setup  ## the Debian userlands, those that are not in place yet
+worlds: venv  ## the Debian userlands, those that are not in place yet
 	@$(BIN)/whiteout-lab worlds build || $(MISSING)
 
 clean:  ## what setup and tests made in this folder (the worlds stay: whiteout-lab worlds prune --all)

@@ -1,5 +1,7 @@
 #!/bin/sh
-# Makes .venv and sees to the system packages. Usage: harness/setup.sh [test]
+# Makes .venv and sees to the system packages. Usage: harness/setup.sh [hand|test|bench]
+#
+# hand: somebody typed it, and is told what to type next. test, bench: what these need comes too.
 #
 # As root on Debian or Ubuntu, missing packages are installed; otherwise one line to type is printed, with all of them, and what can run
 # without them runs. A second call finds everything in place: it starts no package manager and needs no network.
@@ -65,6 +67,7 @@ perl perl-base
 mmdebstrap mmdebstrap
 gpg gpg
 END
+    if [ "$purpose" = bench ] && ! there bsdtar; then echo libarchive-tools; fi
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
     # The report is tested in the distribution's own Chromium; Ubuntu has it as a snap alone, which cannot be driven.
     if [ "$purpose" = test ] && [ "$(distribution)" = debian ] && ! there chromium; then echo chromium; fi
@@ -96,9 +99,20 @@ if [ -n "$missing" ]; then
     fi
 fi
 
+tell_next() {
+    [ "$purpose" = hand ] || return 0
+    tell "all is in place. Next, type one of:"
+    tell "    make reproduce                             every scenario on every tool that can be had here, and a report"
+    tell "    .venv/bin/whiteout-lab doctor              what this machine can run, and the remedy for what it cannot"
+    tell "    .venv/bin/whiteout-lab run ghost-marker    one scenario on the tools that are here"
+}
+
 # --- the virtual environment -------------------------------------------------------------------------------------------------
 
-if in_place; then exit 0; fi
+if in_place; then
+    tell_next
+    exit 0
+fi
 python=$(find_python complete)
 if [ -z "$python" ]; then
     tell "no Python 3.11 or later with venv was found: nothing can run without it"
@@ -120,3 +134,4 @@ fi
 printf '%s\n' "$current" >"$stamp"
 # Root in somebody's clone: the owner must be able to renew it.
 if is_root; then chown -R --reference=. .venv ./*.egg-info 2>/dev/null || :; fi
+tell_next
