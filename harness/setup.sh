@@ -101,7 +101,7 @@ fi
 
 tell_next() {
     [ "$purpose" = hand ] || return 0
-    tell "all is in place. Next, type one of:"
+    tell "next, type one of:"
     tell "    make reproduce                             every scenario on every tool that can be had here, and a report"
     tell "    .venv/bin/whiteout-lab doctor              what this machine can run, and the remedy for what it cannot"
     tell "    .venv/bin/whiteout-lab run ghost-marker    one scenario on the tools that are here"

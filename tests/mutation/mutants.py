@@ -20,7 +20,6 @@ from tests.mutation.changes import (
 )  # fmt: skip
 
 PROJECT = Path(__file__).resolve().parents[2]
-RULES = tuple(f"harness/whiteouts/rules/{name}.py" for name in ("upper", "view", "layer"))
 
 
 def every() -> list[Mutant]:
@@ -29,17 +28,20 @@ def every() -> list[Mutant]:
 
 
 def _rules() -> Iterator[Mutant]:
-    """Every rule silent, and every rule with its first condition the other way round."""
-    for module in RULES:
-        tree = ast.parse((PROJECT / module).read_text(encoding="utf-8"))
-        table = next(
-            node.value
-            for node in tree.body
-            if isinstance(node, ast.Assign | ast.AnnAssign) and "RULES" in ast.unparse(node).partition("=")[0]
-        )
-        assert isinstance(table, ast.Tuple), module
-        near = (f"tests/whiteouts/test_rules_{Path(module).stem}.py", "tests/test_judge.py")
-        for name in (ast.unparse(one) for one in table.elts):
+    """Every rule silent, and every rule with its first condition the other way round: what a module's ``RULES`` names is a rule."""
+    for path in sorted((PROJECT / "harness/whiteouts/rules").glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        here = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        tables = [
+            one
+            for one in tree.body
+            if isinstance(one, ast.Assign | ast.AnnAssign) and ast.unparse(one).startswith("RULES")
+        ]
+        rules = [one.id for table in tables for one in ast.walk(table) if isinstance(one, ast.Name) and one.id in here]
+        assert bool(rules) is bool(tables), path
+        near = (f"tests/whiteouts/test_rules_{path.stem}.py", "tests/test_judge.py", "tests/whiteouts")
+        for name in rules:
+            module = str(path.relative_to(PROJECT))
             yield Mutant(module, name, "silent", gives("iter(())"), near)
             if conditions(function_of(tree, name)):
                 yield Mutant(module, name, "inverted", negated(), near)
@@ -63,15 +65,21 @@ def _named() -> Iterator[Mutant]:
         layer: ("tests/whiteouts",),
         judge: ("tests/test_judge.py",),
         order: ("tests/worlds/test_versions.py", "tests/test_plan.py"),
-        leaks: ("tests", "-k", "leak or left or loop"),
-        evidence: ("tests/launch", "-k", "evidence or space or full or unseen or broke or names or stopped"),
+        leaks: ("tests/launch", "tests/test_run.py", "-k", "leak or loop or foreign or left_behind"),
+        evidence: ("tests/launch", "-k", "evidence or room or whole or full or unseen or not_ready or stop"),
         "harness/compare/noise.py": ("tests/compare",),
         "harness/launch/enclosure.py": ("tests/launch/test_enclosure.py",),
         "harness/launch/guarded.py": ("tests/launch/test_guarded.py",),
         "harness/plan.py": ("tests/test_plan.py",),
-        "harness/progress.py": ("tests", "-k", "leak or exit or progress"),
+        "harness/progress.py": ("tests/test_progress.py", "tests/test_run.py", "-k", "leak or exit or progress"),
         "harness/report/load.py": ("tests/report", "-m", "not browser"),
-        "harness/results.py": ("tests", "-k", "results or whole or in_place"),
+        "harness/results.py": (
+            "tests/test_results.py",
+            "tests/test_run.py",
+            "tests/report/test_load.py",
+            "-k",
+            "results or whole or in_place",
+        ),
         "harness/whiteouts/convert.py": ("tests/whiteouts",),
         "harness/whiteouts/markers.py": ("tests/whiteouts",),
         "harness/whiteouts/union.py": ("tests/whiteouts",),
