@@ -63,7 +63,7 @@ def _named() -> Iterator[Mutant]:
     leaks, evidence = "harness/launch/leaks.py", "harness/launch/evidence.py"
     near = {
         layer: ("tests/whiteouts",),
-        judge: ("tests/test_judge.py",),
+        judge: ("tests/test_judge.py", "tests/test_carried.py"),
         order: ("tests/worlds/test_versions.py", "tests/test_plan.py"),
         leaks: ("tests/launch", "tests/test_run.py", "-k", "leak or loop or foreign or left_behind"),
         evidence: ("tests/launch", "-k", "evidence or room or whole or full or unseen or not_ready or stop"),
