@@ -73,8 +73,10 @@ def compile_container(cell: Cell) -> bytes:
     out.append(b"# the same layers, made to an image by the same program in the same way, are the same image: see once")
     out.append(b"made=" + _key(cell, way, laid))
     out += _run(way, len(parts), cell)
-    lowers = () if scenario.upper else ("image/1/lab",) if way.flattened else ()
-    out += verdict(cell, "overlay/upper/lab" if lowers else "", lowers)
+    # where the layers stay layers, or the upper was prepared, what lies below the upper is no folder here
+    plain = way.flattened and not scenario.upper
+    out += verdict(cell, "overlay/upper/lab" if plain else "", ("image/1/lab",) if plain else ())
+    out.append(b"say end")
     return b"\n".join(out) + b"\n"
 
 
@@ -123,7 +125,7 @@ def _run(way: Way, parts: int, cell: Cell) -> list[bytes]:
             b"on oracle steps_%d" % number,
         ]
     if not way.upper:
-        return [*lines, b"take oracle oracle", b"say end"]
+        return [*lines, b"take oracle oracle"]
     lines += [
         b"say upper", way.upper.encode(),
         b"say 'container, writable, again'",
@@ -136,5 +138,4 @@ def _run(way: Way, parts: int, cell: Cell) -> list[bytes]:
     ]  # fmt: skip
     if way.onward:
         lines.append(way.onward.encode())
-    lines.append(b"say end")
     return lines
