@@ -11,9 +11,8 @@ import fcntl
 import hashlib
 import os
 import platform
+import secrets
 import shutil
-import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +21,10 @@ import msgspec
 
 from harness.capabilities import PROGRAMS, Facts, Tried
 from harness.errors import LabError
-from harness.launch.guarded import claim, mark, remove_tree
+from harness.launch.guarded import claim
 from harness.launch.process import run, which
+from harness.launch.room import Room
+from harness.launch.workfolder import locked_folder
 from harness.worlds.cache import cache_folder, write_whole
 from harness.worlds.host import host_world
 from harness.worlds.ledger import Ledger
@@ -37,7 +38,6 @@ SETTINGS = (
 )
 _LOOP_CTL_GET_FREE = 0x4C82
 _PATIENCE = 15.0
-_STALE = 3600.0
 
 # Each line of output: a key, "ok" or "no", and what was said. The current folder holds l u w m f t p, and is given up afterwards.
 _TRY = r"""
@@ -153,7 +153,12 @@ def _tried(work: Path, facts: Facts) -> dict[str, Tried]:
     with contextlib.suppress(OSError, msgspec.MsgspecError, KeyError):
         written: dict[str, dict[str, Tried]] = msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, Tried]])
         return written[name]
-    tried = _try(work)
+    room = Room(work)
+    room.look()
+    tried = {} if room.trouble else _try(work)
+    room.look()
+    if room.trouble:  # what was refused for want of room says nothing of the machine
+        return {**tried, "work": Tried(ok=False, said=room.trouble)}
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, msgspec.json.encode({name: tried}))
@@ -161,49 +166,45 @@ def _tried(work: Path, facts: Facts) -> dict[str, Tried]:
 
 
 def _try(work: Path) -> dict[str, Tried]:
-    for old in work.glob("probe-*"):  # of a program that was killed
-        with contextlib.suppress(OSError, LabError):
-            if time.time() - old.stat().st_mtime > _STALE:
-                remove_tree(old)
-    folder = Path(tempfile.mkdtemp(prefix="probe-", dir=work))
-    mark(folder)
     try:
-        tried = _xattrs(folder) | _loop()
-        is_root = os.geteuid() == 0
-        _lay_out(folder)
-        if is_root:
-            _lay_out(folder / "user", NOBODY)
-            command = [
-                "unshare",
-                "--mount",
-                "--propagation",
-                "private",
-                "sh",
-                "-c",
-                _AS_ROOT,
-                "probe",
-                str(NOBODY),
-                _AS_USER,
-            ]
-        else:
-            command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _AS_USER]
-        done = run(
-            command,
-            timeout=_PATIENCE,
-            cwd=folder,
-            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+        with locked_folder(work, "probe", secrets.token_hex(4)) as folder:
+            return _try_in(folder)
+    except (LabError, OSError) as error:
+        return {"userns": Tried(ok=False, said=str(error).splitlines()[0])}
+
+
+def _try_in(folder: Path) -> dict[str, Tried]:
+    tried = _xattrs(folder) | _loop()
+    is_root = os.geteuid() == 0
+    _lay_out(folder)
+    if is_root:
+        _lay_out(folder / "user", NOBODY)
+        command = [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            _AS_ROOT,
+            "probe",
+            str(NOBODY),
+            _AS_USER,
+        ]
+    else:
+        command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _AS_USER]
+    done = run(
+        command,
+        timeout=_PATIENCE,
+        cwd=folder,
+        env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+    )
+    tried |= read_answers(done.out)
+    if "userns" not in tried:
+        tried["userns"] = Tried(
+            ok=False, said=done.err.strip().splitlines()[-1] if done.err.strip() else "it cannot be made"
         )
-        tried |= read_answers(done.out)
-        if "userns" not in tried:
-            tried["userns"] = Tried(
-                ok=False, said=done.err.strip().splitlines()[-1] if done.err.strip() else "it cannot be made"
-            )
-        return tried
-    except LabError as error:
-        return {"userns": Tried(ok=False, said=error.what)}
-    finally:
-        with contextlib.suppress(LabError):
-            remove_tree(folder)
+    return tried
 
 
 def _lay_out(folder: Path, owner: int | None = None) -> None:

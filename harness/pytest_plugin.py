@@ -30,6 +30,7 @@ from harness.scenario.loader import canonical, scenarios_below
 from harness.session import (
     PlanFile,
     Wanted,
+    broken_result,
     decide,
     named_cells,
     not_run_result,
@@ -198,7 +199,11 @@ class CellItem(pytest.Item):
         cell = self.one
         keep_at = Path(plan.folder) / "cells" / cell.id
         bench = Bench(Path(plan.work), plan.kernel, plan.environment, plan.timeout)
-        ran = run_and_judge(cell, bench, keep_at, self.config.option.lab_repeat or cell.scenario.repeat)
+        try:
+            ran = run_and_judge(cell, bench, keep_at, self.config.option.lab_repeat or cell.scenario.repeat)
+        except BrokenMachinery as error:  # nothing was recorded
+            self._bring(broken_result(cell, plan.kernel, error))
+            raise
         verdict = ran.verdict
         self._bring(cell_result(ran.recording, verdict, f"cells/{cell.id}"))
         if verdict.outcome is Outcome.BROKEN:

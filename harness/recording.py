@@ -6,6 +6,9 @@ and the snapshots made of it as sorted JSON Lines. Names in JSON are in the esca
 
 from __future__ import annotations
 
+import hashlib
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -17,6 +20,7 @@ from harness.scenario.model import Scenario
 from harness.worlds.model import Tool
 
 SCHEMA = 1
+NAME = "recording.json"
 
 
 class PartRecord(msgspec.Struct, frozen=True):
@@ -100,8 +104,15 @@ class Manifest(msgspec.Struct, frozen=True):
     unread: str = ""
 
 
+class FileRecord(msgspec.Struct, frozen=True):
+    """A file of the recording as it was written: size in bytes, SHA-256 in hexadecimal."""
+
+    size: int
+    sha256: str
+
+
 class Recording(msgspec.Struct, frozen=True):
-    """``recording.json``."""
+    """``recording.json``, which is written last: what it says of the other files holds for a recording that is whole."""
 
     schema: int
     id: str
@@ -127,6 +138,9 @@ class Recording(msgspec.Struct, frozen=True):
     refused: str = ""  # what the tool said when it refused to mount; empty when it did not
     manifests: tuple[Manifest, ...] = ()  # of an OCI image: written, synced, sealed, pushed
     others: tuple[tuple[Finding, ...], ...] = ()  # of a cell that was repeated: what the runs that are not kept found
+    files: dict[str, FileRecord] | None = (
+        None  # every other file of the folder, by name; None: of a time that did not count them
+    )
 
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
@@ -143,22 +157,57 @@ def tool_record(tool: Tool, kernel: str) -> ToolRecord:
     )  # fmt: skip
 
 
-def write(recording: Recording, folder: Path) -> None:
-    """Write ``recording.json`` into the folder of the recording."""
-    (folder / "recording.json").write_bytes(_encoder.encode(recording))
+def write(recording: Recording, folder: Path) -> Recording:
+    """Write ``recording.json`` into the folder of the recording, in one step, when all else is there; returns what was written.
+
+    Raises OSError.
+    """
+    files = {path.name: _file_record(path.read_bytes()) for path in sorted(folder.iterdir()) if path.name != NAME}
+    whole = msgspec.structs.replace(recording, files=files)
+    partial = folder / f".{NAME}.part"
+    partial.write_bytes(_encoder.encode(whole))
+    partial.rename(folder / NAME)
+    return whole
+
+
+def _file_record(content: bytes) -> FileRecord:
+    return FileRecord(len(content), hashlib.sha256(content).hexdigest())
 
 
 def read(folder: Path) -> Recording:
     """Read a recording. Raises BrokenMachinery when it is none, is damaged, or of a later schema."""
-    path = folder / "recording.json"
+    path = folder / NAME
     try:
         recording = _decoder.decode(path.read_bytes())
     except OSError as error:
         raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: what is no UTF-8
         raise BrokenMachinery(
             f"is no recording: {error}", where=str(path), remedy="was it cut, or written by a later version?"
         ) from error
     if recording.schema > SCHEMA:
         raise BrokenMachinery(f"has schema {recording.schema}", where=str(path), remedy="update this program")
+    there = range(len(recording.scenario.steps))
+    if any(step.index not in there for step in (*recording.steps, *recording.oracle_steps)):
+        raise BrokenMachinery("is no recording: it tells of a step that its scenario does not have", where=str(path))
     return recording
+
+
+def damage(recording: Recording, folder: Path, read_digests: Mapping[str, str]) -> str:
+    """What is not as it was written: of files that were read their digest (*read_digests*: by name), of the others the size.
+
+    Empty when the recording is whole, and when it is of a time that did not count its files. Raises OSError.
+    """
+    if recording.files is None:
+        return ""
+    with os.scandir(folder) as entries:
+        sizes = {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
+    for name, file in recording.files.items():
+        if name not in sizes:
+            return f"{name} is missing"
+        if sizes[name] != file.size:
+            return f"{name} has {sizes[name]} bytes, and had {file.size} when it was written"
+        if read_digests.get(name, file.sha256) != file.sha256:
+            return f"{name} was changed after it was written"
+    more = sorted(read_digests.keys() - recording.files.keys())
+    return f"{more[0]} was not there when the recording was written" if more else ""

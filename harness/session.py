@@ -16,9 +16,10 @@ from typing import Any
 import msgspec
 
 from harness.doctor import probe
-from harness.errors import BrokenMachinery, MissingProgram, UsageError, text_path
+from harness.errors import BrokenMachinery, LabError, MissingProgram, UsageError, text_path
 from harness.findings import Outcome
 from harness.launch.guarded import MARKER
+from harness.names import printable
 from harness.packages import package_of
 from harness.plan import Cell, NotRun, Obstacle, cell_of, plan
 from harness.recording import tool_record
@@ -230,6 +231,12 @@ def not_run_result(one: NotRun, kernel: str) -> CellResult:
         cell.id, cell.scenario.name, tool_record(cell.tool, kernel), cell.profile, Outcome.SKIPPED,
         one.reason, one.remedy, one.excluded,
     )  # fmt: skip
+
+
+def broken_result(cell: Cell, kernel: str, error: LabError) -> CellResult:
+    """The result of a cell of which nothing was recorded."""
+    bare = not_run_result(NotRun(cell, printable(error.what), printable(error.remedy)), kernel)
+    return msgspec.structs.replace(bare, outcome=Outcome.BROKEN)
 
 
 def _to_plain(value: Any) -> Any:

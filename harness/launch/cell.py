@@ -6,18 +6,22 @@ import datetime
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from harness import recording as records
 from harness.drivers import DRIVERS
 from harness.errors import BrokenMachinery
 from harness.findings import Station
-from harness.launch import evidence
+from harness.launch import evidence, whole
 from harness.launch.enclosure import PLACES, Enclosure, Mounted, read_mountinfo
 from harness.launch.guarded import mark, remove_tree
 from harness.launch.process import Ended, run_on_lifeline
+from harness.launch.room import REMEDY, Room
 from harness.launch.stations import answers, engines, manifests, raw_layers
 from harness.launch.untouched import only_files
 from harness.plan import GIVEN_PROGRAM, Cell
@@ -40,6 +44,7 @@ class Bench:
     environment: dict[str, str]
     timeout: float = 60.0
     uid: int = NOBODY  # who the profile user is when the program is root
+    patience: float = whole.PATIENCE  # seconds of silence from which on a cell may be said to hang
 
 
 @cache
@@ -76,7 +81,7 @@ def run_cell(cell: Cell, bench: Bench, keep_at: Path) -> Ran:
         raise BrokenMachinery(
             f"the cell's folder cannot be used: {error.strerror}",
             where=str(error.filename or folder),
-            remedy="see that the disk has room, or name another folder in WHITEOUT_LAB_WORK",
+            remedy=REMEDY,
         ) from error
     finally:
         remove_tree(folder)
@@ -102,6 +107,8 @@ def enclosure_of(cell: Cell, uid: int = NOBODY, work: Path | None = None) -> Enc
 
 
 def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
+    room = Room(bench.work)
+    room.need()
     stage = folder / "cell"
     stage.mkdir(parents=True)
     mark(folder)
@@ -121,26 +128,50 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
             os.chown(path, enclosure.uid, enclosure.uid)
     started = datetime.datetime.now(datetime.UTC)
     before = time.perf_counter()
-    ended = run_on_lifeline(enclosure.argv(stage), timeout=bench.timeout, env=enclosure.environment(), cwd=bench.work)
+    ended = run_on_lifeline(
+        enclosure.argv(stage), timeout=bench.timeout, env=enclosure.environment(), cwd=bench.work, watch=room.look
+    )
     seconds = time.perf_counter() - before
     out = stage / "out"
     reached = only_files(out)
-    raw = raw_layers(out)
-    trees = evidence.snapshots(out, cell.scenario, cell.profile, raw)
-    record = _record(
-        cell, bench, out, ended, reached, started=started.isoformat(timespec="milliseconds"), seconds=seconds
-    )
-    _keep(out, script, keep_at)
-    evidence.write_snapshots(trees, keep_at)
-    records.write(record, keep_at)
+    try:
+        raw = raw_layers(out)
+        trees = evidence.snapshots(out, cell.scenario, cell.profile, raw)
+    except BrokenMachinery as error:
+        if room.trouble:  # then this is why an image is damaged
+            raise BrokenMachinery(room.trouble, where=str(bench.work), remedy=REMEDY) from error
+        raise
+    record = _record(cell, bench, out, ended, started=started.isoformat(timespec="milliseconds"), seconds=seconds)
+    trouble = reached or room.trouble or record.broken or whole.cut(out, trees)
+    record = _store(msgspec.structs.replace(record, broken=trouble), trees, out, script, keep_at)
     return Ran(record, trees, raw)
 
 
-def _record(
-    cell: Cell, bench: Bench, out: Path, ended: Ended, reached: str, *, started: str, seconds: float
+def _store(
+    record: Recording, trees: Mapping[Station, Snapshot], out: Path, script: bytes, keep_at: Path
 ) -> Recording:
+    """The recording on disk; what cannot be written as a whole leaves nothing there."""
+    try:
+        _keep(out, script, keep_at)
+        evidence.write_snapshots(trees, keep_at)
+        return records.write(record, keep_at)
+    except OSError as error:
+        shutil.rmtree(keep_at, ignore_errors=True)
+        raise BrokenMachinery(
+            f"the recording cannot be written: {error.strerror or error}",
+            where=str(keep_at),
+            remedy="make room there, or name a folder on another disk with --out",
+        ) from error
+
+
+def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, seconds: float) -> Recording:
     phase = evidence.phase(out)
-    broken = reached or evidence.broken(out) or evidence.no_space(out, ended.err)
+    steps, oracle_steps = evidence.steps(out, "merged"), evidence.steps(out, "oracle")
+    broken = evidence.broken(out) or whole.unwritten(out, ended.err)
+    if not broken and ended.timed_out:
+        broken = whole.too_short(out, phase, bench.timeout, bench.patience)
+    if not broken and phase == "end":
+        broken = whole.steps_cut(cell.scenario, steps, oracle_steps)
     if not broken and not ended.timed_out and ended.code not in {0, DIED_BEFORE_MOUNT} and not phase:
         broken = (
             f"the cell could not be entered (exit code {ended.code}): " + ended.err.decode("utf-8", "replace").strip()
@@ -158,8 +189,8 @@ def _record(
         phase=phase,
         broken=broken,
         daemon_exits=evidence.daemon_exits(out),
-        steps=evidence.steps(out, "merged"),
-        oracle_steps=evidence.steps(out, "oracle"),
+        steps=steps,
+        oracle_steps=oracle_steps,
         mounts=evidence.mounts(out),
         unseen=evidence.unseen(cell.profile),
         environment=bench.environment,

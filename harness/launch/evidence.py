@@ -47,7 +47,7 @@ def snapshots(
             continue
         try:
             entries = read_tar(tar)
-        except BrokenMachinery:  # the script was stopped while tar was writing: what is there is no tree
+        except BrokenMachinery:  # tar was stopped, or had no room: what is there is no tree, and ``whole`` says so
             continue
         listed = {*packed_names(_bytes(out / f"{station}.names")), *refused_names(_bytes(out / f"{station}.err"))}
         opened = {entry.path for entry in entries}
@@ -116,14 +116,6 @@ def broken(out: Path) -> str:
 def refused(out: Path) -> str:
     """What the tool said when it refused to mount; empty when it did not."""
     return escape(_bytes(out / "refused").strip()).replace("\\n", " ")
-
-
-def no_space(out: Path, err: bytes) -> str:
-    """Whether the cell's evidence is cut since the disk was full: then nothing may be judged."""
-    said = [err, *(_bytes(path) for path in out.glob("*.err"))]
-    if any(b"No space left on device" in words for words in said):
-        return "the file system of the work folder is full: what was recorded is cut"
-    return ""
 
 
 def leftovers(out: Path) -> tuple[str, ...]:

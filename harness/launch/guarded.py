@@ -89,6 +89,8 @@ def _remove(parent: int, name: bytes, mount: str | None, failed: list[str], show
     """Delete the folder *name* of *parent*. *mount*: the mount it must lie on; None: any (the first folder)."""
     try:
         folder = _open(parent, name)
+    except FileNotFoundError:
+        return
     except OSError as error:
         failed.append(f"{shown}: {error.strerror}")
         return
@@ -105,7 +107,7 @@ def _remove(parent: int, name: bytes, mount: str | None, failed: list[str], show
         for entry in sorted(os.listdir(folder), key=lambda entry: entry == MARKER):  # noqa: PTH208 (of a descriptor)
             child = os.fsencode(entry)
             below = f"{shown}/{escape(child)}"
-            if stat.S_ISDIR(os.stat(child, dir_fd=folder, follow_symlinks=False).st_mode):
+            if _is_folder(child, folder):
                 _remove(folder, child, here, failed, below)
             elif entry != MARKER or not failed:
                 _attempt(child, folder, failed, below)
@@ -121,8 +123,17 @@ def _attempt(name: bytes, parent: int, failed: list[str], shown: str, *, folder:
             os.rmdir(name, dir_fd=parent)
         else:
             os.unlink(name, dir_fd=parent)
+    except FileNotFoundError:
+        pass  # a reaper deletes at the same time
     except OSError as error:
         failed.append(f"{shown}: {error.strerror}")
+
+
+def _is_folder(name: bytes, parent: int) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _open(parent: int, name: bytes) -> int:

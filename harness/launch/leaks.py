@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.launch.enclosure import INIT
 from harness.names import escape
+from harness.snapshot.names import unescape_c
 
 _INIT = os.fsencode(INIT)
 
@@ -21,7 +22,7 @@ def find_leaks(work: Path) -> list[str]:
 def _mounts(here: bytes) -> list[str]:
     found = []
     for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
-        where = line.split(b" ")[4].replace(b"\\040", b" ")
+        where = unescape_c(line.split(b" ")[4])
         if where == here or where.startswith(here + b"/"):
             found.append(f"a mount at {escape(where)}")
     return found
@@ -37,7 +38,7 @@ def _processes(here: bytes) -> list[str]:
             inside = os.fsencode((folder / "cwd").readlink())
             if _INIT in words and any(word.startswith(here) for word in words):
                 found.append(f"the process {folder.name} of a cell")
-            elif inside == here + b"/" or inside.startswith(here + b"/"):
+            elif inside == here or inside.startswith(here + b"/"):
                 found.append(f"the process {folder.name} ({escape(words[0])}) works in {escape(inside)}")
     return found
 

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,36 +177,60 @@ class Ended:
     err: bytes
 
 
-def run_on_lifeline(argv: Sequence[str], *, timeout: float, env: Mapping[str, str], cwd: Path) -> Ended:
+_LOOK_EVERY = 0.02  # seconds
+_FEW = "let this user have more: see ulimit -n (open files) and ulimit -u (processes)"
+
+
+def run_on_lifeline(
+    argv: Sequence[str], *, timeout: float, env: Mapping[str, str], cwd: Path, watch: Callable[[], None]
+) -> Ended:
     """Run a child whose standard input is a lifeline: at end of file there it must let go of everything.
 
     The pipe's other end is held by this process alone, so that even SIGKILL of this process is seen by the child.
-    *timeout* in seconds; then the child gets SIGKILL. The error output is kept up to 64 KiB.
+    *timeout* in seconds; then the child gets SIGKILL. The error output is kept up to 64 KiB. *watch* is called now and then while the
+    child runs, and at its end. Raises BrokenMachinery when it cannot be started.
     """
-    read_end, write_end = os.pipe()
+    try:
+        read_end, write_end = os.pipe()
+    except OSError as error:
+        raise BrokenMachinery(f"no pipe can be made: {error.strerror}", remedy=_FEW) from error
     try:
         with subprocess.Popen(
             list(argv), stdin=read_end, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(env), cwd=cwd
         ) as child:
             os.close(read_end)
             read_end = -1
-            timed_out = False
             try:
-                _, err = child.communicate(timeout=timeout)
-            except subprocess.TimeoutExpired:
-                timed_out = True
-                child.kill()
-                _, err = child.communicate()
+                err, timed_out = _watched(child, timeout, watch)
             except BaseException:
                 child.kill()
                 raise
             return Ended(child.returncode, timed_out, err[-65536:])
     except FileNotFoundError as error:
         raise MissingProgram(f"the program {argv[0]} is not installed", remedy=f"install {argv[0]}") from error
+    except OSError as error:
+        raise BrokenMachinery(f"{argv[0]} cannot be started: {error.strerror}", remedy=_FEW) from error
     finally:
         os.close(write_end)
         if read_end >= 0:
             os.close(read_end)
+
+
+def _watched(child: subprocess.Popen[bytes], timeout: float, watch: Callable[[], None]) -> tuple[bytes, bool]:
+    """The error output of a child, and whether the time limit ended it."""
+    end = time.monotonic() + timeout
+    while True:
+        left = end - time.monotonic()
+        try:
+            _, err = child.communicate(timeout=max(0, min(left, _LOOK_EVERY)))
+        except subprocess.TimeoutExpired:
+            watch()
+            if left <= _LOOK_EVERY:
+                child.kill()
+                return child.communicate()[1], True
+        else:
+            watch()
+            return err, False
 
 
 # $1: the folder   $2: its marker file. Reads until the pipe's other end is gone, then deletes what the run can no longer delete.

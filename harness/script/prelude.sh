@@ -1,6 +1,6 @@
 # ---- what every cell uses -------------------------------------------------------------------------------------------
 # say PHASE: where the script is; the last line tells where a run that did not end was stopped.
-say() { printf '%s\n' "$1" >>"$out/phases"; }
+say() { printf '%s\n' "$1" >>"$out/phases" || die 'the evidence cannot be written'; }
 
 # die WORDS: the machine did not do its part; nothing is judged.
 die() { printf '%s\n' "$1" >"$out/broken"; exit 3; }
@@ -11,9 +11,9 @@ refuse() { printf '%s\n' "$1" >"$out/refused"; exit 5; }
 # step NUMBER COMMAND...: one step in the current folder; its words and its exit code are kept, and the run goes on.
 step() {
   number=$1; shift
-  printf 'step %s\n' "$number" >>"$out/$tree.steps"
+  printf 'step %s\n' "$number" >>"$out/$tree.steps" || die 'the evidence cannot be written'
   "$@" >>"$out/$tree.steps" 2>&1 </dev/null
-  printf 'exit %s\n' "$?" >>"$out/$tree.steps"
+  printf 'exit %s\n' "$?" >>"$out/$tree.steps" || die 'the evidence cannot be written'
 }
 # on TREE STEPS [FOLDER]: the steps, done in the folder of a tree; a tree that cannot be entered has none.
 on() {
@@ -64,10 +64,11 @@ await() {
 }
 
 # take NAME FOLDER: the tree as a PAX tar with every xattr that can be read, and the names that readdir gave: those that were
-# packed in NAME.names, those that could not be looked at or opened in NAME.err.
+# packed in NAME.names, those that could not be looked at or opened in NAME.err; that it came to its end, and how, in "taken".
 take() {
   tar -C "$2" --quoting-style=escape --format=posix --xattrs --xattrs-include='*' --numeric-owner \
     -cvf "$out/$1.tar" . >"$out/$1.names" 2>"$out/$1.err"
+  printf '%s %s\n' "$1" "$?" >>"$out/taken" || die 'the evidence cannot be written'
   # what shares an inode and is no regular file stands in a tar as if it did not: link count, inode, path
   if [ "$1" = upper ]; then (cd "$2" && find . ! -type d ! -type f -links +1 -printf '%n %i %p\0' >"$out/$1.links" 2>>"$out/parts.log"); fi
 }

@@ -114,7 +114,7 @@ def test_a_dropped_marker_is_found(trixie: World, bench: Bench, tmp_path: Path) 
 
 
 def test_one_that_hangs_is_stopped_and_found(trixie: World, bench: Bench, tmp_path: Path) -> None:
-    quick = Bench(bench.work, "6.0", {}, timeout=0.7)
+    quick = Bench(bench.work, "6.0", {}, timeout=0.9, patience=0.4)
     ran, verdict = go(DELETE, tool(tmp_path / "fo", "exec sleep 1000\n"), quick, tmp_path)
     assert ran.recording.timed_out
     assert verdict.outcome is Outcome.FINDING

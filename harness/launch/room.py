@@ -1,0 +1,46 @@
+"""Whether the disk that cells work on had room all the while. A tool that met a full disk, and swallowed it, tells of nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from harness.errors import BrokenMachinery
+
+LEAST = 1 << 20  # bytes, and LEAST_FILES inodes: below this a file system refuses one write and takes the next
+LEAST_FILES = 64
+REMEDY = "make room there, or name a folder on another disk in WHITEOUT_LAB_WORK"
+
+
+class Room:
+    """A watch over the file system of a folder: how little was free at any look."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.least: int | None = None  # bytes, of a look that saw too little; None: there always was enough
+
+    def look(self) -> None:
+        """See how much is free: what ordinary users may take, since they are who runs out first. Raises OSError."""
+        now = os.statvfs(self.folder)
+        free = now.f_bavail * now.f_frsize
+        # a file system without a limit says 0 of 0; so do those that have no table of inodes
+        if (now.f_blocks and free < LEAST) or (now.f_files and now.f_favail < LEAST_FILES):
+            self.least = free if self.least is None else min(self.least, free)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing may be judged; empty when there was room."""
+        if self.least is None:
+            return ""
+        return (
+            f"the disk of the work folder was full, or nearly so ({self.least // 1024} KB, or few inodes, were left), "
+            f"so what was recorded may be cut: {REMEDY}"
+        )
+
+    def need(self) -> None:
+        """Raises BrokenMachinery when there is no room to begin with."""
+        self.look()
+        if self.trouble:
+            raise BrokenMachinery(
+                "the disk of the work folder is full, or nearly so", where=str(self.folder), remedy=REMEDY
+            )
