@@ -17,8 +17,10 @@ from harness.recording import Recording, ToolRecord, read
 from harness.scenario.layers import Profile
 from harness.snapshot.jsonl import read_jsonl
 from harness.snapshot.model import Snapshot
+from harness.worlds.cache import write_whole
 
 SCHEMA = 1
+NAME = "results.json"
 
 
 class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -74,15 +76,20 @@ def cell_result(recording: Recording, verdict: Verdict, folder: str) -> CellResu
 
 
 def write_results(results: Results, folder: Path) -> None:
-    """Write ``results.json`` in one step: a reader never sees half of it."""
-    partial = folder / ".results.json.part"
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
-    partial.rename(folder / "results.json")
+    """Write ``results.json`` in one step: a reader never sees half of it. Raises BrokenMachinery when it cannot be written."""
+    try:
+        write_whole(folder / NAME, msgspec.json.format(msgspec.json.encode(results), indent=1), sync=True)
+    except OSError as error:
+        raise BrokenMachinery(
+            f"cannot be written: {error.strerror}",
+            where=str(folder / NAME),
+            remedy="make room there, or name a folder on another disk with --out; the recordings that were written lie in cells/ beside it",
+        ) from error
 
 
 def read_results(folder: Path) -> Results:
     """Read a run. Raises BrokenMachinery when the folder holds none, or a damaged one."""
-    path = folder / "results.json"
+    path = folder / NAME
     try:
         return msgspec.json.decode(path.read_bytes(), type=Results)
     except OSError as error:
@@ -91,7 +98,7 @@ def read_results(folder: Path) -> Results:
             where=str(path),
             remedy="name the folder of a run, such as reports/latest",
         ) from error
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: what is no UTF-8
         raise BrokenMachinery(f"is no results.json: {error}", where=str(path)) from error
 
 

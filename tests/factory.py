@@ -88,13 +88,16 @@ class FakeCell:
         return f"{self.scenario.name}[{self.tool}-{self.version}-{self.profile}]"
 
 
-def make_run(run: Path, cells: Iterable[FakeCell], environment: Mapping[str, str] | None = None) -> Path:
+def make_run(
+    run: Path,
+    cells: Iterable[FakeCell],
+    environment: Mapping[str, str] | None = None,
+    started: str = "2026-01-02T03:04:05+00:00",
+) -> Path:
     """Write a run folder; the cells are judged by the real rules. Returns the folder."""
     run.mkdir(parents=True, exist_ok=True)
     results = tuple(_cell(run, cell, number) for number, cell in enumerate(cells))
-    facts = RunFacts(
-        run.name, "2026-01-02T03:04:05+00:00", 1.5, "0.1.0", ("whiteout-lab", "run"), "6.18.1", dict(environment or {})
-    )
+    facts = RunFacts(run.name, started, 1.5, "0.1.0", ("whiteout-lab", "run"), "6.18.1", dict(environment or {}))
     write_results(Results(1, facts, results), run)
     return run
 
@@ -118,7 +121,6 @@ def _cell(run: Path, cell: FakeCell, number: int) -> CellResult:
         ("trusted",) if cell.profile is Profile.USER else (), {}, cell.log,
         refused=cell.refused,
     )  # fmt: skip
-    recordings.write(made, place)
     trees: dict[Station, Snapshot] = {}
     if not (cell.broken or cell.refused):
         trees = {
@@ -128,4 +130,5 @@ def _cell(run: Path, cell: FakeCell, number: int) -> CellResult:
             Station.ORACLE: tree(cell.oracle),
         }
     write_snapshots(trees, place)
+    recordings.write(made, place)
     return cell_result(made, judge(made, trees), f"cells/{number}")

@@ -144,7 +144,7 @@ def test_pytest_selects_and_distributes_cells(tmp_path: Path) -> None:
         (["inspect", "/nowhere"], 2, "there is nothing"),
         (["inspect", "/etc/passwd"], 3, "no tar"),
         (["explain", "WL999"], 2, "WL"),
-        (["report", "/nowhere", "--output", "/dev/null"], 3, "cannot be read"),
+        (["report", "/nowhere", "--output", "/nowhere/r.html"], 3, "cannot be read"),
     ],
 )
 def test_what_cannot_be_meant_is_one_message(words: Sequence[str], code: int, said: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN
 from harness.names import one_line
 from harness.report.html import write_report
 
@@ -24,8 +26,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Write the report, and say where it is."""
+    """Write the report, and say where it is, and which recordings are no longer whole."""
     output = arguments.output or arguments.runs[-1] / "report.html"
-    written = write_report(arguments.runs, output)
-    print(one_line(f"{written} ({written.stat().st_size / 1e6:.1f} MB)"))
-    return 0
+    loaded = write_report(arguments.runs, output)
+    print(one_line(f"{output} ({output.stat().st_size / 1e6:.1f} MB)"))
+    for cell in loaded.damaged:
+        print(one_line(f"whiteout-lab: {cell.folder}: {cell.damage}"), file=sys.stderr)
+    return EXIT_BROKEN if loaded.damaged else EXIT_AS_EXPECTED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import stat
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
@@ -14,21 +15,27 @@ from markupsafe import Markup, escape
 
 from harness import __version__
 from harness.compare.words import count
-from harness.errors import BrokenMachinery
+from harness.errors import BrokenMachinery, UsageError
 from harness.names import printable
 from harness.report import markup
-from harness.report.load import load
+from harness.report.load import LoadedRuns, load
 from harness.report.model import page
+from harness.worlds.cache import write_whole
 
 
 def render(runs: Sequence[Path]) -> str:
     """The page of one or several runs, from their folders."""
+    return page_of(load(runs))
+
+
+def page_of(loaded: LoadedRuns) -> str:
+    """The page of runs that were read."""
     style, script = _asset("report.css"), _asset("report.js")
     return (
         _environment()
         .get_template("report.html.jinja")
         .render(
-            page=page(load(runs)),
+            page=page(loaded),
             style=Markup(style),  # noqa: S704 - our own files
             script=Markup(script),  # noqa: S704
             style_hash=_hash(style),
@@ -38,19 +45,40 @@ def render(runs: Sequence[Path]) -> str:
     )
 
 
-def write_report(runs: Path | Sequence[Path], output: Path) -> Path:
-    """Write the report of a run, or of several, in one step: a reader never sees half of it."""
-    text = render([runs] if isinstance(runs, Path) else runs)
-    partial = output.with_name(f".{output.name}.part")
+def write_report(runs: Path | Sequence[Path], output: Path) -> LoadedRuns:
+    """Write the report of a run, or of several, in one step: a reader never sees half of it. Returns what it was made of.
+
+    It becomes a new regular file, or takes the place of one; through a symbolic link, that which the link leads to. Raises UsageError
+    where something else stands there, BrokenMachinery where it cannot be written.
+    """
+    target = _regular(output)
+    loaded = load([runs] if isinstance(runs, Path) else runs)
     try:
-        partial.write_text(text, encoding="utf-8", errors="strict")
-        partial.replace(output)
+        write_whole(target, page_of(loaded).encode("utf-8", "backslashreplace"))
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise BrokenMachinery(
-            f"cannot be written: {error.strerror}", where=str(output), remedy="name a file in a folder that exists"
+            f"cannot be written: {error.strerror}",
+            where=str(output),
+            remedy="name a file in a folder that exists, on a disk with room",
         ) from error
-    return output
+    return loaded
+
+
+def _regular(output: Path) -> Path:
+    """The file to write: what *output* leads to, when that is a regular file or nothing."""
+    try:
+        target = output.resolve()
+        mode = target.lstat().st_mode
+    except FileNotFoundError:
+        return target
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        said = error.strerror if isinstance(error, OSError) else "its links lead in a circle"
+        raise UsageError(f"cannot be written to: {said}", where=str(output), remedy="name another file") from error
+    if not stat.S_ISREG(mode):
+        raise UsageError(
+            "the report is written to a regular file, and this is none", where=str(output), remedy="name another file"
+        )
+    return target
 
 
 @lru_cache(maxsize=1)

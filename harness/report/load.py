@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +14,17 @@ from harness.compare.describe import Look, looks, shared_whiteouts
 from harness.compare.noise import normalise
 from harness.compare.way import LAYERS
 from harness.compare.words import Column
-from harness.findings import Station
+from harness.errors import BrokenMachinery
+from harness.findings import Outcome, Station
 from harness.judge import judge
 from harness.launch.evidence import TREES
+from harness.launch.stations import LAYERS as ARCHIVES
 from harness.launch.stations import raw_layers
+from harness.names import printable
 from harness.recording import Recording, read
+from harness.recording import damage as damaged
 from harness.results import CellResult, Results, RunFacts, cell_result, read_results
-from harness.snapshot.jsonl import read_jsonl
+from harness.snapshot.jsonl import parse_jsonl
 from harness.snapshot.model import Snapshot
 
 
@@ -32,6 +37,7 @@ class Loaded:
     folder: Path
     recording: Recording | None = None
     seen: Seen | None = None
+    damage: str = ""  # why the recording is not whole any more
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,11 @@ class LoadedRuns:
     cells: tuple[Loaded, ...]
     replaced: int
 
+    @property
+    def damaged(self) -> tuple[Loaded, ...]:
+        """The cells whose recordings are not whole any more."""
+        return tuple(cell for cell in self.cells if cell.damage)
+
 
 Tree = Mapping[bytes, Look]
 
@@ -51,13 +62,14 @@ Tree = Mapping[bytes, Look]
 class _Trees:
     """The decoder of snapshots that remembers: the same bytes give the same tree."""
 
-    snapshots: dict[bytes, Snapshot] = field(default_factory=dict)
+    snapshots: dict[bytes, tuple[Snapshot, str]] = field(default_factory=dict)  # with their digest
     known: dict[tuple[bool, bytes], Tree] = field(default_factory=dict)
 
-    def read(self, folder: Path) -> tuple[dict[Station, Snapshot], dict[Station, Tree]]:
-        """The snapshots of a recording, and how they look."""
+    def read(self, folder: Path) -> tuple[dict[Station, Snapshot], dict[Station, Tree], dict[str, str]]:
+        """The snapshots of a recording, how they look, and the digests of their files."""
         trees: dict[Station, Snapshot] = {}
         seen: dict[Station, Tree] = {}
+        digests: dict[str, str] = {}
         for station in TREES:
             path = folder / f"{station}.jsonl"
             try:
@@ -65,17 +77,20 @@ class _Trees:
             except FileNotFoundError:
                 continue
             if raw not in self.snapshots:
-                self.snapshots[raw] = read_jsonl(path)
-            trees[station] = self.snapshots[raw]
+                self.snapshots[raw] = (parse_jsonl(raw, str(path)), hashlib.sha256(raw).hexdigest())
+            trees[station], digests[path.name] = self.snapshots[raw]
             key = (station not in LAYERS, raw)
             if key not in self.known:
                 self.known[key] = looks(normalise(trees[station]), view=key[0])
             seen[station] = self.known[key]
-        return trees, seen
+        return trees, seen, digests
 
 
 def load(folders: Sequence[Path]) -> LoadedRuns:
-    """Read runs with their recordings. Raises BrokenMachinery where one is missing or damaged."""
+    """Read runs with their recordings. Raises BrokenMachinery where a run is missing or damaged.
+
+    A recording that is missing, or not whole any more, is a cell that is *broken*.
+    """
     read_all = sorted(((read_results(folder), folder) for folder in folders), key=lambda pair: pair[0].run.started)
     latest: dict[str, tuple[CellResult, Path]] = {}
     for results, folder in read_all:
@@ -94,14 +109,37 @@ def _load(cell: CellResult, run: Path, decoder: _Trees) -> Loaded:
     if not cell.folder:
         return Loaded(cell, column, run)
     folder = run / cell.folder
-    recording = read(folder)
-    trees, seen = decoder.read(folder)
+    try:
+        if Path(cell.folder).is_absolute() or ".." in Path(cell.folder).parts:
+            return _damaged(cell, column, run, "it is said to lie outside of the run")
+        recording = read(folder)
+        trees, seen, digests = decoder.read(folder)
+        damage = damaged(recording, folder, digests | _digests_of_layers(folder))
+    except BrokenMachinery as error:
+        return _damaged(cell, column, folder, f"{Path(error.where).name} {error.what}")
+    except OSError as error:
+        return _damaged(cell, column, folder, f"{Path(error.filename or folder).name} cannot be read: {error.strerror}")
+    if damage:
+        return _damaged(cell, column, folder, damage)
     # Judged again, of what ``harness.judged`` reads too: a rule that has become better since speaks of old recordings.
     judged = cell_result(recording, judge(recording, trees, raw_layers(folder)), cell.folder)
     judged = replace(judged, id=cell.id, scenario=cell.scenario)
     linked = shared_whiteouts(trees[Station.UPPER]) if Station.UPPER in trees else ()
     found = Seen(cell.id, column, seen, judged.findings, recording.engines, linked)
     return Loaded(judged, column, folder, recording, found)
+
+
+def _damaged(cell: CellResult, column: Column, folder: Path, why: str) -> Loaded:
+    """A cell that cannot be judged any more: never passed, never fixed."""
+    reason = printable(f"the recording is not whole any more: {why}")
+    result = replace(cell, outcome=Outcome.BROKEN, reason=reason, remedy="run the cell again", findings=(), missing=())
+    return Loaded(result, column, folder, damage=reason)
+
+
+def _digests_of_layers(folder: Path) -> dict[str, str]:
+    """Of the layers that are judged from their archives."""
+    paths = [path for name in ARCHIVES.values() if (path := folder / name).exists()]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def raw(folder: Path, name: str) -> bytes:

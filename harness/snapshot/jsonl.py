@@ -13,7 +13,6 @@ from harness.names import escape, unescape
 from harness.snapshot.model import Entry, Kind, Snapshot
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder()
 
 
 def to_json(entry: Entry) -> dict[str, Any]:
@@ -38,17 +37,47 @@ def to_json(entry: Entry) -> dict[str, Any]:
     return out
 
 
-def from_json(data: dict[str, Any]) -> Entry:
-    """The entry that a JSON object says."""
-    owner = data.get("owner", (0, 0))
+class _Line(msgspec.Struct):
+    """An entry as a line has it: the keys of :func:`to_json`, each with its type."""
+
+    path: str
+    type: Kind
+    mode: str
+    owner: tuple[int, int] = (0, 0)
+    size: int = 0
+    sha256: str = ""
+    text: str | None = None
+    device: tuple[int, int] | None = None
+    target: str | None = None
+    same_as: str | None = None
+    links: int = 1
+    xattrs: dict[str, str] = {}
+
+
+class _Head(msgspec.Struct):
+    """The first line: see :func:`write_jsonl`."""
+
+    unseen: tuple[str, ...]
+    listed_only: tuple[str, ...] | None = None
+    not_listed: tuple[str, ...] = ()
+
+
+_line = msgspec.json.Decoder(_Line)
+_head = msgspec.json.Decoder(_Head)
+
+
+def from_json(line: bytes) -> Entry:
+    """The entry that a line says. Raises MsgspecError and ValueError for one that says none."""
+    said = _line.decode(line)
     return Entry(
-        unescape(data["path"]), Kind(data["type"]), int(data["mode"], 8), owner[0], owner[1], data.get("size", 0),
-        tuple(data["device"]) if "device" in data else None, data.get("sha256", ""),
-        unescape(data["text"]) if "text" in data else None,
-        unescape(data["target"]) if "target" in data else None,
-        unescape(data["same_as"]) if "same_as" in data else None,
-        {unescape(k): unescape(v) for k, v in data.get("xattrs", {}).items()}, data.get("links", 1),
+        unescape(said.path), said.type, int(said.mode, 8), said.owner[0], said.owner[1], said.size,
+        said.device, said.sha256, _maybe(said.text), _maybe(said.target), _maybe(said.same_as),
+        {unescape(k): unescape(v) for k, v in said.xattrs.items()}, said.links,
     )  # fmt: skip
+
+
+def _maybe(text: str | None) -> bytes | None:
+    return None if text is None else unescape(text)
 
 
 def write_jsonl(snapshot: Snapshot, path: Path) -> None:
@@ -76,18 +105,24 @@ def write_entries(entries: Iterable[Entry], write: Any) -> None:
 
 
 def read_jsonl(path: Path) -> Snapshot:
-    """Read a snapshot back. Raises BrokenMachinery when it is damaged."""
+    """Read a snapshot back. Raises BrokenMachinery when it cannot be read, or is damaged."""
     try:
-        with path.open("rb") as file:
-            head = _decoder.decode(file.readline())
-            unseen = head["unseen"]
-            entries = [from_json(_decoder.decode(line)) for line in file]
+        raw = path.read_bytes()
     except OSError as error:
         raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-        raise BrokenMachinery(f"is no snapshot: {error}", where=str(path)) from error
-    listed = None
-    if "listed_only" in head:
-        names = {e.path for e in entries if e.path} - {unescape(n) for n in head["not_listed"]}
-        listed = names | {unescape(n) for n in head["listed_only"]}
-    return Snapshot.of(entries, listed=listed, unseen=unseen)
+    return parse_jsonl(raw, str(path))
+
+
+def parse_jsonl(raw: bytes, where: str) -> Snapshot:
+    """The snapshot that the bytes of a file are. Raises BrokenMachinery when they are none. *where*: for its words."""
+    try:
+        first, _, rest = raw.partition(b"\n")
+        head = _head.decode(first)
+        entries = [from_json(line) for line in rest.split(b"\n") if line]
+        listed = None
+        if head.listed_only is not None:
+            names = {e.path for e in entries if e.path} - {unescape(n) for n in head.not_listed}
+            listed = names | {unescape(n) for n in head.listed_only}
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: what is no UTF-8, or no number
+        raise BrokenMachinery(f"is no snapshot: {error}", where=where) from error
+    return Snapshot.of(entries, listed=listed, unseen=head.unseen)

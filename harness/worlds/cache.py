@@ -91,12 +91,15 @@ def locked(name: str, waiting: Callable[[], None]) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
+def write_whole(path: Path, content: bytes, *, sync: bool = False) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part; with *sync* after a power cut too. Raises OSError."""
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:

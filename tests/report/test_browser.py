@@ -37,7 +37,9 @@ def browser() -> Iterator[Browser]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("reports")
     made = {"usual": usual_run(folder / "usual"), "hostile": hostile_run(folder / "hostile")}
-    return {key: write_report(run, folder / f"{key}.html").as_uri() for key, run in made.items()}
+    for key, run in made.items():
+        write_report(run, folder / f"{key}.html")
+    return {key: (folder / f"{key}.html").as_uri() for key in made}
 
 
 @pytest.fixture(params=[True, False], ids=["javascript", "plain"])

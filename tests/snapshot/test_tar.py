@@ -5,6 +5,7 @@ import io
 import tarfile
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,7 +97,7 @@ XATTRS = st.dictionaries(st.binary(min_size=1, max_size=8), st.binary(max_size=8
 def test_every_entry_comes_back_from_json(snapshot: Snapshot, xattrs: dict[bytes, bytes]) -> None:
     marked = Entry(b"marked", Kind.DIR, 0o700, 1, 2, same_as=b"first", links=2, xattrs=xattrs)
     for entry in (*snapshot, marked):
-        assert from_json(to_json(entry)) == entry
+        assert from_json(msgspec.json.encode(to_json(entry))) == entry
 
 
 def test_a_snapshot_on_disk_keeps_what_was_listed_and_unseen(tmp_path: Path) -> None:
