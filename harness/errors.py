@@ -58,10 +58,31 @@ def _again(kind: type[LabError], what: str, where: str, remedy: str) -> LabError
     return kind(what, where=where, remedy=remedy)
 
 
-def of_system(error: OSError) -> LabError:
-    """What the system refused, where nobody foresaw it: told as one message all the same. A name too long cannot be meant."""
+_WANTS = {
+    errno.EMFILE: "see ulimit -n: this program needs 256 open files",
+    errno.ENFILE: "the machine has too many open files: see sysctl fs.file-max",
+    errno.EAGAIN: "see ulimit -u, and the control group's pids.max: a run needs some hundred processes and threads",
+    errno.ENOMEM: "free some memory, or take fewer --jobs",
+    errno.ENOSPC: "make room on the disks of the work folder and of the run's folder",
+    errno.EDQUOT: "make room on the disks of the work folder and of the run's folder",
+}
+
+
+def of_system(error: BaseException) -> LabError | None:
+    """What the system refused, where nobody foresaw it, told as one message all the same; None for what is no error of the system.
+
+    What the machine has not enough of has its own remedy; a name too long cannot be meant.
+    """
+    if isinstance(error, MemoryError):
+        error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    elif isinstance(error, RuntimeError) and "start new thread" in str(error):
+        error = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    if not isinstance(error, OSError):
+        return None
     where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | os.PathLike) else ""
     what = error.strerror or str(error) or type(error).__name__
+    if error.errno in _WANTS:
+        return BrokenMachinery(f"the machine has not enough: {what}", where=where, remedy=_WANTS[error.errno])
     if error.errno == errno.ENAMETOOLONG:
         return UsageError(
             what, where=where if len(where) <= _LONG else f"{where[:_LONG]}…", remedy="see how it is written"

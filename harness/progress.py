@@ -5,15 +5,17 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import TextIO
 
 import pytest
 
+from harness.cli import endings
 from harness.compare.words import count
 from harness.errors import EXIT_ALL_SKIPPED, EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, LabError, of_system
 from harness.findings import Outcome
 from harness.names import one_line
-from harness.pytest_plugin import PLAN, RUN, result_of
+from harness.pytest_plugin import PLAN, RUN, result_of, the_plan
 from harness.results import CellResult, Results
 from harness.run import Run
 from harness.verdict_text import finding_lines
@@ -57,6 +59,8 @@ class Progress:
         self.counts[result.outcome] += 1
         if result.outcome in {Outcome.FINDING, Outcome.BROKEN}:
             self._tell(result)
+        if endings.asked() and not self.interrupted:
+            raise KeyboardInterrupt
         now = time.monotonic()
         if self.live:
             width = shutil.get_terminal_size().columns - 1
@@ -72,10 +76,17 @@ class Progress:
             for line in finding_lines(finding):
                 self._line("  " + line)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Say what will be run as soon as it is decided."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> Iterator[None]:
+        """Say what will be run as soon as it is decided. The workers are started here."""
         self.config = session.config
+        with endings.held():
+            yield
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Make the plan here, where an error of it is one message, and not one for each file that is collected."""
+        the_plan(session.config)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -111,9 +122,8 @@ class Progress:
 
     def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """An error of ours is one message; anything else is a fault of this program, and shown whole."""
-        if isinstance(excinfo.value, LabError | OSError):
-            self.error = excinfo.value if isinstance(excinfo.value, LabError) else of_system(excinfo.value)
-        else:
+        self.error = excinfo.value if isinstance(excinfo.value, LabError) else of_system(excinfo.value)
+        if self.error is None:
             for line in str(excrepr).splitlines():
                 self._line(line)
 
@@ -125,9 +135,9 @@ class Progress:
     def pytest_unconfigure(self) -> None:
         """The last words: what was found, and where the report is."""
         run = self.run
-        if run is None or run.results_written is None:
+        if run is None or run.ended is None:
             return
-        self.ended = run.results_written
+        self.ended = run.ended
         self._end(run, self.ended)
 
     def _end(self, run: Run, results: Results) -> None:
@@ -139,22 +149,25 @@ class Progress:
             self._line(line)
         for leak in run.leaks:
             self._line(f"! LEFT BEHIND: {leak}")
+        for error in run.trouble:
+            self._line(f"! {error}")
         counts = Counter(cell.outcome for cell in results.cells if not cell.excluded)
         known = sum(1 for cell in results.cells for finding in cell.findings if finding.known is not None)
         new = sum(len(cell.new) for cell in results.cells)
         state = ", ".join(f"{counts[o]} {o.value}" for o in Outcome if counts[o])
-        self._line(
-            f"{state}; {count(known, 'known finding')}, {new} new · {results.run.seconds:.1f} s · {run.folder / 'report.html'}"
-        )
+        where = run.folder / ("report.html" if not run.trouble else "cells")
+        self._line(f"{state}; {count(known, 'known finding')}, {new} new · {results.run.seconds:.1f} s · {where}")
 
     def exit_code(self) -> int:
         """The run's exit code."""
         results = self.ended
         outcomes = {cell.outcome for cell in results.cells if not cell.excluded} if results else set()
-        if Outcome.BROKEN in outcomes or (self.run is not None and self.run.leaks):
+        if Outcome.BROKEN in outcomes or (self.run is not None and (self.run.leaks or self.run.trouble)):
             return EXIT_BROKEN
         if Outcome.FINDING in outcomes:
             return EXIT_FINDING
+        if self.run is not None and self.run.unfinished:  # not since somebody said so: that has its own exit code
+            return EXIT_BROKEN
         if outcomes == {Outcome.SKIPPED}:
             return EXIT_ALL_SKIPPED
         return EXIT_AS_EXPECTED

@@ -114,9 +114,10 @@ def the_plan(config: pytest.Config) -> PlanFile:
             )
         if plan.unmet:
             raise unmet_error(plan.unmet)
-        stack = contextlib.ExitStack()
-        stack.enter_context(work_folder(work_parent(), plan.run))
-        write_plan(plan)
+        with contextlib.ExitStack() as made:
+            made.enter_context(work_folder(work_parent(), plan.run))
+            write_plan(plan)
+            stack = made.pop_all()
         config.stash[PLAN] = plan
         config.stash[RUN] = Run(plan, stack)
         config.add_cleanup(stack.close)
@@ -265,13 +266,14 @@ class Collector:
         if RUN not in self.config.stash:
             return
         run = self.config.stash[RUN]
+        run.recover()
         if not run.results:  # nothing ran: --collect-only, or a mistake that was told already
             run.abandon()
             return
         partial = bool(self.config.option.keyword or self.config.option.lab_only)
         results = run.finish(set(run.results) if partial else None)
         finish_run(run, results)
-        if run.leaks:
+        if run.leaks or run.trouble:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         elif results.cells and all(cell.outcome is Outcome.SKIPPED for cell in results.cells):
             session.exitstatus = EXIT_ALL_SKIPPED

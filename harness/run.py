@@ -12,13 +12,16 @@ import msgspec
 import pytest
 
 from harness import __version__
-from harness.errors import LabError
+from harness.errors import BrokenMachinery, LabError
 from harness.findings import Outcome
+from harness.judge import judge
 from harness.launch.guarded import remove_tree
 from harness.launch.leaks import find_leaks
+from harness.launch.stations import raw_layers
 from harness.names import printable
 from harness.plan import Cell, NotRun
-from harness.results import CellResult, Results, RunFacts, write_results
+from harness.recording import NAME, read
+from harness.results import CellResult, Results, RunFacts, cell_result, read_trees, write_results
 from harness.session import PlanFile, named_cells, not_run_result, reports_folder
 
 
@@ -32,7 +35,9 @@ class Run:
         self.clock = time.monotonic()
         self.results: dict[str, CellResult] = {}
         self.leaks: list[str] = []
-        self.results_written: Results | None = None
+        self.trouble: list[LabError] = []  # what could not be written at the end
+        self.unfinished = 0  # cells that the run ended before
+        self.ended: Results | None = None
         self.folder = Path(plan.folder)
         self.cells = named_cells(plan.cells())
 
@@ -48,13 +53,24 @@ class Run:
         bare = not_run_result(NotRun(one, printable(str(report.longrepr))[:2000]), self.plan.kernel)
         return msgspec.structs.replace(bare, outcome=Outcome.BROKEN)
 
+    def recover(self) -> None:
+        """Judge what cells have recorded whose word did not arrive: the run was interrupted, or a worker died."""
+        for cell_id, one in self.cells.items():
+            place = f"cells/{cell_id}"
+            if cell_id in self.results or isinstance(one, NotRun) or not (self.folder / place / NAME).exists():
+                continue
+            with contextlib.suppress(LabError):
+                recording = read(self.folder / place)
+                verdict = judge(recording, read_trees(self.folder / place), raw_layers(self.folder / place))
+                self.take(cell_result(recording, verdict, place))
+
     def abandon(self) -> None:
         """Nothing ran: leave nothing."""
         self.stack.close()
         remove_tree(self.folder)
 
     def finish(self, selected: set[str] | None) -> Results:
-        """Prove that nothing is left, and write ``results.json``. *selected*: ids that pytest was asked for; None: all."""
+        """Prove that nothing is left, and put the results together. *selected*: ids that pytest was asked for; None: all."""
         try:
             self.stack.close()
         except LabError as error:
@@ -64,6 +80,7 @@ class Run:
             if cell_id in self.results or (selected is not None and cell_id not in selected and not is_excluded(one)):
                 continue
             missing = one if isinstance(one, NotRun) else NotRun(one, "the run ended before it", "run again")
+            self.unfinished += missing is not one
             self.take(not_run_result(missing, self.plan.kernel))
         order = {cell_id: place for place, cell_id in enumerate(self.cells)}
         facts = RunFacts(
@@ -77,8 +94,7 @@ class Run:
             unavailable=tuple(self.plan.unavailable),
         )
         results = Results(1, facts, tuple(sorted(self.results.values(), key=lambda r: order[r.id])))
-        write_results(results, self.folder)
-        self.results_written = results
+        self.ended = results
         return results
 
 
@@ -88,17 +104,24 @@ def is_excluded(one: Cell | NotRun) -> bool:
 
 
 def finish_run(run: Run, results: Results) -> None:
-    """The report, the link ``latest``, and what need not be kept."""
+    """``results.json``, the report, the link ``latest``, and what need not be kept. What cannot be written is the run's trouble."""
     from harness.report.html import write_report  # noqa: PLC0415 - the report's templates cost a worker's start
 
-    write_report(run.folder, run.folder / "report.html")
-    if run.plan.keep != "always":
-        drop_recordings(run, results)
+    try:
+        write_results(results, run.folder)
+        for cell in write_report(run.folder, run.folder / "report.html").damaged:
+            run.trouble.append(BrokenMachinery(cell.damage, where=str(cell.folder)))
+        if run.plan.keep != "always":
+            drop_recordings(run, results)
+    except LabError as error:
+        run.trouble.append(error)
+        return
     latest = reports_folder() / "latest"
     if run.folder.parent == latest.parent:  # a folder that --out named is the user's own
+        beside = latest.with_name(f".latest-{run.folder.name}")
         with contextlib.suppress(OSError):
-            latest.unlink(missing_ok=True)
-            latest.symlink_to(run.folder.name)
+            beside.symlink_to(run.folder.name)
+            beside.replace(latest)
 
 
 def drop_recordings(run: Run, results: Results) -> None:

@@ -250,11 +250,14 @@ def _from_plain(kind: type, value: Any) -> Any:
 
 
 def write_plan(decided: PlanFile) -> Path:
-    """Make the run's folder and write the plan there; returns the plan's file."""
+    """Make the run's folder and write the plan there; returns the plan's file.
+
+    Raises UsageError when the folder holds something, or another run has just taken it; BrokenMachinery when it cannot be written.
+    """
     folder = text_path(Path(decided.folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / MARKER).touch()
+        _take(folder)
         path = folder / PLAN
         path.write_bytes(msgspec.json.encode(decided, enc_hook=_to_plain))
     except OSError as error:
@@ -262,6 +265,17 @@ def write_plan(decided: PlanFile) -> Path:
             f"the run's folder cannot be written: {error.strerror}", where=str(folder), remedy="name another with --out"
         ) from error
     return path
+
+
+def _take(folder: Path) -> None:
+    """Make an empty folder a run's own; of two runs, one does."""
+    taken = UsageError("the run's folder is not empty", where=str(folder), remedy="name a new folder with --out")
+    if any(folder.iterdir()):
+        raise taken
+    try:
+        (folder / MARKER).touch(exist_ok=False)
+    except FileExistsError:
+        raise taken from None
 
 
 def read_plan(path: Path) -> PlanFile:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
 from harness import __version__
+from harness.cli import endings
 from harness.cli.streams import Parser, ready
-from harness.errors import EXIT_INTERRUPTED, LabError, of_system
+from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_INTERRUPTED, LabError, of_system
 
 COMMANDS = ("run", "list", "script", "report", "inspect", "explain", "doctor", "worlds", "schema")
 
@@ -43,19 +43,39 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     ready()
-    arguments = parser().parse_args(argv)
+    out, _ = endings.guard()
+    code = EXIT_INTERRUPTED
     try:
-        return int(arguments.handler(arguments))
-    except LabError as error:
-        print(f"whiteout-lab: {error}", file=sys.stderr)
-        return error.exit_code
+        endings.listen()
+        code = _command(argv)
+        if out is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
-        print("whiteout-lab: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        told = of_system(error)
-        print(f"whiteout-lab: {told}", file=sys.stderr)
-        return told.exit_code
+        _say("whiteout-lab: interrupted")
+    finally:
+        endings.last()
+    if out is not None and out.lost is not None:
+        _say(f"whiteout-lab: not all of the output could be written: {out.lost.strerror}")
+        return code or EXIT_BROKEN
+    return code
+
+
+def _command(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = parser().parse_args(argv)
+        return int(arguments.handler(arguments))
+    except SystemExit as asked:  # argparse has said its word: help, a version, or what it did not understand
+        return asked.code if isinstance(asked.code, int) else EXIT_AS_EXPECTED
+    except LabError as error:
+        _say(f"whiteout-lab: {error}")
+        return error.exit_code
+    except (OSError, RuntimeError, MemoryError) as error:
+        trouble = of_system(error)
+        if trouble is None:
+            raise
+        _say(f"whiteout-lab: {trouble}")
+        return trouble.exit_code
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)

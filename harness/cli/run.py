@@ -177,6 +177,8 @@ def run(arguments: argparse.Namespace) -> int:
         code = int(
             pytest.main([*words, "-p", "xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning"], plugins=[progress])
         )
+    if code == pytest.ExitCode.INTERRUPTED and progress.interrupted and progress.error is None:
+        return _interrupted(progress)
     if progress.error is not None:
         raise progress.error
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
@@ -193,9 +195,14 @@ def run(arguments: argparse.Namespace) -> int:
             f"nothing to run: every cell is excluded: {why_nothing_runs(cells)}", remedy="see each: whiteout-lab list"
         )
     if progress.ended is None:
-        if code not in {EXIT_INTERRUPTED, pytest.ExitCode.INTERRUPTED}:
-            print(quiet.getvalue(), file=sys.stderr)
+        print(quiet.getvalue(), file=sys.stderr)
         return EXIT_USAGE if code == pytest.ExitCode.USAGE_ERROR else EXIT_BROKEN
-    if code == pytest.ExitCode.INTERRUPTED and progress.interrupted:
-        return EXIT_INTERRUPTED
     return progress.exit_code()
+
+
+def _interrupted(progress: Progress) -> int:
+    """What is told of a run that was ended by a signal, beside its results."""
+    there = progress.run is not None and progress.run.folder.exists()
+    kept = f"what was recorded is in {progress.run.folder}" if there and progress.run else "nothing was recorded"
+    print(one_line(f"whiteout-lab: interrupted: {kept}"), file=sys.stderr)
+    return EXIT_INTERRUPTED

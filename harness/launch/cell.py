@@ -147,9 +147,7 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
     return Ran(record, trees, raw)
 
 
-def _store(
-    record: Recording, trees: Mapping[Station, Snapshot], out: Path, script: bytes, keep_at: Path
-) -> Recording:
+def _store(record: Recording, trees: Mapping[Station, Snapshot], out: Path, script: bytes, keep_at: Path) -> Recording:
     """The recording on disk; what cannot be written as a whole leaves nothing there."""
     try:
         _keep(out, script, keep_at)

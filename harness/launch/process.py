@@ -251,7 +251,10 @@ done
 @contextlib.contextmanager
 def reaper(folder: Path, marker: Path) -> Iterator[None]:
     """A process of its own session that deletes *folder*, while it holds *marker*, once this process is gone."""
-    read_end, write_end = os.pipe()
+    try:
+        read_end, write_end = os.pipe()
+    except OSError as error:
+        raise BrokenMachinery(f"no pipe can be made: {error.strerror}", remedy=_FEW) from error
     try:
         child = subprocess.Popen(
             ["sh", "-c", _REAP, "whiteout-lab-reaper", str(folder), str(marker)],
@@ -261,6 +264,9 @@ def reaper(folder: Path, marker: Path) -> Iterator[None]:
             start_new_session=True,
             cwd="/",
         )
+    except OSError as error:
+        os.close(write_end)
+        raise BrokenMachinery(f"sh cannot be started: {error.strerror}", remedy=_FEW) from error
     finally:
         os.close(read_end)
     try:

@@ -13,7 +13,7 @@ step() {
   number=$1; shift
   printf 'step %s\n' "$number" >>"$out/$tree.steps" || die 'the evidence cannot be written'
   "$@" >>"$out/$tree.steps" 2>&1 </dev/null
-  printf 'exit %s\n' "$?" >>"$out/$tree.steps" || die 'the evidence cannot be written'
+  printf '\nexit %s\n' "$?" >>"$out/$tree.steps" || die 'the evidence cannot be written'
 }
 # on TREE STEPS [FOLDER]: the steps, done in the folder of a tree; a tree that cannot be entered has none.
 on() {

@@ -279,7 +279,10 @@ def test_what_the_system_refuses_is_one_message() -> None:
         assert isinstance(told, LabError)
         assert told.exit_code == 3
         assert str(told).count("remedy") == 1
-    assert of_system(OSError(36, "File name too long", b"x" * 300)).exit_code == 2
+    long = of_system(OSError(36, "File name too long", b"x" * 300))
+    assert long is not None
+    assert long.exit_code == 2
+    assert of_system(ValueError("ours")) is None
 
 
 def test_a_message_keeps_its_lines_below_its_first() -> None:

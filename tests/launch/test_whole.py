@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.findings import Station
-from harness.launch.evidence import snapshots
+from harness.launch.evidence import snapshots, steps
 from harness.launch.process import run
 from harness.launch.whole import cut, steps_cut, too_short, unwritten
 from harness.recording import Step
@@ -150,3 +150,15 @@ def test_a_limit_that_struck_too_early_shows_no_hang(out: Path) -> None:
     assert too_short(out, "mount", 60) == ""
     assert too_short(out, "mount", 1) == ""
     assert "larger --timeout" in too_short(out, "mount", 1, patience=40)
+
+
+def test_words_that_end_without_a_line_break_hide_no_step(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    text = (
+        b'cd "$1"; out=$PWD/out tree=merged\n'
+        + carried("prelude.sh")
+        + b"\nstep 0 printf old; step 1 echo new; step 2 true\n"
+    )
+    (tmp_path / "script").write_bytes(text)
+    assert run(["sh", tmp_path / "script", tmp_path]).ok
+    assert steps(tmp_path / "out", "merged") == (Step(0, 0, "old"), Step(1, 0, "new"), Step(2, 0, ""))

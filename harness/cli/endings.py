@@ -1,0 +1,113 @@
+"""How a command ends when somebody wants it to, or nobody hears it: signals, and output that cannot be written.
+
+SIGINT, SIGTERM and SIGHUP end a command in order, with what it has, and exit code 130; a second one ends it at once: what works for it
+hangs on lifelines, and a reaper deletes its folder. Output that is lost (a pipe that nobody reads, a full disk, a closed descriptor)
+ends nothing: the run goes on to its results; at the end the loss is told, and the exit code is not 0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import TextIO
+
+from harness.errors import EXIT_INTERRUPTED
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_asked = False
+_held = False
+
+
+def listen() -> None:
+    """Take the signals that ask for an end; one that is ignored (``nohup``) stays so."""
+    global _asked  # noqa: PLW0603 - a process has one such state
+    _asked = False
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """While this lasts the first signal waits for its end: a worker that loses its parent in the midst of its start shows a traceback."""
+    global _held  # noqa: PLW0603
+    _held = True
+    try:
+        yield
+    finally:
+        _held = False
+    if _asked:
+        raise KeyboardInterrupt
+
+
+def asked() -> bool:
+    """Whether somebody asked for the end: an exception that a signal raises can be lost in a callback of another library."""
+    return _asked
+
+
+def last() -> None:
+    """From here on a signal ends the program at once: what is left to do is its exit."""
+    global _asked  # noqa: PLW0603
+    _asked = True
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    global _asked  # noqa: PLW0603
+    if _asked:
+        os._exit(EXIT_INTERRUPTED)
+    _asked = True
+    if not _held:
+        raise KeyboardInterrupt
+
+
+class Heard(io.FileIO):
+    """A descriptor to write to, which remembers the first error and goes on. ``lost``: what that error was."""
+
+    lost: OSError | None = None
+
+    def write(self, data: object) -> int:
+        """Write, or lose it."""
+        if self.lost is None:
+            try:
+                return super().write(data)  # type: ignore[arg-type]
+            except OSError as error:
+                self.lost = error
+        return len(memoryview(data).cast("B"))  # type: ignore[arg-type]
+
+
+def guard() -> tuple[Heard | None, Heard | None]:
+    """Standard output and error, each behind a :class:`Heard`; None for one that is not the process's own (a test took it).
+
+    A descriptor that is closed is opened first, and to write there is an error: no file of ours may become descriptor 1.
+    """
+    closed = {number for number in range(3) if not _is_open(number)}
+    for _ in closed:
+        os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)
+    out, said = _behind(1, sys.stdout), _behind(2, sys.stderr)
+    if out is not None:
+        sys.stdout = out[1]
+    if said is not None:
+        sys.stderr = said[1]
+    return out[0] if out else None, said[0] if said else None
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _behind(descriptor: int, old: TextIO | None) -> tuple[Heard, io.TextIOWrapper] | None:
+    if old is not None and old not in {sys.__stdout__, sys.__stderr__}:
+        return None
+    heard = Heard(descriptor, "w", closefd=False)
+    encoding, errors = (old.encoding, old.errors) if old is not None else ("utf-8", "backslashreplace")
+    live = descriptor == 2 or heard.isatty()
+    return heard, io.TextIOWrapper(io.BufferedWriter(heard), encoding, errors, line_buffering=live)
