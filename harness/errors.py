@@ -59,7 +59,7 @@ def _again(kind: type[LabError], what: str, where: str, remedy: str) -> LabError
 
 
 _WANTS = {
-    errno.EMFILE: "see ulimit -n: this program needs 256 open files",
+    errno.EMFILE: "see ulimit -n: a run needs some hundred open files",
     errno.ENFILE: "the machine has too many open files: see sysctl fs.file-max",
     errno.EAGAIN: "see ulimit -u, and the control group's pids.max: a run needs some hundred processes and threads",
     errno.ENOMEM: "free some memory, or take fewer --jobs",

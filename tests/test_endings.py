@@ -214,3 +214,17 @@ def test_a_full_disk_of_the_runs_folder_is_told_and_leaves_no_work(size: str, tm
     assert str(disk / "run") in done.out + done.err
     assert "No space left on device" in done.out + done.err
     assert clean(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes a user of whom nothing else runs; run as root")
+@pytest.mark.parametrize("most", ["1", "3", "20"])
+def test_few_processes_are_one_message(most: str, tmp_path: Path) -> None:
+    capabilities = [f"--{kind}-caps=+dac_override,+dac_read_search" for kind in ("inh", "ambient")]
+    user = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups", *capabilities]
+    words = [*user, "prlimit", f"--nproc={most}:{most}", sys.executable, "-m", "harness", *KERNEL, "--jobs", "3"]
+    env = {**os.environ, "WHITEOUT_LAB_WORK": str(tmp_path / "work"), "WHITEOUT_LAB_STRICT": ""}
+    done = run([*words, "--out", str(tmp_path / "run")], env=env, cwd=project_folder())
+    assert done.code == 3, done
+    assert "ulimit -u" in done.err
+    assert "Traceback" not in done.out + done.err
+    assert not (tmp_path / "run").exists()

@@ -18,6 +18,7 @@ from harness.cli.script import find_cell, tool_in
 from harness.cli.worlds import unasked
 from harness.compare.words import count
 from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, MissingProgram, UsageError, WorldError, text_path
+from harness.launch.room import need_limits
 from harness.names import one_line
 from harness.plan import Cell, NotRun, cell_of
 from harness.progress import Progress
@@ -153,6 +154,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "the run's folder is not empty", where=str(arguments.out), remedy="name a new folder with --out"
         )
+    need_limits(arguments.jobs)
     if arguments.build_worlds:
         _build_worlds(arguments.tool, strict=_strict(arguments))
     named = bring(arguments, lambda line: print(one_line(line), flush=True))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
-from harness.errors import BrokenMachinery
+from harness.errors import BrokenMachinery, want
 
 LEAST = 1 << 20  # bytes, and LEAST_FILES inodes: below this a file system refuses one write and takes the next
 LEAST_FILES = 64
@@ -44,3 +45,34 @@ class Room:
             raise BrokenMachinery(
                 "the disk of the work folder is full, or nearly so", where=str(self.folder), remedy=REMEDY
             )
+
+
+_FILES, _TASKS = 16, 16  # of a worker with a cell in it: open files of ours, processes and threads of both
+
+
+def need_limits(jobs: int) -> None:
+    """Try whether this user may have the files and processes that *jobs* workers need: short of them, they end in the midst of their start.
+
+    Raises BrokenMachinery.
+    """
+    release = threading.Event()
+    started: list[threading.Thread] = []
+    files: list[int] = []
+    try:
+        for _ in range(32 + _FILES * jobs):
+            files.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))  # noqa: PERF401 - what was opened is closed
+        for _ in range(_TASKS * (jobs + 1)):
+            started.append(threading.Thread(target=release.wait, daemon=True))
+            started[-1].start()
+    except (OSError, RuntimeError) as error:
+        trouble = want(error)
+        if trouble is None:
+            raise
+        raise trouble from error
+    finally:
+        release.set()
+        for thread in started:
+            if thread.ident is not None:
+                thread.join()
+        for descriptor in files:
+            os.close(descriptor)
