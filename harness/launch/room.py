@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from harness.errors import BrokenMachinery, want
+from harness.errors import BrokenMachinery, of_system
 
 LEAST = 1 << 20  # bytes, and LEAST_FILES inodes: below this a file system refuses one write and takes the next
 LEAST_FILES = 64
@@ -65,7 +65,7 @@ def need_limits(jobs: int) -> None:
             started.append(threading.Thread(target=release.wait, daemon=True))
             started[-1].start()
     except (OSError, RuntimeError) as error:
-        trouble = want(error)
+        trouble = of_system(error)
         if trouble is None:
             raise
         raise trouble from error
