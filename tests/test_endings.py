@@ -228,3 +228,15 @@ def test_few_processes_are_one_message(most: str, tmp_path: Path) -> None:
     assert "ulimit -u" in done.err
     assert "Traceback" not in done.out + done.err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("where", ["out", "work"])
+def test_a_folder_whose_name_is_no_utf8_is_refused_in_words(where: str, tmp_path: Path) -> None:
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/o\xff")
+    work = odd if where == "work" else str(tmp_path / "work")
+    out = odd if where == "out" else str(tmp_path / "run")
+    child = start(tmp_path, [*KERNEL, "--out", out], lambda: os.environ.update(WHITEOUT_LAB_WORK=work))
+    code, log = end(child, tmp_path)
+    assert code == 2, log
+    assert "o\\xff: the path is not UTF-8" in log
+    assert len(log.splitlines()) == 2, log
