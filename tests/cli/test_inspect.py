@@ -25,7 +25,7 @@ def test_a_layer_with_a_double(tmp_path: Path, capsys: pytest.CaptureFixture[str
     path.write_bytes(LAYERS[1][1])
     assert main(["inspect", str(path)]) == 1
     said = capsys.readouterr().out
-    assert "(tar): 3 entries, 1 markers" in said
+    assert "(tar): 3 entries, 1 marker" in said
     assert "WL301 duplicate-path: d/.wh..wh..opq stands 2 times" in said
 
 
