@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.compare.sentences import Rank, counts, not_run, sentences, summary_lines
@@ -175,6 +175,7 @@ def _cells(draw: st.DrawFn) -> list[CellResult]:
     return draw(st.permutations(found))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.composite(_cells)())
 def test_no_two_sentences_contradict_each_other_or_the_results(cells: list[CellResult]) -> None:
     at = {(cell.scenario, Column.of(cell.tool, cell.profile)): cell for cell in cells}

@@ -139,10 +139,19 @@ def test_one_that_dies_before_it_mounts_is_found(trixie: World, bench: Bench, tm
     assert codes(verdict) == {"WL208"}
 
 
-def test_one_that_refuses_is_broken_machinery_in_its_own_words(trixie: World, bench: Bench, tmp_path: Path) -> None:
+def test_one_that_refuses_has_answered_in_its_own_words(trixie: World, bench: Bench, tmp_path: Path) -> None:
     _, verdict = go(DELETE, tool(tmp_path / "fo", "echo no such option >&2; exit 1\n"), bench, tmp_path)
+    assert [(one.code, one.message) for one in verdict.new] == [
+        ("WL209", "refuses to mount the stack: exit code 1: no such option")
+    ]
+
+
+def test_one_that_the_machine_does_not_let_mount_is_broken_machinery(
+    trixie: World, bench: Bench, tmp_path: Path
+) -> None:
+    _, verdict = go(DELETE, tool(tmp_path / "fo", "echo No space left on device >&2; exit 1\n"), bench, tmp_path)
     assert verdict.outcome is Outcome.BROKEN
-    assert "no such option" in verdict.reason
+    assert "No space left on device" in verdict.reason
 
 
 def test_a_lie_about_the_version_does_not_hide_the_bug(trixie: World, bench: Bench, tmp_path: Path) -> None:
