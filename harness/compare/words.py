@@ -27,6 +27,7 @@ TITLES = {
 }
 
 
+MANY = 4  # versions in a row, from which on the first and the last are named
 _PROGRAMS = ("apptainer", "SingularityCE")  # which are several tools each
 
 
@@ -106,12 +107,18 @@ class Column:
 def who(columns: Iterable[Column], ran: Iterable[Column]) -> tuple[str, bool]:
     """Tools and versions as a subject, and whether it is many: ``fuse-overlayfs 1.4, 1.10 and kernel 6.18 (user)``.
 
-    A profile is named only where a version ran in another one too and does not belong here.
+    A profile is named only where a version ran in another one too and does not belong here. Of many versions that follow each other among
+    those that ran the first and the last are named: ``0.7.5–1.14``.
     """
     having = sorted(set(columns), key=lambda column: column.order)
+    every = sorted({*having, *ran}, key=lambda column: column.order)
     profiles: dict[tuple[str, str], set[str]] = {}
-    for column in ran:
+    neighbours: dict[str, list[str]] = {}  # title -> every version that ran, in order
+    for column in every:
         profiles.setdefault((column.name, column.version), set()).add(column.profile)
+        versions = neighbours.setdefault(column.title, [])
+        if column.version not in versions:
+            versions.append(column.version)
     groups: dict[tuple[str, str], list[str]] = {}  # (title, profile or "") -> versions
     seen: set[tuple[str, str]] = set()
     for column in having:
@@ -122,7 +129,20 @@ def who(columns: Iterable[Column], ran: Iterable[Column]) -> tuple[str, bool]:
         mine = {other.profile for other in having if (other.name, other.version) == key}
         only = "" if mine >= profiles.get(key, set()) else listing(sorted(mine))
         groups.setdefault((column.title, only), []).append(column.version)
-    return listing(_together(groups)), len(seen) > 1
+    named = {key: _runs(versions, neighbours[key[0]]) for key, versions in groups.items()}
+    return listing(_together(named)), len(seen) > 1
+
+
+def _runs(versions: Sequence[str], every: Sequence[str]) -> list[str]:
+    """Versions in their order, those that stand beside each other in *every* as one, where they are many."""
+    place = {version: number for number, version in enumerate(every)}
+    runs: list[list[str]] = []
+    for version in versions:
+        if runs and place[version] == place[runs[-1][-1]] + 1:
+            runs[-1].append(version)
+        else:
+            runs.append([version])
+    return [name for run in runs for name in ([f"{run[0]}–{run[-1]}"] if len(run) >= MANY else run)]
 
 
 def _together(groups: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:

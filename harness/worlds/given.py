@@ -19,7 +19,8 @@ _I386, _X86_64 = 3, 62  # of ELF's e_machine: the one runs on the other
 def given_programs(words: Sequence[Word], host: World, ledger: Ledger) -> list[Tool]:
     """The tools that files, or the folders they are installed under, are, each once. Raises UsageError for one that cannot be a tool.
 
-    A program is told apart from others of its version by what the user calls it, otherwise by its digest.
+    A program is told apart from others of its version by what the user calls it, otherwise by its digest; one whose version the user says
+    has that version alone, until another has it too.
     """
     programs: dict[int, tuple[Path, Known]] = {}  # by the word's place
     for word in words:
@@ -29,10 +30,15 @@ def given_programs(words: Sequence[Word], host: World, ledger: Ledger) -> list[T
     tools = []
     for word in each_once(words, lambda word: programs[word.place][1].sha256):
         file, known = programs[word.place]
-        mark = f" {word.called}" if word.called else f"+{known.sha256[:8]}"
+        mark = f" {word.called}" if word.called else "" if word.version else by_digest(known.sha256)
         part = Part(word.name, word.version or number_in(known.says), "", str(file), known.sha256, known.says, mark)
         tools.append(Tool(word.name, word.name, part, host, origin="given", rank=word.place))
     return tools
+
+
+def by_digest(sha256: str) -> str:
+    """What tells a program apart from every other of its version."""
+    return f"+{sha256[:8]}"
 
 
 def check_program(file: Path, word: str, name: str) -> None:

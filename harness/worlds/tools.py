@@ -19,7 +19,7 @@ from harness.packages import package_of
 from harness.worlds.asked import FUSE, NATIVE, Word, parse_words
 from harness.worlds.cache import Say
 from harness.worlds.crate import crates_in_place, ensure_crate
-from harness.worlds.given import given_programs
+from harness.worlds.given import by_digest, given_programs
 from harness.worlds.host import host_world
 from harness.worlds.installed import CALLED, installations, installed_tools
 from harness.worlds.ledger import Ledger
@@ -101,6 +101,9 @@ def told_apart(chosen: Iterable[Found], added: Sequence[Found], words: int) -> l
     for one in added:
         if isinstance(one, Tool):
             twin = taken.setdefault(one.key, one)
+            if twin is not one and twin.main.sha256 != one.main.sha256 and not one.main.mark:
+                one = replace(one, main=replace(one.main, mark=by_digest(one.main.sha256)))  # noqa: PLW2901
+                twin = taken.setdefault(one.key, one)
             if twin is not one and twin.main.sha256 == one.main.sha256:
                 continue  # the host's own program, given once more
             if twin is not one:

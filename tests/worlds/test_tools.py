@@ -270,7 +270,9 @@ def test_the_user_says_which_version_a_program_is_and_what_to_call_it(cache: Pat
         "fuse-overlayfs 1.14 patched",
         "fuse-overlayfs-1.14+patched",
     )
-    assert (second.version, second.main.mark) == ("1.13", f"+{second.main.sha256[:8]}")
+    assert (second.version, second.label) == ("1.13", "fuse-overlayfs 1.13")
+    twins = _brought(f"fuse-overlayfs:1.13={one}", f"fuse-overlayfs:1.13={two}")
+    assert [twin.label for twin in twins] == ["fuse-overlayfs 1.13", f"fuse-overlayfs 1.13+{twins[1].main.sha256[:8]}"]
     assert (third.version, third.label) == ("1.13-dev", "fuse-overlayfs 1.13-dev mine")
     assert matches("fuse-overlayfs>=1.14", first)
     assert first.main.says.endswith("1.13-dev"), "what the program says of itself is recorded too"
