@@ -240,3 +240,20 @@ def test_a_folder_whose_name_is_no_utf8_is_refused_in_words(where: str, tmp_path
     assert code == 2, log
     assert "o\\xff: the path is not UTF-8" in log
     assert len(log.splitlines()) == 2, log
+
+
+def test_what_a_run_leaves_behind_is_told_and_is_no_success(tmp_path: Path) -> None:
+    child = start(tmp_path, [*KERNEL, "--out", str(tmp_path / "run")])
+    while not (found := list(tmp_path.glob("work/run-*/.whiteout-lab"))):
+        time.sleep(0.01)
+    left = os.fork()
+    if left == 0:
+        os.chdir(found[0].parent)
+        os.execvp("sleep", ["sleep", "100"])
+    try:
+        code, log = end(child, tmp_path)
+        assert code == 3, log
+        assert f"LEFT BEHIND: the process {left} (sleep)" in log
+    finally:
+        os.kill(left, signal.SIGKILL)
+        os.waitpid(left, 0)

@@ -35,7 +35,7 @@ def _processes(here: bytes) -> list[str]:
             continue
         with contextlib.suppress(OSError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
-            inside = os.fsencode((folder / "cwd").readlink())
+            inside = os.fsencode((folder / "cwd").readlink()).removesuffix(b" (deleted)")
             if _INIT in words and any(word.startswith(here) for word in words):
                 found.append(f"the process {folder.name} of a cell")
             elif inside == here or inside.startswith(here + b"/"):
