@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from harness.cli.endings import leave_to_the_run
 from harness.errors import EXIT_ALL_SKIPPED, BrokenMachinery, LabError
 from harness.findings import Outcome
 from harness.judged import run_and_judge
@@ -283,6 +284,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """The controller listens to its workers."""
     if not _is_worker(config):
         config.pluginmanager.register(Collector(config), "whiteout-lab-collector")
+    elif _wants_scenarios(config):
+        leave_to_the_run()
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:

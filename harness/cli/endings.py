@@ -23,37 +23,53 @@ _asked = False
 _held = False
 
 
-def listen() -> None:
-    """Take the signals that ask for an end; one that is ignored (``nohup``) stays so."""
+@contextlib.contextmanager
+def listening() -> Iterator[None]:
+    """Take the signals that ask for an end; one that is ignored (``nohup``) stays so. Afterwards they do what they did before."""
     global _asked  # noqa: PLW0603 - a process has one such state
     _asked = False
-    for number in ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _end)
+    before = {number: signal.getsignal(number) for number in ENDING}
+    heard = {number: old for number, old in before.items() if old is not signal.SIG_IGN}
+    for number in heard:
+        signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number, old in heard.items():
+            signal.signal(number, old)
 
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """While this lasts the first signal waits for its end: a worker that loses its parent in the midst of its start shows a traceback."""
+    """While this lasts the first signal waits for its end: a worker that is ended in the midst of its start shows a traceback.
+
+    A worker starts with SIGINT blocked, since a terminal sends that to all of them, and calls :func:`leave_to_the_run`.
+    """
     global _held  # noqa: PLW0603
     _held = True
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
+    except Exception:
+        if _asked:  # what was started in here was ended too
+            raise KeyboardInterrupt from None
+        raise
     finally:
         _held = False
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     if _asked:
         raise KeyboardInterrupt
+
+
+def leave_to_the_run() -> None:
+    """Of a worker: an interrupt is the run's affair. A handler, and nothing ignored or blocked: its cells start as they always did."""
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def asked() -> bool:
     """Whether somebody asked for the end: an exception that a signal raises can be lost in a callback of another library."""
     return _asked
-
-
-def last() -> None:
-    """From here on a signal ends the program at once: what is left to do is its exit."""
-    global _asked  # noqa: PLW0603
-    _asked = True
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -46,14 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     out, _ = endings.guard()
     code = EXIT_INTERRUPTED
     try:
-        endings.listen()
-        code = _command(argv)
-        if out is not None:
-            sys.stdout.flush()
+        with endings.listening():
+            code = _command(argv)
+            if out is not None:
+                sys.stdout.flush()
     except KeyboardInterrupt:
         _say("whiteout-lab: interrupted")
-    finally:
-        endings.last()
     if out is not None and out.lost is not None:
         _say(f"whiteout-lab: not all of the output could be written: {out.lost.strerror}")
         return code or EXIT_BROKEN

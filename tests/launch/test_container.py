@@ -198,7 +198,7 @@ steps = [{ do = "read", path = "pipe" }]
 [[layers]]
 "pipe" = { fifo = true }
 """
-    short = Bench(bench.work, bench.kernel, {}, timeout=6)
+    short = Bench(bench.work, bench.kernel, {}, timeout=8, patience=1)
     ran, verdict = cell_run(tools("apptainer")[0], Profile.ROOT, short, hanging)
     assert ran.recording.timed_out
     assert "WL208" in {finding.code for finding in verdict.findings}
