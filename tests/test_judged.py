@@ -39,8 +39,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     work = tmp_path_factory.mktemp("work")
-    with work_folder(work, "judged"):
-        yield Bench(work / "judged", os.uname().release, {}, timeout=20)
+    with work_folder(work, "judged") as folder:
+        yield Bench(folder, os.uname().release, {}, timeout=20)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ schema = 1
 title = "options that contradict each other"
 guards = "the kernel's overlay refuses them"
 steps = [{ do = "mkdir", path = "new" }]
-options = { kernel = "metacopy=on,userxattr" }
+options = { kernel = "metacopy=on,redirect_dir=off" }
 """
 
 
@@ -153,7 +153,7 @@ def test_a_stack_that_the_kernel_refuses(bench: Bench, tmp_path: Path, profile: 
     assert "wrong fs type" in new.new[0].message
     assert verdict(REFUSED + b'refuses = ["kernel"]\n').verdict.findings == ()
     assert verdict(REFUSED + b'[[known]]\ncode = "WL209"\nreason = "r"\n').verdict.outcome is Outcome.PASSED
-    taken = REFUSED.replace(b"metacopy=on,userxattr", b"") + b'refuses = ["kernel"]\n'
+    taken = REFUSED.replace(b"metacopy=on,redirect_dir=off", b"index=off") + b'refuses = ["kernel"]\n'
     assert [one.message for one in verdict(taken).verdict.new] == ["mounts the stack, which it must refuse"]
 
 
