@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from harness.errors import EXIT_USAGE, ScenarioError, UsageError
 from harness.names import escape
 from harness.scenario.check import check_path
 from harness.scenario.layers import Profile, layer
-from harness.scenario.loader import MAX_FILE, find, load, load_all, load_known, parse
+from harness.scenario.loader import MAX_FILE, canonical, find, load, load_all, load_known, parse
 
 HEAD = 'schema = 1\ntitle = "t"\nguards = "g"\n'
 STEPS = 'steps = [{ do = "mkdir", path = "a" }]\n'
@@ -194,6 +195,15 @@ def test_words_of_the_command_line_name_scenarios(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
         find(["onee"], tmp_path)
     assert "did you mean one?" in error.value.remedy
+
+
+def test_one_file_that_is_named_in_several_ways_is_one_scenario(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "one.toml").write_text(HEAD + STEPS)
+    ways = [str(tmp_path / way) for way in ("one.toml", "here/../one.toml", "link/one.toml", "link/here/../one.toml")]
+    assert len(find(ways, tmp_path / "here")) == 1
+    assert {canonical(Path(way)) for way in ways} == {tmp_path.resolve() / "one.toml"}
 
 
 def test_the_command_line_says_it_in_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -407,3 +417,11 @@ def test_a_long_chain_of_links_is_laid_out_soon() -> None:
     entries = list(layer(scenario.layers[0], Profile.ROOT))
     assert len(entries) == 20_002
     assert {entry.links for entry in entries if entry.path} == {20_001}
+
+
+def test_links_of_links_are_one_group_in_whatever_order_they_stand() -> None:
+    for order in itertools.permutations(("a = { link = 'b' }", "b = { link = 'c' }", "c = { link = 'd' }", "d = 'x'")):
+        text = HEAD + STEPS + "[[layers]]\n" + "\n".join(order) + "\n"
+        (tree,) = parse(text.encode(), where="here", name="case").layers
+        files = [entry for entry in layer(tree, Profile.ROOT) if entry.path]
+        assert {(entry.same_as, entry.links) for entry in files} == {(b"a", 4)}, order
