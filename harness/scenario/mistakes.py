@@ -53,7 +53,7 @@ def together(errors: Sequence[ScenarioError], where: str = "") -> ScenarioError:
     for error in errors[:MOST]:
         place = error.where.removeprefix(f"{where}: ") if where else error.where
         here = ScenarioError(error.what, where="" if place == where else place, remedy=error.remedy)
-        lines += [f"  {line}" for line in str(here).splitlines()]
+        lines += str(here).splitlines()
     return ScenarioError("\n".join(lines), where=where)
 
 

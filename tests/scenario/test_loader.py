@@ -283,23 +283,23 @@ def test_all_mistakes_of_a_file_are_told_at_once_each_with_what_was_perhaps_mean
     text = str(refused(HEAD + SLIPS))
     for place, said in (
         ("(top)", "unknown key 'colour'"),
-        ("steps[0].do", "there is no 'mkdri'\n    remedy: did you mean 'mkdir'? known: mkdir, rmdir"),
-        ("steps[1]", "unknown key 'moed'\n    remedy: did you mean 'mode'?"),
+        ("steps[0].do", "there is no 'mkdri'\n      remedy: did you mean 'mkdir'? known: mkdir, rmdir"),
+        ("steps[1]", "unknown key 'moed'\n      remedy: did you mean 'mode'?"),
         ("steps[2].path", "absolute path '/a'"),
-        ("also[0]", "there is no tool 'fuse-stak'\n    remedy: did you mean 'fuse-stack'?"),
+        ("also[0]", "there is no tool 'fuse-stak'\n      remedy: did you mean 'fuse-stack'?"),
         (
             "on[0]",
-            "'fuse-overlayfs=>2' is neither a tool nor a range of its versions\n    remedy: did you mean 'fuse-overlayfs>=2'?",
+            "'fuse-overlayfs=>2' is neither a tool nor a range of its versions\n      remedy: did you mean 'fuse-overlayfs>=2'?",
         ),
-        ("profiles[0]", "Invalid enum value 'rot'\n    remedy: did you mean 'root'? known: root, user"),
-        ('options."fuse-overlay"', "'fuse-overlay' is no driver\n    remedy: did you mean 'fuse-overlayfs'?"),
-        ('layers[0]."a/".whiteout', "Invalid enum value 'devise'\n    remedy: did you mean 'device'?"),
+        ("profiles[0]", "Invalid enum value 'rot'\n      remedy: did you mean 'root'? known: root, user"),
+        ('options."fuse-overlay"', "'fuse-overlay' is no driver\n      remedy: did you mean 'fuse-overlayfs'?"),
+        ('layers[0]."a/".whiteout', "Invalid enum value 'devise'\n      remedy: did you mean 'device'?"),
         ("layers[0]", "the link 'b' leads to nothing"),
         ("known[0].code", "there is no code 'WL999'"),
         ("known[0].tools[0]", "did you mean 'fuse-overlayfs==1.15'?"),
-        ("known[0].profiles[0]", "there is no profile 'admin'\n    remedy: known: root, user"),
+        ("known[0].profiles[0]", "there is no profile 'admin'\n      remedy: known: root, user"),
     ):
-        assert f"\n  {place}: " in text, place
+        assert f"\n    {place}: " in text, place
         assert said in text
     assert text.startswith("case.toml: ")
 
