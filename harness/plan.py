@@ -9,6 +9,7 @@ from harness.drivers import DRIVERS
 from harness.scenario.layers import Profile, layer
 from harness.scenario.model import Node, Scenario
 from harness.scenario.steps import Remount
+from harness.snapshot.model import Entry
 from harness.worlds.model import Tool, version_order
 from harness.worlds.ranges import matches_version
 
@@ -31,6 +32,15 @@ class Cell:
     def id(self) -> str:
         """``ghost-marker[fuse-overlayfs-1.14-user]``, stable from run to run."""
         return f"{self.scenario.name}[{self.tool.key}-{self.profile}]"
+
+    @property
+    def laid_by_root(self) -> bool:
+        """Whether root lays the layers out before a user mounts them: a user may read what somebody marked, and not mark so."""
+        return (
+            self.profile is Profile.USER
+            and DRIVERS[self.tool.driver].way is None
+            and any(name.startswith(b"trusted.") for e in laid_out(self.scenario) for name in e.xattrs)
+        )
 
     @property
     def program(self) -> str:
@@ -145,7 +155,7 @@ def _blocked(cell: Cell, obstacles: Obstacles) -> NotRun | None:
     needs = [*DRIVERS[cell.tool.driver].needs]
     if cell.profile is Profile.USER:
         needs.append("userns")
-        why = _beyond_a_user(cell)
+        why = _beyond_a_user(cell, as_root="root" not in obstacles)
         if why:
             return NotRun(cell, why, "run the profile root", excluded=True)
     if cell.tool.world.is_host:
@@ -177,19 +187,25 @@ def _host_programs(cell: Cell) -> list[str]:
     ]
 
 
-def _beyond_a_user(cell: Cell) -> str:
-    """Why an unprivileged user cannot even lay out the scenario; empty when it can."""
+def laid_out(scenario: Scenario) -> list[Entry]:
+    """Every entry that a user's script would lay out."""
+    return [e for tree in (*scenario.layers, scenario.upper) for e in layer(tree, Profile.USER)]
+
+
+def _beyond_a_user(cell: Cell, *, as_root: bool) -> str:
+    """Why an unprivileged user cannot even lay out the scenario; empty when it can. *as_root*: whether this program runs as root."""
     scenario = cell.scenario
     if scenario.below.fs == "ext4":
         return "an ext4 image is mounted on a loop device, which a user namespace may not do"
-    entries = [e for tree in (*scenario.layers, scenario.upper) for e in layer(tree, Profile.USER)]
+    entries = laid_out(scenario)
     if any(e.device not in (None, (0, 0)) for e in entries):
         return "a layer holds a device, which a user namespace may not make"
     if any((e.uid, e.gid) != (0, 0) for e in entries) or any(
         step.__struct_config__.tag == "chown" for step in scenario.steps
     ):
         return "owners other than 0 need more than one mapped user"
-    if any(name.startswith(b"trusted.") for e in entries for name in e.xattrs):
+    trusted = any(name.startswith(b"trusted.") for e in entries for name in e.xattrs)
+    if trusted and not (cell.laid_by_root and as_root and scenario.below.fs == "host"):
         return "a layer holds trusted.* xattrs, which a user namespace may not set"
     return ""
 

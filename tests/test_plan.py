@@ -146,12 +146,22 @@ def test_combinations_that_would_say_nothing_are_excluded() -> None:
         ('[below]\nfs = "ext4"\n', "loop device"),
         ('[[layers]]\n"c" = { char = [1, 3] }\n', "holds a device"),
         ('[[layers]]\n"f" = { owner = [1, 1] }\n', "one mapped user"),
-        ('[upper]\n"d/" = { opaque = ["trusted"] }\n', "trusted"),
+        ('[upper]\n"d/" = { opaque = ["trusted"] }\n[below]\nfs = "tmpfs"\n', "trusted"),
     ],
 )
 def test_what_an_ordinary_user_cannot_lay_out_is_for_root_alone(text: str, why: str) -> None:
     assert why in excluded(one(scenario(text), tool("kernel"), Profile.USER))
     assert isinstance(one(scenario(text), tool("kernel"), Profile.ROOT), Cell)
+
+
+def test_marks_of_roots_are_laid_out_by_root_for_a_user_to_read() -> None:
+    text = '[[layers]]\n"d/" = { opaque = ["trusted"] }\n'
+    cell = one(scenario(text), tool("kernel"), Profile.USER)
+    assert isinstance(cell, Cell)
+    assert cell.laid_by_root
+    assert not Cell(cell.scenario, cell.tool, Profile.ROOT).laid_by_root
+    (ordinary,) = plan([scenario(text)], [tool("kernel")], [Profile.USER], {"root": Obstacle("no root")})
+    assert "trusted" in excluded(ordinary)
 
 
 def test_a_whiteout_device_is_laid_out_by_an_ordinary_user_too() -> None:

@@ -97,12 +97,13 @@ def enclosure_of(cell: Cell, uid: int = NOBODY, work: Path | None = None) -> Enc
     given = Path(cell.tool.main.path) if outside else None
     # a script that hands over from one privilege to another takes them up itself
     handed = cell.scenario.handover
-    profile = Profile.ROOT if handed is not None and handed.profile is not None else cell.profile
+    hands_over = cell.laid_by_root or (handed is not None and handed.profile is not None)
+    profile = Profile.ROOT if hands_over else cell.profile
     who = CONTAINER_USER if container else uid
     kept = work / f"kept-{profile}" if container and work is not None else None
     return Enclosure(
         cell.tool.world.root, profile, os.geteuid() == 0, who, given, closed_fuse(), kept, container,
-        hands_over=handed is not None and handed.profile is not None, loop=cell.scenario.below.fs == "ext4", machine=machine(),
+        hands_over=hands_over, loop=cell.scenario.below.fs == "ext4", machine=machine(),
     )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ class Enclosure:
     def _kind(self) -> str:
         if self.container:
             return "container"
-        return "loop" if self.loop else "own" if self.goes_down and self.own_fuse else ""
+        return "loop" if self.loop else "own" if (self.goes_down or self.hands_over) and self.own_fuse else ""
 
     def argv(self, cell: Path) -> list[str]:
         """The command that runs ``script.sh`` in *cell*. The folders PLACES must be beside *cell*, open to every user."""
@@ -115,7 +115,7 @@ class Enclosure:
                 f"/dev/{node} {at}/dev/{node} none bind,{self._closed(f'/dev/{node}', devices=True)}" for node in _NODES
             ]
         # uid_map and its like are written there where the script becomes a user, and by containers
-        sealed = self.profile is Profile.ROOT and not self.container
+        sealed = self.profile is Profile.ROOT and not self.container and not self.hands_over
         lines.append(f"proc {at}/proc proc nosuid,nodev,noexec{',ro' if sealed else ''}")
         # no device of a layer can be opened, by whatever name; in a user namespace nobody could make one
         lines.append(f"{source} {at}{CELL} none bind{',nodev' if self.as_root else ''}")

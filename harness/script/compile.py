@@ -6,6 +6,8 @@ what it saw in ``out/``. It needs the namespaces that its first lines name, and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.drivers import DRIVERS
 from harness.drivers.base import Plan
 from harness.plan import Cell
@@ -15,8 +17,10 @@ from harness.script.container import compile_container
 from harness.script.parts import carried, function, head, segments, step_functions, tree_lines, verdict
 from harness.script.paths import spoken_paths
 from harness.script.quote import quote_bytes
-from harness.snapshot.model import EMPTY
+from harness.snapshot.model import EMPTY, Snapshot
 from harness.whiteouts.union import merge
+
+NOBODY = 65534  # who goes on with layers that root laid out
 
 
 def compile_cell(cell: Cell) -> bytes:
@@ -40,7 +44,8 @@ def _mounted(cell: Cell) -> bytes:
     if below_before:
         out += [b"mkdir -p out || exit 3", *below_before]
     trees = [*zip(lowers, layers, strict=True), ("upper", prepared), ("oracle", merge(layers, prepared))]
-    out += tree_lines(trees, b"out merged work")
+    laid = tree_lines(trees, b"out merged work")
+    out += _by_root(laid, trees) if cell.laid_by_root else laid
     out.append(b"")
     out.append(b"# ---- the steps " + b"-" * 102)
     parts = segments(scenario.steps)
@@ -58,6 +63,22 @@ def _mounted(cell: Cell) -> bytes:
     out += below_after
     out.append(b"say end")
     return b"\n".join(out) + b"\n"
+
+
+def _by_root(laid: list[bytes], trees: Sequence[tuple[str, Snapshot]]) -> list[bytes]:
+    """Lines that lay the trees out as root, and go on as an ordinary user, whose they are then, marks that it may not set among them."""
+    names = b" ".join(folder.split("/")[0].encode() for folder in dict.fromkeys(folder for folder, _ in trees))
+    return [
+        b'if [ "${2:-}" != below ]; then',
+        *laid,
+        b"chown -hR %d:%d %s out merged work && chown %d:%d . || die 'the layers cannot be handed over: run this as root'"
+        % (NOBODY, NOBODY, names, NOBODY, NOBODY),
+        b"! alone || trap - EXIT",
+        b'[ -z "${PROGRAM:-}" ] || export PROGRAM',
+        b"exec setpriv --reuid %d --regid %d --clear-groups \\" % (NOBODY, NOBODY),
+        b'  unshare --user --map-root-user --mount --propagation private sh "$self" "$cell" below',
+        b"fi",
+    ]
 
 
 def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:

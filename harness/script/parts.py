@@ -29,6 +29,8 @@ def head(cell: Cell) -> bytes:
         if cell.profile == "root"
         else "unshare --user --map-root-user --mount sh script.sh FOLDER"
     )
+    if cell.laid_by_root:
+        alone = "as root, sh script.sh FOLDER"
     if (
         DRIVERS[cell.tool.driver].way is not None
     ):  # its programs make user namespaces of their own, and want a registry's port
@@ -59,7 +61,8 @@ def head(cell: Cell) -> bytes:
 _START = (
     "self=$0 folder=.",
     "case $self in /*) ;; *) self=$PWD/$self ;; esac",
-    'if [ "${2:-}" = inside ]; then',
+    "case ${2:-} in inside | below) again=1 ;; *) again= ;; esac",
+    'if [ -n "$again" ]; then',
     "  folder=$1",
     "else",
     "  for word; do case $word in PROGRAM=*) PROGRAM=${word#PROGRAM=} ;; *) folder=$word ;; esac; done",
@@ -68,7 +71,7 @@ _START = (
     "fi",
     'cd -P -- "$folder" || exit 3',
     "cell=$PWD out=$PWD/out",
-    'if [ -z "${WHITEOUT_LAB_CELL:-}" ] && [ "${2:-}" != inside ]; then',
+    'if [ -z "${WHITEOUT_LAB_CELL:-}" ] && [ -z "$again" ]; then',
     "  for there in * .[!.]* ..?*; do",
     '    if { [ ! -e "$there" ] && [ ! -L "$there" ]; } || [ "$there" -ef "$self" ]; then continue; fi',
     '    echo "the folder $cell is not empty: name a new one" >&2; exit 3',

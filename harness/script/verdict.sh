@@ -58,7 +58,8 @@ looked_up() {
 # steps: exit codes beside those of the oracle, and what was said where that is the point of a step. One line for each.
 steps() {
   awk '
-    function tell() { if (n != "") { gsub(/(^|\n)directory [0-9]+/, "\ndirectory", said); gsub(/[^ -~]/, "?", said)
+    function tell() { if (n != "") { gsub(/(^|\n)directory [0-9]+/, "\ndirectory", said)
+      gsub(/^\n+|\n+$/, "", said); gsub(/\n/, " ", said); gsub(/[^ -~]/, "?", said)
       line[tree, n] = code ? "fails" : "succeeds" (said == "" ? "" : ", says " said); bad[tree, n] = code } }
     FNR == 1 { tell(); n = ""; tree++ }
     /^step [0-9]+$/ { tell(); n = $2; said = ""; if (tree == 1) order[++count] = n; next }
@@ -103,7 +104,7 @@ marks() {
     if [ -L "$entry" ]; then continue; fi
     if whiteout "$entry"; then
       gone=$entry
-      case $base in .wh.* | .opq) bug "${entry#"$upper"/}" "a device 0:0 deletes $base, which is a marker's own name" ; continue ;; esac
+      case $base in .wh.* | .opq) hidden "${gone#"$upper"/}" || bug "${entry#"$upper"/}" "a device 0:0 deletes $base, which is a marker's own name" ; continue ;; esac
     elif [ -f "$entry" ] && case $base in .wh..wh.*) false ;; .wh.?*) ;; *) false ;; esac then
       gone=${entry%/*}/${base#.wh.}
       if { [ -e "$gone" ] || [ -L "$gone" ]; } && ! whiteout "$gone"; then

@@ -53,6 +53,17 @@ def test_it_names_itself_and_how_to_run_it_alone() -> None:
     assert "unshare --user --map-root-user --mount sh script.sh FOLDER" in user
 
 
+def test_layers_that_only_root_can_lay_out_are_handed_to_the_user_who_mounts_them() -> None:
+    marked = STEPS + '[[layers]]\n"d/" = { opaque = ["trusted"] }\n'
+    text = script(marked, profile=Profile.USER)
+    assert "in a new or empty folder: as root, sh script.sh FOLDER" in text
+    laid, _, rest = text.partition("chown -hR 65534:65534 lower upper oracle out merged work")
+    assert "setfattr -h -n trusted.overlay.opaque" in laid
+    assert 'sh "$self" "$cell" below\nfi\n' in rest
+    assert "setfattr" not in rest
+    assert "chown" not in script(marked)
+
+
 def test_a_line_break_in_a_title_does_not_leave_the_comment() -> None:
     text = compile_cell(
         Cell(
