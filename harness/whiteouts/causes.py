@@ -84,11 +84,14 @@ class _Told:
         right = Tree(start)
         for result in recording.oracle_steps:
             _do(right, recording.scenario.steps[result.index], succeeded=not result.code)
-        self.right = right.snapshot()
+        oracle = evidence.trees.get(Station.ORACLE)
+        root = oracle.get(b"") if oracle is not None else None
+        who = (root.uid, root.gid) if root is not None else (0, 0)  # in a container an ordinary user is not 0 inside
+        self.right = right.snapshot(who)
         self.tree = Tree(start)
         for result in recording.steps:
             self._again(result, recording.scenario.steps[result.index])
-        self.without = self.tree.snapshot()
+        self.without = self.tree.snapshot(who)
 
     def _again(self, result: Result, step: Step) -> None:
         wanted = self.wanted.get(result.index)

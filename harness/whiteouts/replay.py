@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from harness.names import unescape
 from harness.scenario.steps import (
     OBSERVING,
@@ -91,13 +93,17 @@ class Tree:
                 nodes[entry.parent].names[entry.name] = node
         self.root = nodes[b""]
 
-    def snapshot(self) -> Snapshot:
-        """The tree as it is now."""
+    def snapshot(self, who: tuple[int, int] = (0, 0)) -> Snapshot:
+        """The tree as it is now. *who* did the steps, as owner and group: what is 0:0 in a scenario is theirs."""
         found = list(_walk(b"", self.root))
         by_node: dict[int, list[bytes]] = {}
         for path, node in found:
             by_node.setdefault(id(node), []).append(path)
-        return Snapshot.of(_entry(path, node, by_node[id(node)]) for path, node in found)
+        made = (_entry(path, node, by_node[id(node)]) for path, node in found)
+        return Snapshot.of(
+            msgspec.structs.replace(one, uid=who[0], gid=who[1]) if (one.uid, one.gid) == (0, 0) else one
+            for one in made
+        )
 
     def names(self, path: str) -> list[bytes] | None:
         """What readdir gives; None where there is no directory."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+import msgspec
+
 from harness.findings import Finding
 from harness.judge import found
 from harness.recording import Step as Result
+from harness.scenario.layers import Profile
 from harness.scenario.model import Tree
 from harness.scenario.steps import Chmod, Mkdir, Readdir, Remount, Rename, Step, Write
 from harness.snapshot.model import Entry, Snapshot
@@ -72,6 +75,21 @@ def test_one_refusal_is_one_finding() -> None:
         )
     ]  # fmt: skip
     assert EINVAL in findings[0].message
+
+
+def test_in_a_container_what_an_ordinary_user_makes_is_the_users() -> None:
+    def owned(*entries: Entry) -> Snapshot:
+        return Snapshot.of(msgspec.structs.replace(one, uid=1000, gid=1000) for one in tree(entries))
+
+    must, did = (Result(0, 0), Result(1, 0)), (Result(0, 1, EINVAL), Result(1, 1, "write: No such file or directory"))
+    seen, wanted = owned(KEEP), owned(KEEP, folder("new"), file("new/f", "x"))
+    findings = found(
+        evidence(
+            layers=LAYERS, steps=(Mkdir(path="new"), Write(path="new/f", text="x")), did=did, must=must,
+            view=seen, remount=seen, oracle=wanted, profile=Profile.USER, exits=(0, 0),
+        )
+    )  # fmt: skip
+    assert [(one.code, one.path) for one in findings] == [("WL207", "new")]
 
 
 def test_what_differs_in_another_way_stands_for_itself() -> None:
