@@ -10,7 +10,7 @@ import msgspec
 from harness.drivers import DRIVERS
 from harness.findings import Finding, Known, Station
 from harness.recording import Recording
-from harness.worlds.ranges import matches_version
+from harness.worlds.ranges import one_matches
 from harness.worlds.versions import kernel_number
 
 _WROTE = (Station.VIEW, Station.REMOUNT)  # the writable runs: whose engine made the upper, and what is made of it
@@ -22,13 +22,13 @@ class Naming:
     def __init__(self, recording: Recording) -> None:
         known = [one for one in recording.scenario.known if not one.profiles or recording.profile in one.profiles]
         tool = recording.tool
-        self.own = [one for one in known if not one.tools or _of(one, tool.name, tool.plain)]
+        self.own = [one for one in known if not one.tools or one_matches(one.tools, tool.name, tool.plain)]
         self._of_engines = {
             station: [
                 msgspec.structs.replace(one, optional=True)  # which engine a program took is its choice of the day
                 for name, version in dict.fromkeys(_engines(recording, station))
                 for one in known
-                if one.tools and _of(one, name, version)
+                if one_matches(one.tools, name, version)
             ]
             for station in Station
         }
@@ -50,10 +50,6 @@ def speaks_of(known: Known, finding: Finding) -> bool:
         and _fits(known.path, finding.path)
         and _fits(known.words, finding.message)
     )
-
-
-def _of(known: Known, name: str, version: str) -> bool:
-    return any(matches_version(pattern, name, version) for pattern in known.tools)
 
 
 def _engines(recording: Recording, station: Station) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from harness.script.paths import spoken_paths
 from harness.script.quote import quote_bytes
 from harness.script.trees import build, folders
 from harness.snapshot.model import Snapshot
+from harness.worlds.ranges import one_matches
 
 
 @cache
@@ -50,6 +51,7 @@ def head(cell: Cell) -> bytes:
         "# What it saw is then in FOLDER/out: *.tar (trees), *.names and *.err (what readdir gave), *.steps (exit codes), daemon.log.",
         *_START,
         *([f"program=${{PROGRAM:-{cell.program}}}"] if DRIVERS[cell.tool.driver].has_program else []),
+        f"refusal={'meant' if one_matches(scenario.refuses, cell.tool.name, cell.tool.version) else ''}",
         "umask 022",
         "export LC_ALL=C",
         "",

@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 import operator
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -52,6 +52,11 @@ def matches_version(pattern: str, name: str, version: str) -> bool:
     """
     parsed = parse_pattern(pattern)
     return parsed is not None and parsed.fits(name, version)
+
+
+def one_matches(patterns: Iterable[str], name: str, version: str) -> bool:
+    """Whether one of several words speaks of a name and a version; none does where there are none."""
+    return any(matches_version(pattern, name, version) for pattern in patterns)
 
 
 def mistake_in(pattern: str, names: Collection[str]) -> tuple[str, str]:

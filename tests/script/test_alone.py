@@ -103,7 +103,7 @@ def test_a_bug_is_told_and_the_exit_code_tells(mounted: str, ended: str, said: s
 def test_what_a_step_says_is_part_of_it(tmp_path: Path) -> None:
     scenario = DELETE.replace("steps = [", 'steps = [{ do = "read", path = "d/y" }, { do = "stat", path = "d" }, ')
     done = alone(tmp_path, cell(scenario), wrapper(tmp_path, "echo no >early/d/y"))
-    assert "BUG: step 1: succeeds, says no; on a plain directory it succeeds, says stays" in done.out
+    assert r"BUG: step 1: succeeds, says no\n; on a plain directory it succeeds, says stays" in done.out.splitlines()
     assert done.out.count("BUG: step") == 1
 
 
@@ -123,6 +123,20 @@ def test_a_refusal_to_mount_is_told_in_the_programs_words(tmp_path: Path) -> Non
     done = alone(tmp_path, cell(DELETE), "PROGRAM=./program")
     assert done.code == 1
     assert done.out == "BUG: it is not mounted: exit code 1: no such option\n"
+
+
+def test_a_refusal_that_must_be_is_as_it_should_be(tmp_path: Path) -> None:
+    must = (
+        HEAD
+        + 'refuses = ["kernel"]\noptions = { kernel = "metacopy=on,redirect_dir=off" }\n'
+        + DELETE.removeprefix(HEAD)
+    )
+    done = alone(tmp_path, cell(must, "kernel"))
+    assert done.code == 0, done
+    assert done.out.startswith("as it should be: it is not mounted: mount: ")
+    done = alone(tmp_path, cell(must.replace("off", "on"), "kernel"), folder="another")
+    assert done.code == 1, done
+    assert done.out == "BUG: .: is mounted, which the tool must refuse\n"
 
 
 def test_one_that_dies_before_it_mounts(tmp_path: Path) -> None:

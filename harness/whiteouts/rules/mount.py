@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from harness.findings import Finding, Station
 from harness.recording import Recording
 from harness.whiteouts.rules.evidence import Evidence, Rule
-from harness.worlds.ranges import matches_version
+from harness.worlds.ranges import one_matches
 
 # What has nothing to do with the stack: a full disk, no memory, too many files, no /dev/fuse, a program that is not there.
 _MACHINE = re.compile(
@@ -49,7 +49,7 @@ def mount_refused(evidence: Evidence) -> Iterator[Finding]:
     """WL209: an answer like others; a scenario may say that it must be so (``refuses``)."""
     recording = evidence.recording
     tool = recording.tool
-    must = any(matches_version(pattern, tool.name, tool.plain) for pattern in recording.scenario.refuses)
+    must = one_matches(recording.scenario.refuses, tool.name, tool.plain)
     if not recording.refused:
         if must and recording.phase not in _BEFORE:
             yield Finding("WL209", "/", Station.STEPS, "mounts the stack, which it must refuse")
