@@ -57,7 +57,7 @@ class Tool:
     origin: str = ""  # "world", "host", "crate", "given" (named by --tool)
     rank: int = field(
         default=0, compare=False
-    )  # among tools of one version: as named, what is of a world before what is given
+    )  # among tools of one version: as named, and what is there unasked before what is given
 
     @property
     def version(self) -> str:

@@ -71,8 +71,9 @@ def discover(
         added = _given(words, suites, host, ledger)
     finally:
         ledger.close()
-    chosen = choose(found, [word for word in words if word.path is None], added)
-    return [*chosen, *told_apart(chosen, added, len(words))]
+    choosing = [word for word in words if word.path is None]
+    chosen = choose(found, choosing, added)
+    return [*chosen, *told_apart(chosen, added, behind=0 if choosing else 1)]
 
 
 def _given(words: Sequence[Word], suites: Iterable[World], host: World, ledger: Ledger) -> list[Found]:
@@ -91,10 +92,10 @@ def _given(words: Sequence[Word], suites: Iterable[World], host: World, ledger: 
     ]
 
 
-def told_apart(chosen: Iterable[Found], added: Sequence[Found], words: int) -> list[Found]:
-    """What is added, ranked behind what is of a world. Raises UsageError where two programs would have one label or one id. Pure.
+def told_apart(chosen: Iterable[Found], added: Sequence[Found], *, behind: int) -> list[Found]:
+    """What is added, without what is chosen already. Raises UsageError where two programs would have one label or one id. Pure.
 
-    *words*: how many words of ``--tool`` there are.
+    *behind*: what is added to the ranks, 1 where nothing was chosen by a word: what is there unasked comes before what is given.
     """
     taken: dict[str, Tool] = {tool.key: tool for tool in chosen if isinstance(tool, Tool)}
     out: list[Found] = []
@@ -112,7 +113,7 @@ def told_apart(chosen: Iterable[Found], added: Sequence[Found], words: int) -> l
                     where="--tool",
                     remedy=f"call each by another name: --tool {one.main.name}:{one.version}:NAME=PATH",
                 )
-            out.append(replace(one, rank=words + one.rank))
+            out.append(replace(one, rank=behind + one.rank))
         else:
             out.append(one)
     return out

@@ -253,12 +253,20 @@ def test_a_given_program_is_told_apart_by_a_digest_that_no_order_and_no_range_se
     assert _order(*reversed(words)) == as_named[::-1]
 
 
-def test_what_is_of_a_world_stands_before_what_is_given_at_its_version(debian: FakeDebian, tmp_path: Path) -> None:
+def test_tools_of_one_version_stand_as_they_are_named_and_what_nobody_named_before_them(
+    debian: FakeDebian, tmp_path: Path
+) -> None:
     ensure(["trixie"], lambda _line: None)  # fuse-overlayfs 1.0
     program = _program(tmp_path / "fuse-overlayfs", "1.0.0")
-    words = [f"fuse-overlayfs:1.0:mine={program}", "fuse-overlayfs@trixie"]
-    found = [one for one in discover(worlds_in_place(), words, kernel="6.1.0", host=HERE) if isinstance(one, Tool)]
-    assert [tool.label for tool in sorted(found, key=tool_order)] == ["fuse-overlayfs 1.0", "fuse-overlayfs 1.0 mine"]
+    given, world = f"fuse-overlayfs:1.0:mine={program}", "fuse-overlayfs@trixie"
+    for words, order in (
+        ([given, world], ["1.0 mine", "1.0"]),
+        ([world, given], ["1.0", "1.0 mine"]),
+        ([given], ["1.0", "1.0 mine"]),
+    ):
+        found = [one for one in discover(worlds_in_place(), words, kernel="6.1.0", host=HERE) if isinstance(one, Tool)]
+        mine = [tool for tool in sorted(found, key=tool_order) if tool.name == "fuse-overlayfs"]
+        assert [tool.main.shown for tool in mine] == order
 
 
 def test_the_user_says_which_version_a_program_is_and_what_to_call_it(cache: Path, tmp_path: Path) -> None:
