@@ -97,6 +97,7 @@ layout() {
 registry_up() {
   printf 'version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: %s/registry}}\nhttp: {addr: 127.0.0.1:5000}\n' \
     "$cell" >registry.yml
+  : >registry.log
   docker-registry serve registry.yml >registry.log 2>&1 </dev/null &
   registry=$!
   until grep -q 'listening on' registry.log; do

@@ -71,6 +71,17 @@ steps() {
   ' "$out/merged.steps" "$out/oracle.steps"
 }
 
+# answers: the programs on an image's way that refused, each with the last line of its words.
+answers() {
+  [ ! -e "$out/answers" ] || awk '
+    function tell() { if (code) print who ": refused, exit code " code ": " said }
+    /^asked / { tell(); who = substr($0, 7); code = 0; said = ""; next }
+    /^exit / { code = $2; next }
+    { said = $0; sub(/^ +/, "", said) }
+    END { tell() }
+  ' "$out/answers"
+}
+
 # whiteout FILE: whether it is a character device 0:0.
 whiteout() { [ -c "$1" ] && [ "$(stat -c %t:%T "$1")" = 0:0 ]; }
 # opaque FOLDER: whether it hides what lies below, by a file or by an xattr.
@@ -127,7 +138,7 @@ verdict() {
   upper=$1; shift
   bugs=0
   for name in view remount readonly sealed-view; do seen "$name" "$@"; done
-  steps >"$out/differs"
+  { steps; answers; } >"$out/differs"
   while IFS= read -r line; do bug "${line%%: *}" "${line#*: }"; done <"$out/differs"
   [ -z "$refusal" ] || bug . "is mounted, which the tool must refuse"
   while read -r code; do [ "$code" -eq 0 ] || bug daemon.log "the program ended with exit code $code"; done 2>/dev/null <"$out/daemon.exit"

@@ -12,6 +12,7 @@ from harness.plan import Cell
 from harness.scenario.layers import Profile
 from harness.scenario.loader import parse
 from harness.script.compile import compile_cell
+from harness.script.parts import carried
 from harness.worlds.host import host_world
 from harness.worlds.model import Part, Tool
 
@@ -105,6 +106,17 @@ def test_what_a_step_says_is_part_of_it(tmp_path: Path) -> None:
     done = alone(tmp_path, cell(scenario), wrapper(tmp_path, "echo no >early/d/y"))
     assert r"BUG: step 1: succeeds, says no\n; on a plain directory it succeeds, says stays" in done.out.splitlines()
     assert done.out.count("BUG: step") == 1
+
+
+def test_what_refuses_an_image_on_its_way_is_told_in_its_last_words(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    for name in ("merged.steps", "oracle.steps"):
+        (tmp_path / "out" / name).touch()
+    (tmp_path / "out" / "answers").write_text(
+        "asked overlay seal\nexit 0\n  done\nasked podman pull\nexit 125\n  Error: writing blob\n   stderr:  duplicates\n"
+    )
+    done = run(["sh", "-c", carried("verdict.sh").decode() + '\nout=out; verdict ""'], cwd=tmp_path)
+    assert done.out == "BUG: podman pull: refused, exit code 125: stderr:  duplicates\n", done
 
 
 def test_hostile_names_are_inert(tmp_path: Path) -> None:
