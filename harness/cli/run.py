@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli.script import find_cell, tool_in
+from harness.cli.script import find_cell, plain_id, scenario_in, tool_in
 from harness.cli.worlds import unasked
 from harness.compare.words import count
 from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, MissingProgram, UsageError, WorldError, text_path
@@ -103,14 +103,15 @@ def bring(arguments: argparse.Namespace, say: Callable[[str], None]) -> list[str
         _build([one.world for one in unmet(parse_words(arguments.tool), found) if one.world], say)
     scenarios = []
     for cell in arguments.only:
-        scenario_files([cell.partition("[")[0]])  # before anything is built for it
+        scenario_files(arguments.scenarios or [scenario_in(cell)])  # before anything is built for it
         name = tool_in(cell)
         for one in _all_absent(name) if name and not _strict(arguments) else ():
             with contextlib.suppress(UsageError, MissingProgram):
-                find_cell(cell, arguments.tool)
+                find_cell(cell, arguments.tool, arguments.scenarios)
                 break
             _build([one.world], say)
-        scenarios.append(find_cell(cell, arguments.tool).scenario.name)
+        find_cell(cell, arguments.tool, arguments.scenarios)
+        scenarios.append(scenario_in(cell))
     return scenarios
 
 
@@ -166,7 +167,7 @@ def run(arguments: argparse.Namespace) -> int:
         *([f"--lab-repeat={arguments.repeat}"] if arguments.repeat else []),
         *(f"--lab-tool={tool}" for tool in arguments.tool),
         *(f"--lab-profile={profile}" for profile in arguments.profile),
-        *(f"--lab-only={cell}" for cell in arguments.only),
+        *(f"--lab-only={plain_id(cell)}" for cell in arguments.only),
         *([f"--lab-out={arguments.out}"] if arguments.out else []),
         *(["--lab-strict"] if arguments.strict else []),
         *(["-x"] if arguments.exitfirst else []),
@@ -191,7 +192,7 @@ def run(arguments: argparse.Namespace) -> int:
         cells = [
             one
             for one in progress.config.stash[PLAN].cells()
-            if not arguments.only or cell_of(one).id in arguments.only
+            if not arguments.only or cell_of(one).id in map(plain_id, arguments.only)
         ]
         raise UsageError(
             f"nothing to run: every cell is excluded: {why_nothing_runs(cells)}", remedy="see each: whiteout-lab list"

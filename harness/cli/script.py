@@ -6,6 +6,8 @@ import argparse
 import difflib
 import re
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
@@ -44,28 +46,44 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def find_cell(cell_id: str, tools: list[str]) -> Cell:
-    """The cell with an id, whether it can run here or not.
+def find_cell(cell_id: str, tools: list[str], scenarios: Sequence[str] = ()) -> Cell:
+    """The cell with an id, whether it can run here or not. *scenarios*: where it is looked for; without them, by the name in the id.
+
+    A file may stand for its scenario's name: ``./mine.toml[kernel-6.12-root]``.
 
     Raises UsageError with what was perhaps meant, and MissingProgram where no version of its tool is here.
     """
-    scenario = cell_id.partition("[")[0]
-    decided = decide(Wanted((scenario,), tuple(tools), tuple(Profile)), {}, lambda _line: None)
+    scenario, cell_id = scenario_in(cell_id), plain_id(cell_id)
+    decided = decide(Wanted(tuple(scenarios) or (scenario,), tuple(tools), tuple(Profile)), {}, lambda _line: None)
     cells = named_cells(decided.cells())
     if cell_id not in cells:
         name = tool_in(cell_id)
         if name and all(tool.name != name for tool in decided.tools):
             found = discover(worlds_in_place(), [name])
             raise unmet_error([why(one) for one in unmet(parse_words([name]), found)])
-        near = difflib.get_close_matches(cell_id, cells, n=3)
+        near = (
+            difflib.get_close_matches(cell_id, cells, n=3)
+            or [one for one in cells if one.startswith(f"{cell_id}[")][:3]
+        )
         raise UsageError(
             f"no cell {cell_id!r}", remedy=f"did you mean {', '.join(near)}?" if near else "see: whiteout-lab list"
         )
     return cell_of(cells[cell_id])
 
 
+def scenario_in(cell_id: str) -> str:
+    """The scenario in a cell's id, or the file that stands for it."""
+    return cell_id.rpartition("[")[0] or cell_id
+
+
+def plain_id(cell_id: str) -> str:
+    """The id as a recording has it: of a file the name alone."""
+    scenario = scenario_in(cell_id)
+    return Path(scenario).stem + cell_id.removeprefix(scenario) if scenario.endswith(".toml") else cell_id
+
+
 def tool_in(cell_id: str) -> str:
     """The name of the tool in a cell's id, empty where it has none: the longest that fits, since names begin with one another."""
-    key = cell_id.partition("[")[2]
+    key = cell_id.rpartition("[")[2]
     fitting = (name for name in TOOLS if re.match(rf"{re.escape(name)}-[0-9][^-]*.*-(root|user)\]$", key))
     return max(fitting, key=len, default="")

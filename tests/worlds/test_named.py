@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from harness.cli.run import bring
+from harness.cli.script import find_cell
 from harness.errors import MissingProgram, UsageError, WorldError
 from harness.session import unmet_error, why
 from harness.worlds import tools
 from harness.worlds.asked import parse_words
 from harness.worlds.build import ensure, worlds_in_place
-from harness.worlds.model import HOST, Unavailable, World
+from harness.worlds.model import HOST, Tool, Unavailable, World
 from harness.worlds.tools import discover, unmet
 from tests.worlds.conftest import FakeDebian
 
@@ -25,8 +26,10 @@ def _nothing_on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "which", lambda _name: None)
 
 
-def wanted(*named: str, only: tuple[str, ...] = (), strict: bool = False) -> argparse.Namespace:
-    return argparse.Namespace(tool=list(named), only=list(only), strict=strict)
+def wanted(
+    *named: str, only: tuple[str, ...] = (), strict: bool = False, scenarios: tuple[str, ...] = ()
+) -> argparse.Namespace:
+    return argparse.Namespace(tool=list(named), only=list(only), strict=strict, scenarios=list(scenarios))
 
 
 def missing(*words: str) -> list[Unavailable]:
@@ -66,6 +69,18 @@ def test_a_cell_that_is_named_has_worlds_built_until_one_has_its_tool(
     with pytest.raises(UsageError, match="no scenario"):
         bring(wanted(only=("ghost-markr[fuse-overlayfs-1.1-root]",)), lambda _line: None)
     assert len(debian.builds) == 1, "nothing is built for a slip"
+
+
+def test_a_cell_of_a_file_of_ones_own_is_named_by_its_name_or_by_the_file(cache: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('schema = 1\ntitle = "t"\nguards = "g"\nsteps = [{ do = "mkdir", path = "n" }]\n')
+    key = next(tool.key for tool in discover([], [], host=HERE) if isinstance(tool, Tool) and tool.name == "kernel")
+    for cell, scenarios in ((f"mine[{key}-root]", (str(file),)), (f"{file}[{key}-root]", ())):
+        assert find_cell(cell, ["kernel"], scenarios).id == f"mine[{key}-root]"
+        bring(wanted(only=(cell,), scenarios=scenarios), lambda _line: None)
+    with pytest.raises(UsageError) as told:
+        find_cell(str(file), ["kernel"])
+    assert f"mine[{key}-root]" in told.value.remedy, "a scenario is no cell: its cells are named"
 
 
 def test_a_cell_of_a_tool_that_no_world_brings_is_missing_with_its_remedy(cache: Path) -> None:
