@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 import pytest
@@ -91,14 +91,14 @@ class Progress:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Without workers, the items are collected here."""
-        self._begin(len(items))
+        self._begin([item.nodeid for item in items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """With workers, each tells what it collected."""
-        self._begin(len(ids))
+        self._begin(ids)
 
-    def _begin(self, total: int) -> None:
+    def _begin(self, ids: Sequence[str]) -> None:
         if self.total or PLAN not in self.config.stash:
             return
         plan = self.config.stash[PLAN]
@@ -107,12 +107,13 @@ class Progress:
             for one in plan.unavailable
             if one["remedy"]
         ]
-        if not total:  # nothing will be run: what is missing belongs into the error
+        if not ids:  # nothing will be run: what is missing belongs into the error
             self.missing = [] if plan.tools else missing
             return
-        self.total = total
-        tools = ", ".join(dict.fromkeys(tool.label for tool in plan.tools))
-        self._line(f"{count(len(plan.scenarios), 'scenario')}, {count(total, 'cell')}: {tools}")
+        self.total = len(ids)
+        tried = {one.rpartition("[")[2].rpartition("-")[0] for one in ids}
+        tools = ", ".join(dict.fromkeys(tool.label for tool in plan.tools if tool.key in tried))
+        self._line(f"{count(len(plan.scenarios), 'scenario')}, {count(self.total, 'cell')}: {tools}")
         for words in missing:
             self._line(f"  not here: {words}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from harness.errors import LabError, UsageError, of_system, text_path
 from harness.launch.process import Finished, run
 from harness.names import one_line, printable
 from harness.report.html import render
+from harness.worlds.versions import kernel_number
 from tests.factory import FakeCell, file, make_run
 from tests.report.pages import hostile_scenario
 
@@ -169,6 +171,15 @@ def test_a_run_goes_through_in_any_locale(locale: dict[str, str], apart: Path) -
     assert "Traceback" not in done.err + done.out
     assert done.code in {0, 77}, done.err
     assert "1 scenario, 1 cell: kernel" in done.out
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_run_names_the_tools_that_it_tries_and_no_other(jobs: str, apart: Path) -> None:
+    done = _apart(["run", "ghost-marker", "--jobs", jobs, "--out", str(apart / "out")], apart)
+    first = done.out.splitlines()[0]
+    assert f": kernel {kernel_number(platform.release())}" in first
+    assert "nouserxattr" not in first, "it runs the scenarios that name it"
 
 
 @pytest.mark.parametrize("home", ["unset", "file", "closed", "cache-is-a-file"])
