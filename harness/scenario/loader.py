@@ -49,6 +49,8 @@ def find(words: Sequence[str], folder: Path) -> list[Path]:
             found.append(path)
         elif path.exists():
             raise UsageError("is no scenario file", where=word, remedy="name a .toml file, or a folder of them")
+        elif path.suffix == ".toml" or os.sep in word:
+            raise UsageError("there is no such file", where=word, remedy="see how the path is written")
         else:
             near = difflib.get_close_matches(word, known, n=3)
             raise UsageError(

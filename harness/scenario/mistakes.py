@@ -46,6 +46,7 @@ class Mistakes:
 
 def together(errors: Sequence[ScenarioError], where: str = "") -> ScenarioError:
     """One error for all: itself, if it is alone. *where*: the file that all of them are in, if it is one."""
+    errors = list({str(error): error for error in errors}.values())  # an entry with many codes is read once for each
     if len(errors) == 1:
         return errors[0]
     many = f"more than {MOST}" if len(errors) > MOST else str(len(errors))

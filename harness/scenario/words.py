@@ -24,7 +24,11 @@ def check_known(known: Known, key: str, told: Mistakes) -> None:
     check_tools(known.tools, f"{key}.tools", told)
     for i, profile in enumerate(known.profiles):
         if profile not in set(Profile):
-            told.add(f"there is no profile {profile!r}", f"{key}.profiles[{i}]", choices(profile, list(Profile)))
+            told.add(
+                f"there is no profile {profile!r}",
+                f"{key}.profiles[{i}]",
+                choices(profile, [str(one) for one in Profile]),
+            )
 
 
 def check_tools(patterns: Sequence[str], key: str, told: Mistakes) -> None:

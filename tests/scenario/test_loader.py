@@ -304,6 +304,22 @@ def test_all_mistakes_of_a_file_are_told_at_once_each_with_what_was_perhaps_mean
     assert text.startswith("case.toml: ")
 
 
+def test_what_an_entry_says_for_several_codes_is_told_once_and_in_words_of_the_file() -> None:
+    entry = HEAD + STEPS + '[[known]]\ncode = ["WL101", "WL106"]\nreason = "r"\n'
+    told = str(refused(entry + 'stations = ["viw"]\n'))
+    assert told.count("'viw'") == 1
+    told = str(refused(entry + 'profiles = ["rot"]\n'))
+    assert "did you mean 'root'? known: root, user" in told
+
+
+def test_a_file_that_is_not_there_is_no_scenario_that_is_not_known(tmp_path: Path) -> None:
+    for word in ("mine.toml", "./mine", str(tmp_path / "mine")):
+        with pytest.raises(UsageError, match="there is no such file"):
+            find([word], tmp_path)
+    with pytest.raises(UsageError, match="no scenario 'mine'"):
+        find(["mine"], tmp_path)
+
+
 def test_the_mistakes_of_several_files_are_told_at_once(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.toml").write_text(HEAD + 'steps = [{ do = "mkdri", path = "a" }]\n')
