@@ -19,11 +19,16 @@ def find_leaks(work: Path) -> list[str]:
     return [*_mounts(here), *_processes(here), *_loops(here), *_folders(work)]
 
 
+def _below(path: bytes, folder: bytes) -> bool:
+    """Whether a path is a folder, or lies below it; a folder beside it may have a name that begins like its."""
+    return path == folder or path.startswith(folder + b"/")
+
+
 def _mounts(here: bytes) -> list[str]:
     found = []
     for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
         where = unescape_c(line.split(b" ")[4])
-        if where == here or where.startswith(here + b"/"):
+        if _below(where, here):
             found.append(f"a mount at {escape(where)}")
     return found
 
@@ -36,9 +41,9 @@ def _processes(here: bytes) -> list[str]:
         with contextlib.suppress(OSError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
             inside = os.fsencode((folder / "cwd").readlink()).removesuffix(b" (deleted)")
-            if _INIT in words and any(word.startswith(here) for word in words):
+            if _INIT in words and any(_below(word, here) for word in words):
                 found.append(f"the process {folder.name} of a cell")
-            elif inside == here or inside.startswith(here + b"/"):
+            elif _below(inside, here):
                 found.append(f"the process {folder.name} ({escape(words[0])}) works in {escape(inside)}")
     return found
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -140,3 +141,35 @@ def test_a_disk_with_room_is_no_trouble(tmp_path: Path) -> None:
     assert "12 KB" in room.trouble
     with pytest.raises(BrokenMachinery, match="full"):
         room.need()
+
+
+@pytest.mark.parametrize(
+    ("said", "trouble"),
+    [
+        ({}, False),
+        ({"f_bavail": 1023}, True),
+        ({"f_bavail": 1023, "f_bfree": 9999}, True),  # the rest is root's: ordinary users run out first
+        ({"f_bfree": 0}, False),
+        ({"f_favail": 63}, True),
+        ({"f_files": 0, "f_favail": 0}, False),  # btrfs has no table of inodes
+        ({"f_blocks": 0, "f_bavail": 0}, False),  # a tmpfs without a limit
+    ],
+)
+def test_what_is_little_whoever_may_take_it(
+    said: dict[str, int], trouble: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File systems with room for root alone, without inodes and without a limit cannot all be had here: so the system's answer is given."""
+    plenty = {"f_blocks": 9999, "f_bfree": 9999, "f_bavail": 9999, "f_files": 9999, "f_favail": 9999, "f_frsize": 1024}
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**(plenty | said)))
+    room = Room(tmp_path)
+    room.look()
+    assert bool(room.trouble) is trouble
+
+
+def test_the_least_that_was_ever_left_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room(tmp_path)
+    for free in (900, 300, 700, 9999):
+        answer = SimpleNamespace(f_blocks=9999, f_bfree=free, f_bavail=free, f_files=0, f_favail=0, f_frsize=1024)
+        monkeypatch.setattr(os, "statvfs", lambda _, answer=answer: answer)
+        room.look()
+    assert "(300 KB, or few inodes, were left)" in room.trouble

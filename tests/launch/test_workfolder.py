@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.launch.enclosure import INIT
 from harness.launch.guarded import MARKER, claim, mark, remove_tree
 from harness.launch.leaks import find_leaks
 from harness.launch.process import run
@@ -109,6 +111,61 @@ def test_mounts_and_loop_devices_that_are_left_are_seen(script: str, said: str, 
     assert str(tmp_path) in mine[0]
     if said == "a mount at":
         assert mine[0].endswith("/work/a b\\\\c")
+
+
+@pytest.mark.real
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts; run as root")
+def test_a_mount_on_the_folder_itself_is_seen_and_one_beside_it_is_none(tmp_path: Path) -> None:
+    script = 'mount -t tmpfs tmpfs "$1/work" && mount -t tmpfs tmpfs "$1/work2" && exec "$2" -c "$3" "$1/work"'
+    for name in ("work", "work2"):
+        (tmp_path / name).mkdir()
+    space = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", tmp_path, sys.executable, _ASK]
+    done = run([str(word) for word in space], cwd=Path(__file__).parents[2])
+    assert done.ok, done
+    assert done.out.splitlines() == [f"a mount at {tmp_path}/work", f"the folder {tmp_path}/work"]
+
+
+@pytest.mark.real
+def test_processes_that_are_left_are_told_by_what_they_are(tmp_path: Path) -> None:
+    """A first process of a cell by its words, others by where they work; and nothing else: not this program, not its neighbours."""
+    work, beside = tmp_path / "work", tmp_path / "work2"
+    for folder in (work / "deep", work / "gone", beside):
+        folder.mkdir(parents=True)
+    words = ["sh", "-c", "sleep 30; :", str(INIT), str(work / "cell")]
+    asked = [
+        (words, tmp_path),
+        (["sleep", "30"], work / "deep"),
+        (["sleep", "30"], work / "gone"),
+        (["sleep", "30"], beside),
+    ]
+    asked.append((["sh", "-c", "sleep 30; :", str(INIT), str(beside / "cell")], tmp_path))
+    children = []
+    try:
+        for argv, folder in asked:
+            child = os.fork()
+            if child == 0:
+                os.setsid()
+                os.chdir(folder)
+                os.execvp(argv[0], argv)
+            children.append(child)
+        while any(b"python" in Path(f"/proc/{child}/cmdline").read_bytes() for child in children):
+            time.sleep(0.01)
+        (work / "gone").rmdir()
+        with contextlib.chdir(work):
+            found = find_leaks(work)
+    finally:
+        for child in children:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    cell, deep, gone, _, _ = children
+    assert sorted(found) == sorted(
+        [
+            f"the folder {work}",
+            f"the process {cell} of a cell",
+            f"the process {deep} (sleep) works in {work}/deep",
+            f"the process {gone} (sleep) works in {work}/gone",
+        ]
+    )
 
 
 @pytest.mark.real
