@@ -258,3 +258,15 @@ def test_what_is_there_in_some_runs_is_known_only_where_that_is_said() -> None:
     assert often(some, sometimes, rest).outcome is Outcome.PASSED
     assert often(every, sometimes, rest).outcome is Outcome.PASSED
     assert often(every, always, rest, none).outcome is Outcome.PASSED  # such a one need not appear
+
+
+@pytest.mark.parametrize(
+    ("fails", "code", "said"),
+    [
+        (Fails.MUST, 0, "must fail, and on a plain directory it succeeds there"),
+        (Fails.MUST_NOT, 1, "must succeed, and on a plain directory it fails there (no)"),
+    ],
+)
+def test_what_a_scenario_says_wrongly_is_told(fails: Fails, code: int, said: str) -> None:
+    result = verdict(CLEAN, steps=(Mkdir(path="a/new", fails=fails),), must=(Step(0, code, "no" if code else ""),))
+    assert result.reason == f"the scenario says that step 1 {said}"

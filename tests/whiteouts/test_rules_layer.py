@@ -173,3 +173,51 @@ def test_the_profile_of_a_recording_is_that_of_the_writer() -> None:
     )
     assert scenario.handover is not None
     assert scenario.handover.profile == "user"
+
+
+def words(trees: Mapping[Station, Snapshot], imports: tuple[Import, ...] = ()) -> list[str]:
+    evidence = Evidence(msgspec.structs.replace(some().recording, imports=imports), trees)
+    return [f.message for rule in RULES for f in rule(evidence)]
+
+
+def test_a_double_is_told_with_its_kinds_of_which_six_are_named() -> None:
+    six, seven = (layer_findings([file(OPQ)] * times, form="tar")[0].message for times in (6, 7))
+    assert "stands 6 times in the layer (file, file, file, file, file, file): " in six
+    assert "stands 7 times in the layer (file, file, file, file, file, file …): " in seven
+
+
+def test_a_lost_mark_is_told_with_what_is_left_of_it() -> None:
+    upper = tree(device(b"f"), OPAQUE)
+    assert words({Station.UPPER: upper, Station.SEALED: tree(file(b".wh.f"), file(b".wh.other"), folder(b"d"))})[
+        :2
+    ] == [
+        "the image says that d is opaque; the squashfs layer says nothing of it",
+        "the image says that f is gone; the squashfs layer carries .wh. file alone, which readers of such a layer do not honour",
+    ]
+
+
+def test_a_file_of_a_user_that_looks_like_a_mark_is_none() -> None:
+    own = tree(file(b".wh.f"))
+    assert judged({Station.ORACLE: own, Station.UPPER: own, Station.SEALED: tree()}) == []
+    assert judged({Station.ORACLE: own, Station.UPPER: tree(), Station.PUSHED: own}) == []
+    assert judged({Station.ORACLE: tree(), Station.UPPER: own, Station.SEALED: tree()}) == [
+        ("WL302", "f", Station.SEALED)
+    ]
+
+
+def test_a_deletion_below_an_opaque_folder_says_nothing_and_another_one_does() -> None:
+    upper = tree(OPAQUE, device(b"d/f"), device(b"e/g"))
+    assert judged({Station.UPPER: upper, Station.SEALED: tree(OPAQUE, folder(b"e"))}) == [
+        ("WL302", "e/g", Station.SEALED)
+    ]
+    gone = tree(device(b"e"), device(b"e/g"))
+    assert len(judged({Station.UPPER: gone, Station.SEALED: tree()})) == 2, "what is gone is not opaque"
+
+
+def test_a_refusal_tells_how_it_ended() -> None:
+    said = words({}, (Import("push", 255, "no"), Import("push", 137, "no"), Import("push", 1, "")))
+    assert said == [
+        "push failed (exit code 255): no",
+        "push failed (signal 9): no",
+        "push failed (exit code 1): without a word",
+    ]

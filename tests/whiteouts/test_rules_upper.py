@@ -138,6 +138,10 @@ def test_private_xattrs_that_change_the_tree() -> None:
         upper=[folder("d", trusted_overlay_redirect="old"), file("f", xattrs={b"user.overlay.metacopy": b""})]
     )
     assert sorted(found(upper.unportable_xattr, seen)) == [("WL107", "d"), ("WL107", "f")]
+    assert [said.partition(":")[0] for said in messages(upper.unportable_xattr, seen)] == [
+        "trusted.overlay.redirect to old",
+        "user.overlay.metacopy",
+    ]
 
 
 def test_origin_and_impure_are_noise() -> None:

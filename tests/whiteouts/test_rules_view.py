@@ -136,3 +136,26 @@ def test_hostile_names_are_escaped_in_paths_and_messages() -> None:
     (finding,) = view.resurrected(evidence(view=more, oracle=tree([])))
     assert finding.path == "a\\nb\\x1b[31m\\xff"
     assert finding.message.isprintable()
+
+
+def test_what_is_said_of_a_step_that_went_otherwise() -> None:
+    failed = evidence(steps=(Mkdir(path="d"),), did=_steps(1, "no"), must=_steps(0))
+    assert messages(view.step_result, failed) == ["step 1, mkdir d: failed (no); on a plain directory it succeeds"]
+    worked = evidence(steps=(Mkdir(path="d"),), did=_steps(0), must=_steps(1, "no"))
+    assert messages(view.step_result, worked) == ["step 1, mkdir d: succeeded; on a plain directory it fails"]
+
+
+def test_what_is_too_much_is_told_with_what_is_in_it() -> None:
+    more = tree([folder("a"), file("a/1"), folder("b"), file("b/1"), file("b/2"), folder("c")])
+    assert [said.rpartition(": ")[2] for said in messages(view.resurrected, evidence(view=more, oracle=tree([])))] == [
+        "a dir with 1 entry", "a dir with 2 entries", "a dir",
+    ]  # fmt: skip
+
+
+def test_contents_are_told_whole_where_they_are_short_and_links_by_their_first_name() -> None:
+    long = Entry(b"f", Kind.FILE, 0o644, size=9999, digest="0123456789abcdef", same_as=b"a")
+    short = file("f", "x")
+    assert view.difference(short, long) == [
+        "content is 9999 bytes, sha256 0123456789ab, must be 'x'",
+        "is linked with a, must be linked with nothing",
+    ]
