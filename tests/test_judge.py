@@ -200,6 +200,25 @@ def test_what_is_known_of_an_engine_is_known_in_its_profiles_alone() -> None:
     assert verdict(known=users, tool=APPTAINER, profile=Profile.USER).new == ()
 
 
+@pytest.mark.parametrize(
+    ("engine", "profile", "new"),
+    [
+        ("kernel overlay", Profile.USER, []),
+        ("kernel overlay", Profile.ROOT, ["WL101", "WL106"]),  # root reads trusted.*
+        ("kernel overlay, userxattr", Profile.USER, ["WL101", "WL106"]),
+        ("fuse-overlayfs", Profile.USER, ["WL101", "WL106"]),
+        ("", Profile.USER, []),  # nobody knows which one ran
+    ],
+)
+def test_a_users_kernel_overlay_that_is_not_told_to_use_user_xattrs_is_one_of_its_own(
+    engine: str, profile: Profile, new: list[str]
+) -> None:
+    known = tuple(Known(code, "reason", tools=("kernel-nouserxattr",)) for code in ("WL101", "WL106"))
+    ran = {Station.VIEW: engine} if engine else {}
+    result = verdict(known=known, tool=APPTAINER, profile=profile, engines=ran)
+    assert [finding.code for finding in result.new] == new
+
+
 FIXED = (Known("WL101", "reason"), Known("WL202", "reason"))
 
 

@@ -1,26 +1,31 @@
 """``make mutants``: the program made wrong in small ways, one at a time, in a copy; a test must notice each.
 
-The tests that must notice a mutant stand beside it. A mutant whose function or expression is no more is an error, so that the list is
-kept up to date. Words are parts of names: ``make mutants ARGS=leaks``.
-Exit code 1 where a mutant survives, 2 where the list is out of date, 3 where the tests fail without any change.
+The tests that must notice a mutant stand beside it, and must pass without it. A mutant is caught where one of them fails, not where it
+cannot be imported or speaks of names that are not there; that, a mutant whose function is no more, and an excuse that excuses nothing
+are errors, so that the list is kept up to date. Words are parts of names: ``make mutants ARGS=leaks``.
+Exit code 1 where a mutant survives, 2 where the list is out of date, 3 where tests fail, or are none, without any change.
 """
 
 from __future__ import annotations
 
 import os
-import queue
+import re
 import shutil
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
-from harness.launch.process import run
-from tests.mutation.changes import Mutant, OutOfDate, mutated
-from tests.mutation.mutants import PROJECT, every
+from tests.mutation.asked import ask, ended, stop
+from tests.mutation.changes import PROJECT, Mutant, OutOfDate, mutated
+from tests.mutation.mutants import every
 
 _COPIED = ("harness", "scenarios", "tests", "conftest.py", "pyproject.toml", "Makefile", "README.md", "constraints.txt")
-_PATIENCE = 600.0  # seconds for the tests of one mutant, which may loop
+_JOBS = 2
+T = TypeVar("T")
+_WRONG = re.compile(r"\b(ImportError|ModuleNotFoundError|NameError|SyntaxError): .*")
 
 
 def _copy(folder: Path) -> Path:
@@ -33,61 +38,85 @@ def _copy(folder: Path) -> Path:
     return folder
 
 
-def _tests_pass(tests: tuple[str, ...], tree: Path) -> bool:
-    """Whether tests pass in a tree. A folder or file that is not there (yet) holds no test; no test at all is a pass."""
-    words = [word for word in tests if not word.startswith("tests/") or (tree / word).exists()]
-    if not any(word.startswith("tests") for word in words):
-        return True
-    own = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(tree)}  # a module changes twice in a second: no byte code
-    python = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *words]
-    done = run(python, cwd=tree, env={**os.environ, **own}, timeout=_PATIENCE)
-    if done.code not in {0, 1, 2, 3, 5, -9}:
-        raise OutOfDate(
-            f"pytest {' '.join(words)} ended with exit code {done.code}: {done.out[-300:]}{done.err[-300:]}"
-        )
-    return done.code in {0, 5}
+def _write(path: Path, text: str, moment: Iterator[int]) -> None:
+    """Each time as of another second: byte code of the module as it was does not count."""
+    path.write_text(text, encoding="utf-8")
+    at = next(moment)
+    os.utime(path, (at, at))
 
 
-def _survives(mutant: Mutant, tree: Path) -> bool:
-    """Put the mutant in its place in *tree*, ask the tests, and put the module back. Raises OutOfDate."""
-    path = tree / mutant.module
-    text = path.read_text(encoding="utf-8")
-    path.write_text(mutated(text, mutant), encoding="utf-8")
+def _each(
+    things: Iterable[T], begin: Callable[[T, Path], int], end: Callable[[T, Path, int], None], trees: list[Path]
+) -> None:
+    """Things done side by side, one in each tree: *begin* starts a process, and *end* gets its exit code."""
+    left, free = iter(things), list(trees)
+    running: dict[int, tuple[T, Path]] = {}
     try:
-        return _tests_pass(mutant.near, tree)
+        while True:
+            while free and (one := next(left, None)) is not None:
+                if pid := begin(one, free[-1]):
+                    running[pid] = one, free.pop()
+            if not running:
+                return
+            pid, code = ended()
+            one, tree = running.pop(pid)
+            end(one, tree, code)
+            free.append(tree)
     finally:
-        path.write_text(text, encoding="utf-8")
+        for pid in running:
+            stop(pid)
+
+
+def _verdict(code: int, said: str) -> tuple[str, str]:
+    """What came of a mutant, by the exit code of pytest and what it said."""
+    if code == 0:
+        return "SURVIVED", ""
+    wrong = _WRONG.search(said)
+    if code in {1, -14} and not wrong:  # 14: SIGALRM; it went on and on
+        return "caught", ""
+    return "OUT OF DATE", f": {wrong.group() if wrong else f'pytest ended with exit code {code}: {said[-300:]}'}"
 
 
 def main(words: list[str]) -> int:
     """Try those whose names hold one of the words, or all; say of each what came of it."""
     mutants = [one for one in every() if not words or any(word in one.name for word in words)]
-    trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
     counts = {"caught": 0, "SURVIVED": 0, "OUT OF DATE": 0}
+    failing: list[str] = []
+    texts = {module: (PROJECT / module).read_text(encoding="utf-8") for module in {one.module for one in mutants}}
+    moment = iter(range(1_000_000_000, 2_000_000_000, 2))
+    clock = time.monotonic()
 
-    def tried(mutant: Mutant) -> str:
-        tree = trees.get()
-        try:
-            word, more = ("SURVIVED" if _survives(mutant, tree) else "caught"), ""
-        except OutOfDate as error:
-            word, more = "OUT OF DATE", f": {error}"
-        finally:
-            trees.put(tree)
+    def told(mutant: Mutant, word: str, more: str) -> None:
         counts[word] += 1
         print(f"{word:11}  {mutant.name}{more}", flush=True)
-        return word
+
+    def begin(mutant: Mutant, tree: Path) -> int:
+        try:
+            _write(tree / mutant.module, mutated(texts[mutant.module], mutant), moment)
+        except OutOfDate as error:
+            told(mutant, "OUT OF DATE", f": {error}")
+            return 0
+        return ask(mutant.near, tree)
+
+    def end(mutant: Mutant, tree: Path, code: int) -> None:
+        _write(tree / mutant.module, texts[mutant.module], moment)
+        told(mutant, *_verdict(code, (tree / "said").read_text(encoding="utf-8", errors="replace")))
+
+    def end_unchanged(near: tuple[str, ...], tree: Path, code: int) -> None:
+        if code:
+            failing.append(f"without any change, {' '.join(near)} ended with exit code {code}")
+            print((tree / "said").read_text(encoding="utf-8", errors="replace"), file=sys.stderr)
 
     with tempfile.TemporaryDirectory(prefix="whiteout-lab-mutants-") as folder:
-        jobs = os.cpu_count() or 1
-        for job in range(jobs):
-            trees.put(_copy(Path(folder, str(job))))
-        for near in dict.fromkeys(mutant.near for mutant in mutants):  # else every mutant would be caught
-            if not _tests_pass(near, Path(folder, "0")):
-                print(f"without any change, {' '.join(near)} fails", file=sys.stderr)
-                return 3
-        with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(tried, mutants))
-    print(", ".join(f"{number} {word}" for word, number in counts.items()))
+        trees = [_copy(Path(folder, str(job))) for job in range(_JOBS)]
+        _each(
+            dict.fromkeys(one.near for one in mutants), ask, end_unchanged, trees
+        )  # else every mutant would be caught
+        if failing or not mutants:
+            print("\n".join(failing) or f"no mutant is called {' or '.join(words)}", file=sys.stderr)
+            return 3 if failing else 2
+        _each(mutants, begin, end, trees)
+    print(f"{', '.join(f'{number} {word}' for word, number in counts.items())} · {time.monotonic() - clock:.0f} s")
     return 2 if counts["OUT OF DATE"] else 1 if counts["SURVIVED"] else 0
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+PROJECT = Path(__file__).resolve().parents[2]
 Change = Callable[[ast.FunctionDef], bool]  # changes a function; False where there is nothing to change
 
 
@@ -21,7 +23,12 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        return f"{self.module.removeprefix('harness/').removesuffix('.py')}: {self.function} {self.what}"
+        return f"{self.module.removeprefix('harness/').removesuffix('.py')}: {self.function}, {self.what}"
+
+
+def made(module: str, near: tuple[str, ...], *rows: tuple[str, str, Change]) -> Iterator[Mutant]:
+    """Mutants of one module: function, what, change."""
+    return (Mutant(module, function, what, change, near) for function, what, change in rows)
 
 
 class OutOfDate(Exception):
@@ -36,6 +43,41 @@ def gives(expression: str) -> Change:
         return True
 
     return change
+
+
+def inverted(module: str, near: tuple[str, ...], only: tuple[str, ...] = ()) -> Iterator[Mutant]:
+    """A mutant for each condition of a module, or of some functions of it: this one condition the other way round."""
+    tree = ast.parse((PROJECT / module).read_text(encoding="utf-8"))
+    for name, function in functions(tree):
+        if only and name not in only:
+            continue
+        for number, (node, field, index) in enumerate(conditions(function)):
+            test = getattr(node, field) if index is None else getattr(node, field)[index]
+            yield Mutant(module, name, f"not {number + 1}: {ast.unparse(test)}", negated(number), near)
+
+
+def silent(module: str, near: tuple[str, ...], only: tuple[str, ...]) -> Iterator[Mutant]:
+    """Functions of a module that find nothing. What they find nothing as is told by what they are said to return."""
+    tree = dict(functions(ast.parse((PROJECT / module).read_text(encoding="utf-8"))))
+    for name in only:
+        returns = ast.unparse(tree[name].returns or ast.Constant(None)) if name in tree else ""
+        empty = next((value for start, value in _EMPTY.items() if returns.startswith(start)), "None")
+        yield Mutant(module, name, "silent", gives(empty), near)
+
+
+_EMPTY = {
+    "Iterator": "iter(())", "list": "[]", "tuple": "()", "set": "set()", "dict": "{}", "str": "''", "bool": "False",
+    "frozenset": "frozenset()",
+}  # fmt: skip
+
+
+def functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """The functions of a module and the methods of its classes, by name."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, node
+        if isinstance(node, ast.ClassDef):
+            yield from ((f"{node.name}.{one.name}", one) for one in node.body if isinstance(one, ast.FunctionDef))
 
 
 def conditions(function: ast.FunctionDef) -> list[tuple[ast.AST, str, int | None]]:
@@ -109,7 +151,9 @@ def in_place(function: ast.FunctionDef) -> bool:
             [ast.parse(content, mode="eval").body],
         )
         return True
-    put = next((call for call in calls if getattr(call.func, "attr", "") in {"rename", "replace"}), None)
+    put = next(
+        (call for call in calls if getattr(call.func, "attr", "") in {"rename", "replace"} and not call.keywords), None
+    )
     if put is None or not isinstance(put.func, ast.Attribute):
         return False
     beside, place = ast.unparse(put.func.value), ast.unparse(put.args[0])
@@ -128,24 +172,14 @@ def reversed_pair(function: ast.FunctionDef) -> bool:
     return bool(pairs)
 
 
-def function_of(tree: ast.Module, name: str) -> ast.FunctionDef:
-    nodes: list[ast.stmt] = tree.body
-    for part in name.split("."):
-        node = next(
-            (one for one in nodes if isinstance(one, ast.FunctionDef | ast.ClassDef) and one.name == part), None
-        )
-        if node is None:
-            raise OutOfDate(f"there is no {name}")
-        nodes = node.body
-    assert isinstance(node, ast.FunctionDef)
-    return node
-
-
 def mutated(text: str, mutant: Mutant) -> str:
     """The module with its one change. Raises OutOfDate where there is nothing to change, or the change changes nothing."""
     tree = ast.parse(text)
     before = ast.unparse(tree)
-    if not mutant.change(function_of(tree, mutant.function)):
+    function = dict(functions(tree)).get(mutant.function)
+    if function is None:
+        raise OutOfDate(f"there is no {mutant.function}")
+    if not mutant.change(function):
         raise OutOfDate(f"{mutant.function} has nothing to change")
     after = ast.unparse(ast.fix_missing_locations(tree))
     if after == before:

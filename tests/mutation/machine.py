@@ -1,0 +1,107 @@
+"""The edge to the machine: what is left behind, what was cut, what is written. Mutants that could reach outside of a test are not here.
+
+So what confines a cell is tried by tests that make words alone, never by a cell that tries to get out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.mutation.changes import Mutant, gives, in_place, inverted, made, replaced, silent
+
+_LAUNCH = "harness/launch"
+
+
+def every() -> Iterator[Mutant]:
+    """Leaks, room, evidence that is whole, and the files of a run."""
+    leaks = ("tests/launch/test_workfolder.py", "-k", "that_are_left")
+    yield from silent(f"{_LAUNCH}/leaks.py", leaks, ("find_leaks", "_mounts", "_processes", "_loops", "_folders"))
+    yield from inverted(f"{_LAUNCH}/leaks.py", leaks)
+    exits = ("tests/test_progress.py",)
+    yield from inverted("harness/progress.py", exits, ("Progress.exit_code",))
+    yield from made(
+        "harness/progress.py", exits,
+        ("Progress.exit_code", "does not look at leaks", replaced("self.run.leaks", "()")),
+        ("Progress.exit_code", "does not look at trouble", replaced("self.run.trouble", "()")),
+    )  # fmt: skip
+    yield from made(
+        "harness/run.py", exits, ("Run.finish", "asks for no leaks", replaced("find_leaks(Path(self.plan.work))", "[]"))
+    )
+    yield from _whole()
+    yield from _evidence()
+    yield from _written()
+
+
+def _whole() -> Iterator[Mutant]:
+    room = ("tests/launch/test_room.py", "-k", "begin_without or with_room or for_a_moment or is_little or least")
+    yield from inverted(f"{_LAUNCH}/room.py", room, ("Room.look", "Room.trouble", "Room.need"))
+    yield from made(
+        f"{_LAUNCH}/room.py", room,
+        ("Room.look", "sees nothing", gives("None")),
+        ("Room.look", "minds no bytes", replaced("free < LEAST", "False")),
+        ("Room.look", "minds no inodes", replaced("now.f_favail < LEAST_FILES", "False")),
+        ("Room.look", "takes what is root's", replaced("now.f_bavail", "now.f_bfree")),
+        ("Room.trouble", "is none", gives("''")),
+    )  # fmt: skip
+    yield from made(
+        f"{_LAUNCH}/cell.py", room,
+        ("_run", "does not watch the room", replaced("room.trouble", "''")),
+        ("_run", "does not look while it runs", replaced("room.look", "lambda: None")),
+    )  # fmt: skip
+    whole = ("tests/launch/test_whole.py",)
+    yield from inverted(f"{_LAUNCH}/whole.py", whole)
+    yield from silent(f"{_LAUNCH}/whole.py", whole, ("unwritten", "cut", "steps_cut", "too_short"))
+    files = ("tests/launch/test_confined.py::test_only_files_are_left",)
+    yield from inverted(f"{_LAUNCH}/untouched.py", files)
+
+
+def _evidence() -> Iterator[Mutant]:
+    near = ("tests/launch/test_evidence.py",)
+    yield from inverted(f"{_LAUNCH}/evidence.py", near)
+    yield from silent(
+        f"{_LAUNCH}/evidence.py", near,
+        ("unseen", "steps", "phase", "broken", "refused", "leftovers", "daemon_exits", "mounts", "log"),
+    )  # fmt: skip
+
+
+def _written() -> Iterator[Mutant]:
+    near: tuple[str, ...] = ("tests/launch/test_enclosure.py",)
+    yield from made(f"{_LAUNCH}/enclosure.py", near, ("fstab_word", "escapes nothing", gives("str(path)")))
+    yield from inverted(
+        f"{_LAUNCH}/enclosure.py",
+        near,
+        ("fstab_word", "read_mountinfo", "Enclosure.mounts", "Enclosure._host", "Enclosure._closed"),
+    )
+    yield from made(
+        f"{_LAUNCH}/guarded.py", ("tests/launch/test_guarded.py",),
+        ("_remove", "crosses mounts", replaced("here != expected", "False")),
+        ("is_marked", "says that all is ours", gives("True")),
+    )  # fmt: skip
+    near = ("tests/test_recording.py", "tests/report/test_load.py")
+    yield from inverted("harness/recording.py", near, ("write", "read", "damage"))
+    yield from made(
+        "harness/recording.py", near,
+        ("write", "writes in place", in_place),
+        ("damage", "is never seen", gives("''")),
+    )  # fmt: skip
+    near = ("tests/test_results.py",)
+    yield from made("harness/results.py", near, ("write_results", "writes in place", in_place))
+    near = ("tests/scenario/test_options.py",)
+    yield from inverted("harness/scenario/options.py", near)
+    near = ("tests/cli/test_inspect.py",)
+    yield from inverted(
+        "harness/cli/inspect.py", near, ("_exit_code", "_chosen", "_print_text", "_called", "_print_layer")
+    )
+    yield from made(
+        "harness/cli/inspect.py", near,
+        ("_print_layer", "lets notes live", replaced("one_line(note)", "note")),
+        ("_print_layer", "lets what was not seen live", replaced("one_line(words)", "words")),
+        ("_print_layer", "lets paths live", replaced("escape(marker.path)", "marker.path.decode()")),
+        ("_print_layer", "lets places live", replaced("escape(marker.at)", "marker.at.decode()")),
+        ("_print_text", "lets notes live", replaced("one_line(note)", "note")),
+        ("_print_text", "lets its path live", replaced("escape(os.fsencode(path))", "path")),
+        ("_print_mtree", "lets names live", replaced("one_line(layer.name)", "layer.name")),
+        ("_called", "lets names live", replaced("one_line(layer.name)", "layer.name")),
+        ("_unread", "lets names live", replaced("one_line(layer.name)", "layer.name")),
+        ("_unread", "lets words live", replaced("one_line(layer.unread)", "layer.unread")),
+    )  # fmt: skip

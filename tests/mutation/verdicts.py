@@ -1,0 +1,109 @@
+"""What is known, what is missing, what follows from what, and how it is told: a mutant for each way to say it wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.mutation.changes import Mutant, backwards, gives, inverted, made, replaced
+
+_WHITEOUTS = "harness/whiteouts"
+
+
+def every() -> Iterator[Mutant]:
+    """From evidence to a verdict, and from verdicts to sentences."""
+    yield from _judge()
+    yield from _causes()
+    yield from _whiteouts()
+    yield from _told()
+
+
+def _judge() -> Iterator[Mutant]:
+    judge = ("tests/test_judge.py", "tests/test_carried.py")
+    yield from inverted("harness/judge.py", judge)
+    yield from made(
+        "harness/judge.py", judge,
+        ("carried", "carries nothing", gives("list(findings)")),
+        ("together", "counts one run alone", replaced("len(same)", "1")),
+        ("_did_the_same", "believes every cell", gives("True")),
+        ("_is_missing", "misses nothing", gives("False")),
+    )  # fmt: skip
+    yield from inverted("harness/naming.py", judge)
+    yield from made(
+        "harness/naming.py", judge,
+        ("Naming.named", "knows nothing", gives("finding")),
+        ("speaks_of", "speaks of all", gives("True")),
+        ("speaks_of", "whatever the code", replaced("known.code == finding.code", "True")),
+        ("speaks_of", "whatever the station", replaced("finding.station in known.stations", "True")),
+        ("speaks_of", "whatever the path", replaced("_fits(known.path, finding.path)", "True")),
+        ("speaks_of", "whatever the words", replaced("_fits(known.words, finding.message)", "True")),
+        ("speaks_of", "though it is not always there", replaced("finding.times == finding.of", "True")),
+        ("_engines", "knows no engine", gives("iter(())")),
+    )  # fmt: skip
+    versions = ("tests/worlds/test_versions.py", "tests/test_plan.py", "tests/scenario/test_loader.py")
+    yield from inverted("harness/worlds/ranges.py", versions)
+    yield from made(
+        "harness/worlds/ranges.py", versions,
+        ("Pattern.fits", "takes every version", replaced("_FITS[sign](mine, version_order(other))", "True")),
+        ("Pattern.fits", "takes every name", replaced("fnmatch.fnmatchcase(name, self.name)", "True")),
+        ("matches_version", "takes all", gives("True")),
+        ("matches_version", "takes none", gives("False")),
+    )  # fmt: skip
+    yield from made(
+        "harness/worlds/model.py", versions,
+        ("version_order", "as text", gives("((0, 0, version),)")),
+        ("_weight", "as text", gives("(1, 0, piece)")),
+    )  # fmt: skip
+
+
+def _causes() -> Iterator[Mutant]:
+    near = ("tests/whiteouts/test_causes.py", "tests/whiteouts/test_replay.py", "tests/test_judge.py")
+    module = f"{_WHITEOUTS}/causes.py"
+    yield from inverted(module, near)
+    yield from made(
+        module, near,
+        ("under_causes", "puts nothing under a cause", gives("list(findings)")),
+        ("_Told._trusted", "trusts the model blindly", gives("True")),
+        ("_Told.as_without", "takes any difference", gives("True")),
+        ("_Told.entry_as_without", "takes any difference", gives("True")),
+        ("_Told.made_after_all", "takes any difference", gives("True")),
+        ("_Cause.covers", "covers all", gives("True")),
+        ("_Cause.listed_in", "is listed everywhere", gives("True")),
+    )  # fmt: skip
+    yield from inverted(f"{_WHITEOUTS}/replay.py", ("tests/whiteouts/test_replay.py", "tests/whiteouts/test_causes.py"))
+
+
+def _whiteouts() -> Iterator[Mutant]:
+    near = tuple(
+        f"tests/whiteouts/test_{name}.py" for name in ("union", "markers", "convert", "rules_upper", "inspected")
+    )
+    for name in ("union", "markers", "convert", "inspected"):
+        first = f"tests/whiteouts/test_{name}.py"
+        yield from inverted(f"{_WHITEOUTS}/{name}.py", (first, *(one for one in near if one != first)))
+    yield from made(
+        f"{_WHITEOUTS}/markers.py", near[1:],
+        ("find_markers", "finds none", gives("[]")),
+        ("is_marker_entry", "is none", gives("False")),
+    )  # fmt: skip
+    yield from made(f"{_WHITEOUTS}/convert.py", near[2:], ("to_oci", "converts nothing", gives("layer")))
+    yield from made(f"{_WHITEOUTS}/union.py", near, ("_honoured", "honours all", gives("True")))
+
+
+def _told() -> Iterator[Mutant]:
+    near = ("tests/compare/test_classes.py",)
+    yield from inverted("harness/compare/noise.py", near)
+    yield from made("harness/compare/noise.py", near, ("_normalised", "keeps noise", gives("entry")))
+    near = ("tests/compare/test_sentences.py",)
+    yield from inverted("harness/compare/groups.py", near)
+    yield from made(
+        "harness/compare/groups.py", near,
+        ("Group.takes", "takes all", gives("True")),
+        ("Group.takes", "takes none", gives("False")),
+        ("Group.without", "says of none that it has it not", gives("set()")),
+        ("_unseen", "saw all to the end", gives("False")),
+    )  # fmt: skip
+    yield from inverted("harness/compare/sentences.py", near, ("_sentence", "counts", "not_run"))
+    near = ("tests/compare/test_boundary.py",)
+    yield from inverted("harness/compare/boundary.py", near, ("_findings",))
+    near = ("tests/report/test_load.py",)
+    yield from made("harness/report/load.py", near, ("load", "lets the oldest run win", backwards))
+    yield from inverted("harness/report/load.py", near, ("_load",))
