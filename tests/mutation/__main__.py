@@ -77,6 +77,14 @@ def _verdict(code: int, said: str) -> tuple[str, str]:
     return "OUT OF DATE", f": {wrong.group() if wrong else f'pytest ended with exit code {code}: {said[-300:]}'}"
 
 
+def _unchanged(mutants: list[Mutant]) -> list[tuple[str, ...]]:
+    """Every test that is asked, file by file: with the words that choose among its tests, where there are such."""
+    asked: dict[tuple[str, ...], None] = {}
+    for near in dict.fromkeys(one.near for one in mutants):
+        asked |= dict.fromkeys([near] if "-k" in near else [(file,) for file in near])
+    return list(asked)
+
+
 def main(words: list[str]) -> int:
     """Try those whose names hold one of the words, or all; say of each what came of it."""
     mutants = [one for one in every() if not words or any(word in one.name for word in words)]
@@ -109,9 +117,7 @@ def main(words: list[str]) -> int:
 
     with tempfile.TemporaryDirectory(prefix="whiteout-lab-mutants-") as folder:
         trees = [_copy(Path(folder, str(job))) for job in range(_JOBS)]
-        _each(
-            dict.fromkeys(one.near for one in mutants), ask, end_unchanged, trees
-        )  # else every mutant would be caught
+        _each(_unchanged(mutants), ask, end_unchanged, trees)  # else every mutant would be caught
         if failing or not mutants:
             print("\n".join(failing) or f"no mutant is called {' or '.join(words)}", file=sys.stderr)
             return 3 if failing else 2

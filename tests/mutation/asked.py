@@ -54,4 +54,5 @@ def _tests(tests: tuple[str, ...], tree: Path) -> int:
     sys.path[:] = [str(tree), *(path for path in sys.path if path not in {"", str(PROJECT)})]
     for name in [name for name in sys.modules if name.partition(".")[0] in {"harness", "tests"}]:
         del sys.modules[name]
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "xdist", *tests]))
+    # without the project's own conftest, whose plug-in runs cells and imports most of the program
+    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--confcutdir=tests", *tests]))

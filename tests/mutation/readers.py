@@ -29,7 +29,7 @@ def every() -> Iterator[Mutant]:
 
 
 def _archives() -> Iterator[Mutant]:
-    near = _near("devices", "tar", "limits")
+    near = _near("devices", "tar")
     yield from inverted(f"{_HERE}/tar.py", near)
     yield from made(
         f"{_HERE}/tar.py", near,
@@ -46,7 +46,7 @@ def _archives() -> Iterator[Mutant]:
 
 
 def _ext() -> Iterator[Mutant]:
-    near = _near("devices", "ext", "limits")
+    near = _near("devices", "ext")
     yield from inverted(f"{_HERE}/ext.py", near)
     yield from made(
         f"{_HERE}/ext.py", near,
@@ -65,7 +65,7 @@ def _ext() -> Iterator[Mutant]:
 
 
 def _folders() -> Iterator[Mutant]:
-    near = _near("folder", "devices", "listing", "limits")
+    near = _near("folder", "devices", "listing")
     yield from inverted(f"{_HERE}/folder.py", near)
     yield from made(
         f"{_HERE}/folder.py", near,
