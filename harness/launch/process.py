@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -178,6 +179,7 @@ class Ended:
 
 
 _LOOK_EVERY = 0.02  # seconds
+_MOST_ERR = 65536  # bytes
 _FEW = "let this user have more: see ulimit -n (open files) and ulimit -u (processes)"
 
 
@@ -205,7 +207,7 @@ def run_on_lifeline(
             except BaseException:
                 child.kill()
                 raise
-            return Ended(child.returncode, timed_out, err[-65536:])
+            return Ended(child.returncode, timed_out, err)
     except FileNotFoundError as error:
         raise MissingProgram(f"the program {argv[0]} is not installed", remedy=f"install {argv[0]}") from error
     except OSError as error:
@@ -217,20 +219,33 @@ def run_on_lifeline(
 
 
 def _watched(child: subprocess.Popen[bytes], timeout: float, watch: Callable[[], None]) -> tuple[bytes, bool]:
-    """The error output of a child, and whether the time limit ended it."""
+    """The end of a child's error output, and whether the time limit ended it. ``communicate`` costs a hundred times as much a look."""
+    assert child.stderr is not None
+    pipe, err = child.stderr.fileno(), b""
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
     end = time.monotonic() + timeout
+    timed_out = False
     while True:
-        left = end - time.monotonic()
-        try:
-            _, err = child.communicate(timeout=max(0, min(left, _LOOK_EVERY)))
-        except subprocess.TimeoutExpired:
-            watch()
-            if left <= _LOOK_EVERY:
-                child.kill()
-                return child.communicate()[1], True
+        heard = poll.poll(_LOOK_EVERY * 1000)
+        if heard:
+            block = os.read(pipe, _MOST_ERR)
+            if not block:
+                break
+            err = (err + block)[-_MOST_ERR:]
         else:
             watch()
-            return err, False
+        if not timed_out and time.monotonic() >= end:
+            timed_out = True
+            child.kill()
+    try:  # it ends with its output, unless it has closed that
+        child.wait(None if timed_out else max(0, end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        timed_out = True
+        child.kill()
+        child.wait()
+    watch()
+    return err, timed_out
 
 
 # $1: the folder   $2: its marker file. Reads until the pipe's other end is gone, then deletes what the run can no longer delete.

@@ -69,7 +69,7 @@ _START = (
     "else",
     "  for word; do case $word in PROGRAM=*) PROGRAM=${word#PROGRAM=} ;; *) folder=$word ;; esac; done",
     "  case ${PROGRAM:-} in [!/]*/*) PROGRAM=$PWD/$PROGRAM ;; esac",
-    '  mkdir -p -- "$folder" || exit 3',
+    '  [ -d "$folder" ] || mkdir -p -- "$folder" || exit 3',
     "fi",
     'cd -P -- "$folder" || exit 3',
     "cell=$PWD out=$PWD/out",

@@ -8,7 +8,7 @@ import operator
 import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from harness.worlds.model import version_order
@@ -44,6 +44,7 @@ def parse_pattern(text: str) -> Pattern | None:
     return Pattern(found[1], tuple(re.findall(_BOUND, found[2]))) if found else None
 
 
+@lru_cache(maxsize=1 << 14)  # a few hundred patterns are asked of each cell
 def matches_version(pattern: str, name: str, version: str) -> bool:
     """Whether ``fuse-overlayfs``, ``fuse-overlayfs>=1.8,<2`` or ``fuse-*`` speaks of a name and a version.
 
