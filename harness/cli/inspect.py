@@ -23,6 +23,7 @@ from harness.whiteouts.codes import CODES
 from harness.whiteouts.encodings import ENCODINGS
 from harness.whiteouts.inspected import Below, Judged, judge_layer
 from harness.whiteouts.markers import find_markers
+from harness.whiteouts.readers import IMPORTER
 
 _MOST_MISSED = 20  # lines
 _EPILOG = """\
@@ -166,9 +167,11 @@ def _print_layer(one: Judged, name: str) -> None:
     print(f"{name}: {counted(len(snapshot.entries), 'entry', 'entries')}, {counted(len(markers), 'marker')}")
     for note in one.layer.notes:
         print(f"  note: {one_line(note)}")
+    tar = one.layer.form == "tar"
     for marker in markers:
         at = f" (in {escape(marker.at)})" if marker.at != marker.path else ""
-        print(f"  {marker.says.value:6}  {escape(marker.path) or '/'}{at}  {ENCODINGS[marker.encoding].badge}")
+        idle = ", which marks nothing in a tar layer" if tar and marker.encoding not in IMPORTER.honours else ""
+        print(f"  {marker.says.value:6}  {escape(marker.path) or '/'}{at}  {ENCODINGS[marker.encoding].badge}{idle}")
     if not one.findings:
         print("no findings in what was seen" if one.layer.missed or one.layer.reached else "no findings")
     for finding in one.findings:

@@ -180,6 +180,20 @@ def test_a_user_is_told_nothing_that_hangs_on_trusted_xattrs(theirs: Path, as_us
     assert "not judged: WL105, WL108" in said
 
 
+def test_a_device_in_a_tar_is_not_said_to_delete_what_it_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tarfile.open(tmp_path / "layer.tar", "w") as archive:
+        for name, kind in ((".wh.a", tarfile.REGTYPE), ("b", tarfile.CHRTYPE)):
+            entry = tarfile.TarInfo(name)
+            entry.type = kind
+            archive.addfile(entry)
+    assert main(["inspect", str(tmp_path / "layer.tar")]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert "  gone    a (in .wh.a)  .wh. file" in said
+    assert "  gone    b  c 0:0, which marks nothing in a tar layer" in said
+
+
 def test_an_overlay_is_no_upper(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for top in ("overlay/upper/d", "overlay/work/work", "lower/d"):
         (tmp_path / top).mkdir(parents=True)

@@ -44,6 +44,11 @@ def test_what_changes_from_run_to_run_is_no_part_of_it() -> None:
     assert one == other == ["refuses to mount the stack: exit code 1: fuse-overlayfs…: at 0x…: no"]
 
 
+def test_the_lines_of_a_refusal_are_one_sentence() -> None:
+    said = messages(mount.mount_refused, seen(refused="mount: merged: wrong fs type.\n       dmesg(1) may have more."))
+    assert said == ["refuses to mount the stack: mount: merged: wrong fs type. dmesg(1) may have more."]
+
+
 @pytest.mark.parametrize("pattern", ["fuse-overlayfs", "fuse-overlayfs>=1.8,<2", "fuse-*"])
 def test_a_refusal_that_the_scenario_demands_is_as_it_should_be(pattern: str) -> None:
     assert messages(mount.mount_refused, seen(refuses=("kernel", pattern))) == []

@@ -63,6 +63,7 @@ def _essence(words: str) -> str:
     """A tool's own words without what is different every time."""
     for changing, instead in _CHANGING:
         words = changing.sub(instead, words)
+    words = " ".join(words.split())  # a program indents its second line
     return words if len(words) <= _LONGEST else words[:_LONGEST] + "…"
 
 
