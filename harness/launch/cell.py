@@ -175,6 +175,8 @@ def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, 
         broken = (
             f"the cell could not be entered (exit code {ended.code}): " + ended.err.decode("utf-8", "replace").strip()
         )
+    if not broken and not ended.timed_out:
+        broken = whole.contradicts(out, phase, ended.code)
     return Recording(
         schema=records.SCHEMA,
         id=cell.id,

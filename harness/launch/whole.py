@@ -23,6 +23,7 @@ _TAKEN = re.compile(rb"^(\S+) (\d+)$", re.MULTILINE)
 _END_OF_TAR = bytes(1024)  # two blocks of zeros (POSIX, pax)
 BEFORE = frozenset({"", "layers", "image"})  # phases in which no tool under test has begun
 PATIENCE = 5.0  # seconds
+GAVE_UP, REFUSED = 3, 5  # exit codes of a script: see prelude.sh
 
 
 def unwritten(out: Path, err: bytes) -> str:
@@ -47,6 +48,20 @@ def cut(out: Path, trees: Mapping[Station, Snapshot]) -> str:
             return f"the names of the tree {station} were not written whole"
         if code != b"0" and not explained:
             return f"tar ended with exit code {code.decode()} at the tree {station}, and its words were not written"
+    return ""
+
+
+def contradicts(out: Path, phase: str, code: int) -> str:
+    """Whether the script's exit code says otherwise than its evidence, as where a step wrote to that; empty when it does not.
+
+    A script that gave up says why, in words that are its cell's ``broken``; a tool's refusal, and the last phase, have their own codes.
+    """
+    if code == GAVE_UP:
+        return f"the script gave up in the phase {phase or 'start'!r}, and could not write why"
+    if (code == REFUSED) is not bool(_bytes(out / "refused")):
+        return f"what the script left says that the tool refused to mount, or does not, and its exit code is {code}"
+    if (code == 0) is not (phase == "end"):
+        return f"the script ended in the phase {phase or 'start'!r} with exit code {code}"
     return ""
 
 

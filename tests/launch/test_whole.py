@@ -11,7 +11,7 @@ import pytest
 from harness.findings import Station
 from harness.launch.evidence import snapshots, steps
 from harness.launch.process import run
-from harness.launch.whole import cut, steps_cut, too_short, unwritten
+from harness.launch.whole import contradicts, cut, steps_cut, too_short, unwritten
 from harness.recording import Step
 from harness.scenario.layers import Profile
 from harness.scenario.loader import parse
@@ -162,3 +162,27 @@ def test_words_that_end_without_a_line_break_hide_no_step(tmp_path: Path) -> Non
     (tmp_path / "script").write_bytes(text)
     assert run(["sh", tmp_path / "script", tmp_path]).ok
     assert steps(tmp_path / "out", "merged") == (Step(0, 0, "old"), Step(1, 0, "new"), Step(2, 0, ""))
+
+
+@pytest.mark.parametrize(
+    ("forged", "phase", "code", "words"),
+    [
+        (b"no such file system", "end", 0, "exit code is 0"),
+        (b"", "mount", 5, "exit code is 5"),
+        (b"", "steps 1", 3, "could not write why"),
+        (b"", "steps 1", 0, "ended in the phase 'steps 1' with exit code 0"),
+        (b"", "end", 143, "ended in the phase 'end' with exit code 143"),
+    ],
+)
+def test_evidence_that_the_exit_code_contradicts_is_no_evidence(
+    forged: bytes, phase: str, code: int, words: str, tmp_path: Path
+) -> None:
+    if forged:
+        (tmp_path / "refused").write_bytes(forged)
+    assert words in contradicts(tmp_path, phase, code)
+
+
+def test_the_ends_that_a_script_has_contradict_nothing(tmp_path: Path) -> None:
+    assert contradicts(tmp_path, "end", 0) == contradicts(tmp_path, "mount", 4) == ""
+    (tmp_path / "refused").write_bytes(b"wrong fs type")
+    assert contradicts(tmp_path, "mount", 5) == ""
