@@ -11,7 +11,7 @@ from harness.names import escape
 from harness.recording import Recording
 from harness.scenario.layers import Profile, layer
 from harness.snapshot.model import EMPTY, Entry, Snapshot
-from harness.whiteouts.encodings import Encoding
+from harness.whiteouts.encodings import Encoding, Says
 from harness.whiteouts.markers import Marker, find_markers
 from harness.whiteouts.readers import READERS, Reader
 from harness.whiteouts.union import merge
@@ -43,6 +43,11 @@ class UpperEvidence:
     def markers(self) -> list[Marker]:
         """The markers that lie in the upper."""
         return find_markers(self.upper) if self.upper is not None else []
+
+    @cached_property
+    def opaque(self) -> frozenset[bytes]:
+        """The directories that are opaque in the upper, whatever marks them."""
+        return frozenset(marker.path for marker in self.markers if marker.says is Says.OPAQUE)
 
     @cached_property
     def written(self) -> list[Marker]:

@@ -48,10 +48,9 @@ def marker_of_a_marker(evidence: UpperEvidence) -> Iterator[Finding]:
 
 def _opaque_above(evidence: UpperEvidence, path: bytes) -> bytes | None:
     """The nearest directory above a path that is opaque in the upper: below it no lower layer shows through, at any depth."""
-    folders = {m.path for m in evidence.markers if m.says is Says.OPAQUE}
     while path:
         path = path.rpartition(b"/")[0]
-        if path in folders:
+        if path in evidence.opaque:
             return path
     return None
 
