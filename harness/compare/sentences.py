@@ -173,7 +173,11 @@ def _does(code: str, findings: list[Finding], *, many: bool, whole: bool) -> Wor
     paths = [finding.path for finding in findings]
     if code == FOUNDING:
         forms = sorted({f.message.partition(" deletes ")[0] for f in findings if " deletes " in f.message})
-        last = names(paths if whole else (path.rpartition("/")[2] for path in paths), 1)
+        last = names({path.rpartition("/")[2] for path in paths}, 1)
+        if whole and len(set(paths)) == 1:
+            last = names(paths, 1)
+        elif whole:
+            last = (*last, f" at {count(len(set(paths)), 'path')}")
         return (
             f"{'leave' if many else 'leaves'} {listing(forms) or 'a whiteout'} ",
             *last,
