@@ -12,7 +12,7 @@ from harness.judge import found
 from harness.recording import Step as Result
 from harness.scenario.layers import Profile
 from harness.scenario.model import Tree
-from harness.scenario.steps import Chmod, Mkdir, Readdir, Remount, Rename, Step, Write
+from harness.scenario.steps import Chmod, Mkdir, Readdir, Remount, Rename, Stat, Step, Write
 from harness.snapshot.model import Entry, Snapshot
 from tests.whiteouts.evidence import evidence, folder, tree
 from tests.whiteouts.evidence import file as _file
@@ -152,3 +152,51 @@ def test_nothing_follows_where_the_model_does_not_give_the_oracles_tree() -> Non
     ]  # a set-group-ID directory, which the model knows nothing of
     findings = judged(steps, (Result(0, 1, EINVAL),), [KEEP], oracle)
     assert sorted(code for code, _, _ in told(findings)) == ["WL202", "WL202", "WL207"]
+
+
+def test_two_refusals_each_have_their_own() -> None:
+    steps = (Mkdir(path="new"), Mkdir(path="other"))
+    did = (Result(0, 1, EINVAL), Result(1, 1, EINVAL))
+    findings = judged(steps, did, [KEEP], [KEEP, folder("new"), folder("other")])
+    assert [(path, {below for _, below, _ in under}) for _, path, under in told(findings)] == [
+        ("new", {"new"}),
+        ("other", {"other"}),
+    ]
+
+
+def test_a_look_follows_where_it_finds_what_the_failed_step_left() -> None:
+    steps = (Mkdir(path="new"), Stat(path="new"), Stat(path="keep"))
+    must = tuple(Result(index, 0) for index in range(3))
+    fine = judged(
+        steps,
+        (Result(0, 1, EINVAL), Result(1, 1, "no"), Result(2, 0)),
+        [KEEP],
+        [KEEP, folder("new")],
+        must=must,
+    )
+    assert [(code, path) for code, path, _ in told(fine)] == [("WL207", "new")]
+    assert ("WL207", "new", "steps") in told(fine)[0][2]
+    odd = judged(
+        steps,
+        (Result(0, 1, EINVAL), Result(1, 0), Result(2, 1, "no")),
+        [KEEP],
+        [KEEP, folder("new")],
+        must=must,
+    )
+    assert [(code, path) for code, path, _ in told(odd)] == [("WL207", "new"), ("WL207", "keep")], (
+        "that was not the mkdir"
+    )
+
+
+def test_what_a_failed_step_would_not_have_left_stands_for_itself() -> None:
+    write = (Write(path="keep", text="new"),)
+    did = (Result(0, 1, "write: Input/output error"),)
+    new = file("keep", "new")
+    assert {(code, under == []) for code, _, under in told(judged(write, did, [], [new]))} == {
+        ("WL202", True),
+        ("WL207", True),
+    }
+    mkdir = (Mkdir(path="new"),)
+    later = tree([KEEP, file("new", "no folder")])
+    findings = judged(mkdir, (Result(0, 1, EINVAL),), [KEEP], [KEEP, folder("new")], remount=later)
+    assert ("WL206", "new", []) in told(findings)
