@@ -148,3 +148,10 @@ def test_cells_without_a_tree_are_not_compared() -> None:
 
 def test_letters_go_on_after_z() -> None:
     assert [letter(number) for number in (0, 25, 26, 27, 701, 702)] == ["A", "Z", "AA", "AB", "ZZ", "AAA"]
+
+
+def test_sizes_and_link_counts_of_directories_are_noise_and_those_of_files_are_not() -> None:
+    one = Snapshot.of([Entry(b"", Kind.DIR, 0o755, size=4096, links=3), Entry(b"f", Kind.FILE, 0o644, size=1, links=2)])
+    other = Snapshot.of([Entry(b"", Kind.DIR, 0o755, size=80), Entry(b"f", Kind.FILE, 0o644, size=1, links=2)])
+    assert normalise(one) == normalise(other)
+    assert [(entry.size, entry.links) for entry in normalise(one)] == [(0, 1), (1, 2)]
