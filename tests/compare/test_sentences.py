@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.compare.groups import NOT, Group, Way
 from harness.compare.sentences import Rank, counts, not_run, sentences, summary_lines
 from harness.compare.words import Column, listing, names, plain, short, who
 from harness.findings import Finding, Known, Outcome, Station
 from harness.recording import ToolRecord
 from harness.results import CellResult, Results, read_results
 from harness.scenario.layers import Profile
-from tests.factory import GHOST_ORACLE, PLAIN_UPPER, FakeCell, file, make_run, scenario
+from tests.factory import GHOST_ORACLE, GHOST_UPPER, PLAIN_UPPER, FakeCell, file, make_run, scenario
 
 LINK = "https://github.com/sylabs/singularity/issues/3176"
 KNOWN = (
@@ -58,6 +60,32 @@ def test_a_known_finding_that_does_not_appear_is_told(tmp_path: Path) -> None:
     run = results(tmp_path, FakeCell(upper=PLAIN_UPPER, scenario=scenario(known=KNOWN)))
     assert {one.rank for one in sentences(run.cells)} == {Rank.FIXED}
     assert "fuse-overlayfs 1.14 no longer has the known WL101" in summary_lines(run)[0]
+
+
+@pytest.mark.parametrize(("links", "ways"), [(("", ""), 2), ((LINK, LINK), 1), ((LINK, LINK + "0"), 2)])
+def test_what_is_known_is_one_by_its_link_and_without_one_by_its_reason(
+    links: tuple[str, str], ways: int, tmp_path: Path
+) -> None:
+    known = (
+        Known("WL106", "one", links[0], ("fuse-overlayfs<1.14",)),
+        Known("WL106", "other", links[1], ("fuse-overlayfs>=1.14",)),
+    )
+    for number, upper in enumerate((GHOST_UPPER, PLAIN_UPPER)):  # it is there, or seems fixed
+        cells = [FakeCell(version=version, upper=upper, scenario=scenario(known=known)) for version in ("1.10", "1.14")]
+        run = read_results(make_run(tmp_path / str(number), cells))
+        assert len([one for one in sentences(run.cells) if one.code == "WL106"]) == ways
+
+
+def test_a_group_takes_in_what_the_same_tools_have_where_the_others_did_not_run() -> None:
+    old, new, third = (Column("x", "x", version, "root") for version in ("1", "2", "3"))
+    has = frozenset({Way(Rank.NEW)})
+    group = Group("WL101", [], {old: has, third: NOT})
+    assert group.takes({old: has})
+    assert group.takes({old: has, new: has}), "all that have it here have it there too"
+    assert group.takes({old: has, third: NOT})
+    assert not group.takes({old: has, third: has})
+    assert not group.takes({new: has}), "nobody was seen to have both"
+    assert not group.takes({old: NOT})
 
 
 def test_a_profile_is_named_where_it_alone_has_the_finding(tmp_path: Path) -> None:

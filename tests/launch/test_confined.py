@@ -299,11 +299,18 @@ def test_only_files_are_left(tmp_path: Path) -> None:
     (tmp_path / ".whiteout-lab").touch()
     (out / "phases").write_text("x")
     (out / "phases").chmod(0)
+    out.chmod(0o500)
     os.mkfifo(out / "fifo")
     (out / "link").symlink_to("/etc/passwd")
     said = only_files(out)
     assert [path.name for path in out.iterdir()] == ["phases"]
     assert "out/fifo, out/link, out/sub" in said
+    assert [path.lstat().st_mode & 0o777 for path in (out, out / "phases")] == [0o755, 0o644]
+    out.chmod(0o700)
+    (out / "phases").chmod(0o400)
     assert only_files(out) == ""
+    assert [path.lstat().st_mode & 0o777 for path in (out, out / "phases")] == [0o700, 0o400], (
+        "what can be read stays as it is"
+    )
     assert only_files(tmp_path / "cell" / "new") == ""
     assert (tmp_path / "cell" / "new").is_dir()

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from harness.cli.main import main
 from harness.errors import LabError, UsageError
 from harness.findings import Known, Outcome
 from harness.report.html import write_report
 from harness.report.load import load
-from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
+from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario, whiteout
 
 Damage = Callable[[Path], None]
 
@@ -189,3 +190,13 @@ def test_a_report_is_written_to_a_regular_file_or_refused(tmp_path: Path) -> Non
         assert (tmp_path / name).read_text("utf-8").endswith("</html>")
     assert (tmp_path / "to-file").is_symlink()
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+def test_whiteouts_that_share_an_inode_are_told_where_there_is_an_upper(tmp_path: Path) -> None:
+    linked = [replace(whiteout(name), same_as=b"a/f", links=2) for name in (b"a/f", b"a/g")]
+    run = make_run(tmp_path / "run", [FakeCell(upper=linked), FakeCell(version="1.4", refused="no")])
+    with_upper, without = load([run]).cells
+    assert with_upper.seen is not None
+    assert without.seen is not None
+    assert "a/g" in " ".join(with_upper.seen.linked)
+    assert without.seen.linked == ()

@@ -63,3 +63,18 @@ def test_a_variable_that_could_run_something_is_refused(name: str) -> None:
 
 def test_a_variable_of_the_program_passes() -> None:
     assert scenario('env = { FUSE_OVERLAYFS_DISABLE_OVL_WHITEOUT = "1; touch /x" }').env
+
+
+@pytest.mark.parametrize(
+    ("driver", "option", "words"),
+    [
+        ("apptainer", "volatile", "'apptainer' takes no mount options"),
+        ("nonesuch", "volatile", "'nonesuch' is no driver"),
+        ("kernel", "upperdir=/x", "the option 'upperdir' is the driver's to say"),
+        ("kernel", "nonesuch=1", "no option 'nonesuch=1' that a scenario may give"),
+    ],
+)
+def test_why_an_option_is_refused_is_said(driver: str, option: str, words: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        scenario(f'options = {{ {driver} = "{option}" }}')
+    assert words in str(caught.value)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.errors import BrokenMachinery
 from harness.snapshot.jsonl import from_json, read_jsonl, to_json, write_jsonl
+from harness.snapshot.limits import Budget
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.snapshot.tar import SHORT, clean, entries_of_tar, join_links, read_tar
 from tests.trees import HOSTILE, ROOT, snapshots, text_file
@@ -173,3 +174,14 @@ def test_no_damage_is_a_traceback(raw: bytes, at: int) -> None:
     whole[at : at + len(raw)] = raw
     with contextlib.suppress(BrokenMachinery):
         list(entries_of_tar(io.BytesIO(whole), "here"))
+
+
+def test_a_plain_file_costs_what_lies_in_the_archive_and_no_more() -> None:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        member = tarfile.TarInfo("f")
+        member.size = 9000
+        archive.addfile(member, io.BytesIO(bytes(9000)))
+    budget = Budget("x", content=len(raw.getvalue()))
+    raw.seek(0)
+    assert [entry.size for entry in entries_of_tar(raw, "x", budget)] == [9000]
