@@ -18,7 +18,6 @@ from harness.findings import Outcome
 from harness.judge import judge
 from harness.launch.cell import Bench, Ran, run_cell
 from harness.launch.process import run
-from harness.launch.untouched import only_files
 from harness.plan import Cell
 from harness.scenario.layers import Profile
 from harness.scenario.loader import parse
@@ -291,26 +290,3 @@ def test_a_folder_of_evidence_that_is_none(swap: bool, canaries: list[Path], tmp
     shutil.rmtree(kept)
     assert state(canaries) == before
     assert ran.recording.broken
-
-
-def test_only_files_are_left(tmp_path: Path) -> None:
-    out = tmp_path / "cell" / "out"
-    (out / "sub" / "deep").mkdir(parents=True)
-    (tmp_path / ".whiteout-lab").touch()
-    (out / "phases").write_text("x")
-    (out / "phases").chmod(0)
-    out.chmod(0o500)
-    os.mkfifo(out / "fifo")
-    (out / "link").symlink_to("/etc/passwd")
-    said = only_files(out)
-    assert [path.name for path in out.iterdir()] == ["phases"]
-    assert "out/fifo, out/link, out/sub" in said
-    assert [path.lstat().st_mode & 0o777 for path in (out, out / "phases")] == [0o755, 0o644]
-    out.chmod(0o700)
-    (out / "phases").chmod(0o400)
-    assert only_files(out) == ""
-    assert [path.lstat().st_mode & 0o777 for path in (out, out / "phases")] == [0o700, 0o400], (
-        "what can be read stays as it is"
-    )
-    assert only_files(tmp_path / "cell" / "new") == ""
-    assert (tmp_path / "cell" / "new").is_dir()

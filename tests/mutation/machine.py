@@ -51,7 +51,7 @@ def _whole() -> Iterator[Mutant]:
     whole = ("tests/launch/test_whole.py",)
     yield from inverted(f"{_LAUNCH}/whole.py", whole)
     yield from silent(f"{_LAUNCH}/whole.py", whole, ("unwritten", "cut", "steps_cut", "too_short"))
-    files = ("tests/launch/test_confined.py::test_only_files_are_left",)
+    files = ("tests/launch/test_untouched.py",)
     yield from inverted(f"{_LAUNCH}/untouched.py", files)
 
 
@@ -88,7 +88,7 @@ def _written() -> Iterator[Mutant]:
     yield from made("harness/results.py", near, ("write_results", "writes in place", in_place))
     near = ("tests/scenario/test_options.py",)
     yield from inverted("harness/scenario/options.py", near)
-    near = ("tests/cli/test_inspect.py",)
+    near = ("tests/cli/test_inspect_words.py", "tests/cli/test_inspect.py")
     yield from inverted(
         "harness/cli/inspect.py", near, ("_exit_code", "_chosen", "_print_text", "_called", "_print_layer")
     )

@@ -1,0 +1,75 @@
+"""What ``inspect`` says of words that are not its own: they are shown inert, and what is much is cut with its count."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from harness.cli import inspect
+from harness.cli.main import main
+from harness.launch.process import run
+from harness.snapshot.image import Layer, Opened
+from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
+from harness.whiteouts.inspected import Below, judge_layer
+
+_EVIL = "\x1b[31m\u202eevil\nforged: no findings"
+
+
+def test_nothing_that_a_reader_says_is_alive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of layers, notes, and why something was not seen hold words of other programs, and of the image itself."""
+    name = _EVIL.encode()
+    entries = [
+        EMPTY.entries[b""],
+        Entry(name, Kind.DIR),
+        Entry(name + b"/.wh.x", Kind.FILE),
+        Entry(b".wh." + name, Kind.FILE),
+    ]
+    tree = Snapshot.of(entries, unseen=("trusted", _EVIL))
+    layers = (
+        Layer(_EVIL, "tar", tree, tuple(entries), notes=(_EVIL,), missed=True, reached=(_EVIL,)),
+        Layer(_EVIL, "unread", EMPTY, unread=_EVIL),
+        Layer("", "folder", tree, notes=(_EVIL,)),
+    )
+    opened = Opened("OCI layout", layers, (_EVIL,))
+    below = Below()
+    inspect._print_text(f"/{_EVIL}", opened, [judge_layer(one, below) for one in layers])
+    inspect._print_mtree(list(layers))
+    said = capsys.readouterr().out
+    assert said.count("evil") > 20
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert not [line for line in said.splitlines() if line.lstrip("# ").startswith("forged")]
+
+
+def test_what_another_program_says_of_a_name_is_not_alive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if shutil.which("mksquashfs") is None or shutil.which("sqfs2tar") is None:
+        pytest.skip("needs mksquashfs and sqfs2tar")
+    (tmp_path / "tree").mkdir()
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(os.path.relpath(tmp_path / "tree" / "s\x1b[31m\u202e"))
+    assert run(["mksquashfs", tmp_path / "tree", tmp_path / "x.squashfs", "-quiet"]).ok
+    main(["inspect", str(tmp_path / "x.squashfs")])
+    said = capsys.readouterr().out
+    assert "note: sqfs2tar: " in said, "a tar holds no socket, which sqfs2tar says"
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+
+
+def test_what_was_not_seen_is_cut_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    def told(count: int) -> str:
+        one = Layer(
+            "", "folder", Snapshot.of(EMPTY, unseen=[f"the folder d{n}: no" for n in range(count)]), missed=count > 0
+        )
+        inspect._print_text("/x", Opened("folder", (one,)), [judge_layer(one, Below())])
+        return capsys.readouterr().out
+
+    assert told(20).count("not seen: the folder") == 20
+    assert "more" not in told(20)
+    assert told(22).count("not seen: the folder") == 20
+    assert "not seen: 2 more; --json names them all" in told(22)
+    assert "no findings in what was seen" in told(1)
+    assert told(0).splitlines()[-1] == "no findings"
