@@ -46,6 +46,8 @@ def tree(top: Path) -> None:
         os.mknod(top / "upper/gone", 0o020000, os.makedev(0, 0))
         os.setxattr(top / "upper/d", "trusted.overlay.opaque", b"y")
         os.chown(top / "upper/short", 70000, 100000)
+    (top / "upper/suid").touch()
+    (top / "upper/suid").chmod(0o4751)
     os.setxattr(top / "upper/short", "user.lab", bytes(range(200)))
 
 
@@ -147,3 +149,29 @@ def test_damage_ends_in_an_error_or_in_unknown_entries(folder: Path, tmp_path: P
             kinds.add("error")
         assert time.monotonic() - before < 20
     assert kinds >= {"read", "error"}
+
+
+def test_a_name_whose_other_names_lie_elsewhere_is_no_group(tmp_path: Path) -> None:
+    for name in ("upper", "work", "tree"):
+        (tmp_path / "tree" / name).mkdir(parents=True)
+    (tmp_path / "tree/upper/f").touch()
+    os.link(tmp_path / "tree/upper/f", tmp_path / "tree/work/g")
+    with image_of(tmp_path / "tree", tmp_path / "image", "ext3").open("rb") as file:
+        alone = {entry.path: (entry.same_as, entry.links) for entry in read_ext(file, "image", top=b"upper").entries}
+        whole = {entry.path: (entry.same_as, entry.links) for entry in read_ext(file, "image").entries}
+    assert alone[b"f"] == (None, 1)
+    assert whole[b"upper/f"] == whole[b"work/g"] == (b"upper/f", 2)
+
+
+@pytest.mark.parametrize(("inside", "unknown"), [(b"d", b"d/?"), (b"", b"?")])
+def test_a_folder_that_cannot_be_listed_holds_one_unknown_entry(inside: bytes, unknown: bytes, tmp_path: Path) -> None:
+    (tmp_path / "tree/d").mkdir(parents=True)
+    (tmp_path / "tree/needle-of-").touch()
+    (tmp_path / "tree/d/needle-of-d").touch()
+    raw = bytearray(image_of(tmp_path / "tree", tmp_path / "image", "ext2", "-b", "1024").read_bytes())
+    name = b"needle-of-" + inside
+    at = next(place for place in range(len(raw)) if raw.startswith(name, place) and raw[place - 2] == len(name))
+    raw[at // 1024 * 1024 + 4] = 7  # the length of the entry ".", which is a multiple of 4
+    found = read_ext(io.BytesIO(bytes(raw)), "image")
+    assert [entry.path for entry in found.entries if entry.kind is Kind.UNKNOWN] == [unknown]
+    assert f"{inside.decode() or '/'} could not be listed" in found.unseen[0]
