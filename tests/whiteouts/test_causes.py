@@ -200,3 +200,16 @@ def test_what_a_failed_step_would_not_have_left_stands_for_itself() -> None:
     later = tree([KEEP, file("new", "no folder")])
     findings = judged(mkdir, (Result(0, 1, EINVAL),), [KEEP], [KEEP, folder("new")], remount=later)
     assert ("WL206", "new", []) in told(findings)
+
+
+def test_a_listing_stands_under_what_failed_in_that_folder() -> None:
+    steps = (Mkdir(path="a/new"), Mkdir(path="b/other"), Readdir(path="b"))
+    did = (Result(0, 1, EINVAL), Result(1, 1, EINVAL), Result(2, 0, "f"))
+    must = (Result(0, 0), Result(1, 0), Result(2, 0, "f\\nother"))
+    there = [folder("a"), folder("b"), file("a/f", "x"), file("b/f", "x")]
+    oracle = [*there, folder("a/new"), folder("b/other")]
+    findings = judged(steps, did, there, oracle, must=must, layers=({"a/f": "x", "b/f": "x"},))
+    assert [(path, {below for code, below, _ in under if code == "WL207"}) for _, path, under in told(findings)] == [
+        ("a/new", set()),
+        ("b/other", {"b"}),
+    ]
