@@ -58,7 +58,7 @@ looked_up() {
 # steps: exit codes beside those of the oracle, and what was said where that is the point of a step. One line for each.
 steps() {
   awk '
-    function tell() { if (n != "") { gsub(/(^|\n)directory [0-9]+/, "\ndirectory", said)
+    function tell() { if (n != "") { sub(/\n+$/, "", said); gsub(/(^|\n)directory [0-9]+/, "\ndirectory", said)
       sub(/^\n/, "", said); gsub(/\n/, "\\n", said); gsub(/[^ -~]/, "?", said)
       line[tree, n] = code ? "fails" : "succeeds" (said == "" ? "" : ", says " said); bad[tree, n] = code } }
     FNR == 1 { tell(); n = ""; tree++ }

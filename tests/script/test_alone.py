@@ -104,7 +104,7 @@ def test_a_bug_is_told_and_the_exit_code_tells(mounted: str, ended: str, said: s
 def test_what_a_step_says_is_part_of_it(tmp_path: Path) -> None:
     scenario = DELETE.replace("steps = [", 'steps = [{ do = "read", path = "d/y" }, { do = "stat", path = "d" }, ')
     done = alone(tmp_path, cell(scenario), wrapper(tmp_path, "echo no >early/d/y"))
-    assert r"BUG: step 1: succeeds, says no\n; on a plain directory it succeeds, says stays" in done.out.splitlines()
+    assert r"BUG: step 1: succeeds, says no; on a plain directory it succeeds, says stays" in done.out.splitlines()
     assert done.out.count("BUG: step") == 1
 
 
@@ -117,6 +117,12 @@ def test_what_refuses_an_image_on_its_way_is_told_in_its_last_words(tmp_path: Pa
     )
     done = run(["sh", "-c", carried("verdict.sh").decode() + '\nout=out; verdict ""'], cwd=tmp_path)
     assert done.out == "BUG: podman pull: refused, exit code 125: stderr:  duplicates\n", done
+
+
+def test_a_step_that_says_nothing_is_told_without_words(tmp_path: Path) -> None:
+    scenario = DELETE.replace("steps = [", 'steps = [{ do = "read", path = "d/y" }, ')
+    done = alone(tmp_path, cell(scenario), wrapper(tmp_path, ": >early/d/y"))
+    assert "BUG: step 1: succeeds; on a plain directory it succeeds, says stays\n" in done.out
 
 
 def test_hostile_names_are_inert(tmp_path: Path) -> None:
