@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from harness.cli.main import main
 from harness.launch.leaks import find_leaks
 from harness.launch.process import Finished, run
 from harness.session import project_folder
@@ -153,6 +154,14 @@ def test_what_cannot_be_meant_is_one_message(words: Sequence[str], code: int, sa
     assert said in done.err
     assert "Traceback" not in done.err + done.out
     assert len(done.err.strip().splitlines()) <= 3
+
+
+def test_a_run_leaves_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+    for before in (None, "0"):
+        monkeypatch.delenv(name, raising=False) if before is None else monkeypatch.setenv(name, before)
+        assert main(["run", "fuse-on-fuse", "--tool", "kernel-nouserxattr"]) == 2
+        assert os.environ.get(name) == before
 
 
 @pytest.mark.parametrize("limit", ["-3", "0", "nan", "inf", "1e300", "soon"])

@@ -8,7 +8,7 @@ import io
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,10 +173,9 @@ def run(arguments: argparse.Namespace) -> int:
         *(["-x"] if arguments.exitfirst else []),
         *(["-n", str(arguments.jobs), "--dist=worksteal"] if arguments.jobs > 1 and not arguments.only else []),
     ]  # fmt: skip
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # plugins of the user's environment cost a second of start
     progress = Progress(sys.stdout)
     quiet = io.StringIO()
-    with contextlib.redirect_stdout(quiet):
+    with contextlib.redirect_stdout(quiet), _without_plugins():
         code = int(
             pytest.main([*words, "-p", "xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning"], plugins=[progress])
         )
@@ -201,6 +200,20 @@ def run(arguments: argparse.Namespace) -> int:
         print(quiet.getvalue(), file=sys.stderr)
         return EXIT_USAGE if code == pytest.ExitCode.USAGE_ERROR else EXIT_BROKEN
     return progress.exit_code()
+
+
+@contextlib.contextmanager
+def _without_plugins() -> Iterator[None]:
+    """Here and in workers: plug-ins of the user's environment cost a second of start. Afterwards the environment is as it was."""
+    name = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
 
 
 def _interrupted(progress: Progress) -> int:
