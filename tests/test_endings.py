@@ -31,6 +31,12 @@ def start(folder: Path, words: list[str], before: Callable[[], object] = lambda:
     if child == 0:
         try:
             os.setsid()
+            for number in (
+                signal.SIGINT,
+                signal.SIGTERM,
+                signal.SIGHUP,
+            ):  # whoever runs the tests may ignore some: nohup does
+                signal.signal(number, signal.SIG_DFL)
             with (folder / "log").open("w", encoding="utf-8") as output:
                 os.dup2(output.fileno(), 1)
                 os.dup2(output.fileno(), 2)
