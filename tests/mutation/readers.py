@@ -18,13 +18,13 @@ def every() -> Iterator[Mutant]:
     yield from _archives()
     yield from _ext()
     yield from _folders()
-    lines = (*_near("listing", "tar"), "tests/test_names.py", "tests/report/test_load.py")
+    lines = (*_near("mtree", "tar"), "tests/test_names.py", "tests/report/test_load.py")
     yield from inverted(f"{_HERE}/jsonl.py", lines)
     yield from inverted(f"{_HERE}/names.py", _near("listing"))
-    yield from inverted(f"{_HERE}/mtree.py", _near("listing", "tar", "image"))
-    yield from inverted(f"{_HERE}/limits.py", _near("limits"))
+    yield from inverted(f"{_HERE}/mtree.py", _near("mtree"))
+    yield from inverted(f"{_HERE}/limits.py", _near("mtree", "limits"))
     yield from made(f"{_HERE}/limits.py", _near("limits"), ("Budget.spares", "spares all", gives("True")))
-    yield from inverted(f"{_HERE}/lab.py", (*_near("image"), "tests/whiteouts/test_rules_layer.py"))
+    yield from inverted(f"{_HERE}/lab.py", (*_near("mtree"), "tests/whiteouts/test_rules_layer.py"))
     yield from inverted(f"{_HERE}/overlay.py", ("tests/cli/test_inspect.py",))
 
 
