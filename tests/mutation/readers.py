@@ -46,7 +46,7 @@ def _archives() -> Iterator[Mutant]:
 
 
 def _ext() -> Iterator[Mutant]:
-    near = (*_near("devices", "ext"), "tests/cli/test_inspect.py")
+    near = _near("devices", "ext")
     yield from inverted(f"{_HERE}/ext.py", near)
     yield from made(
         f"{_HERE}/ext.py", near,

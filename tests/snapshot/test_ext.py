@@ -15,6 +15,7 @@ from harness.errors import BrokenMachinery
 from harness.launch.process import run
 from harness.snapshot.ext import is_ext, read_ext
 from harness.snapshot.folder import read_folder
+from harness.snapshot.image import open_tree
 from harness.snapshot.model import Entry, Kind
 
 pytestmark = [
@@ -175,3 +176,12 @@ def test_a_folder_that_cannot_be_listed_holds_one_unknown_entry(inside: bytes, u
     found = read_ext(io.BytesIO(bytes(raw)), "image")
     assert [entry.path for entry in found.entries if entry.kind is Kind.UNKNOWN] == [unknown]
     assert f"{inside.decode() or '/'} could not be listed" in found.unseen[0]
+
+
+def test_an_overlay_in_an_image_is_two_folders_at_its_top(folder: Path, tmp_path: Path) -> None:
+    opened = open_tree(image_of(folder, tmp_path / "image", "ext3"))
+    assert b"short" in opened.layers[0].snapshot
+    (tmp_path / "tree/upper").mkdir(parents=True)
+    (tmp_path / "tree/work").touch()
+    opened = open_tree(image_of(tmp_path / "tree", tmp_path / "other", "ext3"))
+    assert {b"upper", b"work"} <= opened.layers[0].snapshot.entries.keys()
