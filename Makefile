@@ -26,7 +26,7 @@ bench: worlds  ## the measurements of the README
 	@sh harness/setup.sh bench
 	@$(BIN)/python -m harness.bench $(ARGS)
 
-mutants: venv  ## whether a test notices each of 650 ways to make the program wrong, one at a time (some minutes)
+mutants: venv  ## whether a test notices each of some 670 ways to make the program wrong, one at a time (about ten minutes)
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
 lint: venv  ## ruff and mypy

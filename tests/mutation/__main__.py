@@ -1,8 +1,8 @@
 """``make mutants``: the program made wrong in small ways, one at a time, in a copy; a test must notice each.
 
 The tests that must notice a mutant stand beside it, and must pass without it. A mutant is caught where one of them fails, not where it
-cannot be imported or speaks of names that are not there; that, a mutant whose function is no more, and an excuse that excuses nothing
-are errors, so that the list is kept up to date. Words are parts of names: ``make mutants ARGS=leaks``.
+cannot be imported or speaks of names that are not there; that, and a mutant whose function is no more, are errors, so that the list is
+kept up to date. Words are parts of names: ``make mutants ARGS=leaks``.
 Exit code 1 where a mutant survives, 2 where the list is out of date, 3 where tests fail, or are none, without any change.
 """
 

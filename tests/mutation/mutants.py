@@ -6,8 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from tests.mutation import machine, readers, verdicts
-from tests.mutation.changes import PROJECT, Mutant, OutOfDate, functions, inverted, silent
-from tests.mutation.excused import EXCUSED
+from tests.mutation.changes import PROJECT, Mutant, functions, inverted, silent
 
 _RULES = "harness/whiteouts/rules"
 # What a rule asks in passing, and is no rule by itself.
@@ -21,11 +20,8 @@ _NEAR = ("tests/test_judge.py", "tests/whiteouts/test_inspected.py")
 
 
 def every() -> list[Mutant]:
-    """All of them, in the order in which they are told. Raises OutOfDate for an excuse that excuses nothing."""
-    found = [*_rules(), *verdicts.every(), *readers.every(), *machine.every()]
-    if stale := EXCUSED.keys() - {one.name for one in found}:
-        raise OutOfDate(f"excused, and no mutant: {', '.join(sorted(stale))}")
-    return [one for one in found if one.name not in EXCUSED]
+    """All of them, in the order in which they are told."""
+    return [*_rules(), *verdicts.every(), *readers.every(), *machine.every()]
 
 
 def _rules() -> Iterator[Mutant]:
