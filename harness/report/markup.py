@@ -100,6 +100,7 @@ def link(url: str) -> Markup:
     )
 
 
+@lru_cache(maxsize=4096)  # each cell's is asked for in every place that links to it
 def anchor(text: str) -> str:
     """An id that is safe in an address: ``ghost-marker[kernel-6.18-root]`` becomes ``ghost-marker.kernel-6.18-root``.
 
