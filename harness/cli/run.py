@@ -151,6 +151,8 @@ def _build_worlds(tools: Sequence[str], *, strict: bool) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run through pytest, with output of our own; returns the exit code."""
+    if arguments.out is not None:
+        text_path(arguments.out.absolute())  # before worlds are built and tools looked for, of which a strict run ends
     if arguments.out is not None and arguments.out.exists() and any(arguments.out.iterdir()):
         raise UsageError(
             "the run's folder is not empty", where=str(arguments.out), remedy="name a new folder with --out"
