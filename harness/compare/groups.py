@@ -35,9 +35,8 @@ class Way:
 
 State = frozenset[Way]
 NOT: State = frozenset()  # it ran, was looked at, and has it not
-FOLLOWS: State | None = (
-    None  # it has it as a consequence of another finding, or it could not be looked at: nothing is said
-)
+# It has it as a consequence of another finding, or it could not be looked at: nothing is said.
+FOLLOWS: State | None = None
 
 Unit = tuple[str, str, str]  # code, scenario, path; a known finding that did not appear has no path
 

@@ -9,7 +9,7 @@ under its cause.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -38,13 +38,14 @@ class _Cause:
 
     def covers(self, path: bytes) -> bool:
         """Whether a path is one of the failed steps' own, or lies below it."""
-        named = [unescape(text).rstrip(b"/") for step in self.steps for _, text in step.named()]
-        return any(path == one or path.startswith(one + b"/") for one in named)
+        return any(path == one or path.startswith(one + b"/") for one in self._paths())
 
     def listed_in(self, folder: bytes) -> bool:
         """Whether a step's path stands in a directory: there readdir tells of it."""
-        named = [unescape(text).rstrip(b"/") for step in self.steps for _, text in step.named()]
-        return any(one.rpartition(b"/")[0] == folder for one in named)
+        return any(one.rpartition(b"/")[0] == folder for one in self._paths())
+
+    def _paths(self) -> Iterator[bytes]:
+        return (unescape(text).rstrip(b"/") for step in self.steps for _, text in step.named())
 
 
 def under_causes(findings: Sequence[Finding], evidence: Evidence) -> list[Finding]:
