@@ -19,6 +19,7 @@ from harness.progress import Progress
 from harness.results import read_results
 from harness.run import Run
 from harness.session import project_folder
+from tests.namespaces import own_mounts
 
 pytestmark = [pytest.mark.real, pytest.mark.worlds]
 
@@ -200,18 +201,7 @@ def test_a_full_disk_of_the_runs_folder_is_told_and_leaves_no_work(size: str, tm
     disk = tmp_path / "disk"
     disk.mkdir()
     env = {**os.environ, "WHITEOUT_LAB_WORK": str(tmp_path / "work"), "WHITEOUT_LAB_STRICT": "", "out": str(disk)}
-    space: list[str | Path] = [
-        "unshare",
-        "--mount",
-        "--propagation",
-        "private",
-        "sh",
-        "-c",
-        _SMALL_OUT,
-        "sh",
-        size if size != "0" else "4k",
-        disk,
-    ]
+    space = own_mounts(_SMALL_OUT, size if size != "0" else "4k", disk)
     words: list[str | Path] = ["run", "ghost-marker", "nested", "--tool", "kernel", "--jobs", "1"]
     words += ["--out", disk / "run"]
     done = run([*space, sys.executable, "-m", "harness", *words], env=env, cwd=project_folder(), timeout=200)

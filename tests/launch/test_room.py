@@ -14,6 +14,7 @@ from harness.errors import BrokenMachinery
 from harness.launch.process import Finished, run
 from harness.launch.room import LEAST, Room
 from harness.session import project_folder
+from tests.namespaces import own_mounts
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system; run as root")
 
@@ -31,21 +32,10 @@ def on_a_small_disk(folder: Path, size: str, leave: str, *words: str | Path) -> 
     """Run Python with a work folder on a disk of its own, in a mount namespace that goes with it."""
     disk = folder / "disk"
     disk.mkdir()
-    space: list[str | Path] = [
-        "unshare",
-        "--mount",
-        "--propagation",
-        "private",
-        "sh",
-        "-c",
-        _SMALL,
-        "sh",
-        disk,
-        size,
-        leave,
-    ]
     env = {**os.environ, "WHITEOUT_LAB_WORK": str(disk / "work"), "WHITEOUT_LAB_STRICT": ""}
-    return run([*space, sys.executable, *words], cwd=project_folder(), env=env, timeout=120)
+    return run(
+        own_mounts(_SMALL, disk, size, leave, sys.executable, *words), cwd=project_folder(), env=env, timeout=120
+    )
 
 
 @root

@@ -16,6 +16,7 @@ from harness.launch.guarded import MARKER, claim, mark, remove_tree
 from harness.launch.leaks import find_leaks
 from harness.launch.process import run
 from harness.launch.workfolder import locked_folder, sweep, work_folder
+from tests.namespaces import own_mounts
 
 
 @pytest.mark.parametrize("kind", ["run", "probe"])
@@ -101,7 +102,7 @@ _ASK += "for leak in find_leaks(Path(sys.argv[1])): print(leak)"
 @pytest.mark.parametrize(("script", "said"), [(_MOUNT, "a mount at"), (_LOOP, "the loop device loop")])
 def test_mounts_and_loop_devices_that_are_left_are_seen(script: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "work/a b\\c").mkdir(parents=True)
-    space = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", tmp_path, sys.executable, _ASK]
+    space = own_mounts(script, tmp_path, sys.executable, _ASK)
     done = run([str(word) for word in space], cwd=Path(__file__).parents[2])
     if "losetup: " in done.err:
         pytest.skip(f"no loop device can be had: {done.err}")
@@ -119,7 +120,7 @@ def test_a_mount_on_the_folder_itself_is_seen_and_one_beside_it_is_none(tmp_path
     script = 'mount -t tmpfs tmpfs "$1/work" && mount -t tmpfs tmpfs "$1/work2" && exec "$2" -c "$3" "$1/work"'
     for name in ("work", "work2"):
         (tmp_path / name).mkdir()
-    space = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", tmp_path, sys.executable, _ASK]
+    space = own_mounts(script, tmp_path, sys.executable, _ASK)
     done = run([str(word) for word in space], cwd=Path(__file__).parents[2])
     assert done.ok, done
     assert done.out.splitlines() == [f"a mount at {tmp_path}/work", f"the folder {tmp_path}/work"]
