@@ -183,13 +183,15 @@ class Tree:
             if replaced is not None or there.kind is Kind.DIR:
                 return None
             return lambda: onto.names.__setitem__(other, there)
+        inside = any(node is onto for _, node in _walk(b"", there))
         if isinstance(step, Copy):
-            if replaced is not None:
+            if inside or replaced is not None:
                 raise Unmodelled
             made = there.copy({})
             return lambda: onto.names.__setitem__(other, made)
-        if replaced is there or any(node is onto for _, node in _walk(b"", there)):
-            raise Unmodelled
+        into = isinstance(step, Move) and replaced is not None and replaced.kind in {Kind.DIR, Kind.LINK}
+        if into or inside or replaced is there:
+            raise Unmodelled  # mv as users type it goes into a directory, through a link too
         if replaced is not None:
             folders = (there.kind is Kind.DIR, replaced.kind is Kind.DIR)
             if folders[0] is not folders[1] or replaced.names:

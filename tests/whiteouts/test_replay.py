@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from importlib import resources
 from pathlib import Path
 
@@ -81,16 +82,17 @@ def plain(snapshot: Snapshot) -> dict[bytes, Entry]:
 def test_the_model_does_what_a_plain_directory_does_or_says_that_it_does_not_know(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Step]
 ) -> None:
-    succeeded, there = really(tmp_path_factory.mktemp("real"), steps)
     tree = Tree(layer(START, Profile.ROOT))
-    try:
-        for step, fine in zip(steps, succeeded, strict=True):
+    fine: list[bool] = []
+    with contextlib.suppress(Unmodelled):  # what it does not know is not done: to write to a FIFO waits for a reader
+        for step in steps:
             effect = tree.effect(step)
-            assert (effect is not None) is fine, step
+            fine.append(effect is not None)
             if effect is not None:
                 effect()
-    except Unmodelled:
-        return
+    done = steps[: len(fine)]
+    succeeded, there = really(tmp_path_factory.mktemp("real"), done)
+    assert list(zip(done, succeeded, strict=True)) == list(zip(done, fine, strict=True))
     wanted, seen = plain(tree.snapshot()), plain(there)
     assert wanted.keys() == seen.keys()
     for path, entry in wanted.items():
@@ -202,6 +204,7 @@ def _told(entry: Entry) -> str:
         (Link(path="no/f", to="h"), "fails"),
         (Copy(path="f", to="h"), {"h file 644 0:0 one"}),
         (Copy(path="f", to="g"), "unknown"),
+        (Copy(path="n", to="n/sub/m"), "unknown"),
         (Copy(path="n", to="m"), {"m dir 755 0:0", "m/sub dir 755 0:0", "m/h file 644 0:0 k m/h", "m/sub/k file 644 0:0 k m/h"}),
         (Rename(path="f", to="h"), {"-f", "h file 644 0:0 one"}),
         (Rename(path="f", to="d/x"), {"-f", "d/x file 644 0:0 one"}),
@@ -210,6 +213,9 @@ def _told(entry: Entry) -> str:
         (Rename(path="e", to="d"), "fails"),
         (Rename(path="d", to="e"), {"-d", "-d/x", "-d/y", "e/x file 644 0:0 x", "e/y file 644 0:0 y"}),
         (Move(path="n", to="n/sub/m"), "unknown"),
+        (Move(path="f", to="e"), "unknown"),
+        (Move(path="f", to="l"), "unknown"),
+        (Move(path="f", to="d/x"), {"-f", "d/x file 644 0:0 one"}),
         (Rename(path="g", to="g2"), "unknown"),
         (Rename(path="f", to="l"), {"-f", "l file 644 0:0 one"}),
         (Chmod(path="f", mode="0600"), {"f file 600 0:0 one"}),
