@@ -193,15 +193,19 @@ def read(folder: Path) -> Recording:
     return recording
 
 
-def damage(recording: Recording, folder: Path, read_digests: Mapping[str, str]) -> str:
-    """What is not as it was written: of files that were read their digest (*read_digests*: by name), of the others the size.
+def sizes_of(folder: Path) -> dict[str, int]:
+    """The files of a recording's folder and their sizes in bytes. Raises OSError."""
+    with os.scandir(folder) as entries:
+        return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
 
-    Empty when the recording is whole, and when it is of a time that did not count its files. Raises OSError.
+
+def damage(recording: Recording, sizes: Mapping[str, int], read_digests: Mapping[str, str]) -> str:
+    """What is not as it was written: of files that were read their digest (*read_digests*: by name), of the others the size (*sizes*).
+
+    Empty when the recording is whole, and when it is of a time that did not count its files.
     """
     if recording.files is None:
         return ""
-    with os.scandir(folder) as entries:
-        sizes = {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
     for name, file in recording.files.items():
         if name not in sizes:
             return f"{name} is missing"

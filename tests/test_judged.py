@@ -71,6 +71,7 @@ def test_every_shipped_scenario_is_judged_alike_from_memory_and_from_disk(tmp_pa
     facts = RunFacts("run", "2026-01-02T03:04:05+00:00", 1.0, "0", (), "", {})
     write_results(Results(1, facts, tuple(results)), tmp_path)
     assert list(load([tmp_path]).results.cells) == results
+    assert list(load([tmp_path], judge_again=True).results.cells) == results
 
 
 DELETE = b"""

@@ -41,15 +41,21 @@ def test_damage_is_told_by_what_it_did(place: Path) -> None:
     recording = recordings.read(place)
     script = (place / "script.sh").read_bytes()
     own = {"script.sh": hashlib.sha256(script).hexdigest()}
-    assert recordings.damage(recording, place, own) == ""
+    assert recordings.damage(recording, recordings.sizes_of(place), own) == ""
     assert (
-        recordings.damage(recording, place, own | {"more": ""}) == "more was not there when the recording was written"
+        recordings.damage(recording, recordings.sizes_of(place), own | {"more": ""})
+        == "more was not there when the recording was written"
     )
-    assert recordings.damage(recording, place, {"script.sh": "0"}) == "script.sh was changed after it was written"
+    assert (
+        recordings.damage(recording, recordings.sizes_of(place), {"script.sh": "0"})
+        == "script.sh was changed after it was written"
+    )
     (place / "script.sh").write_bytes(script + b"x")
-    assert recordings.damage(recording, place, {}).startswith(f"script.sh has {len(script) + 1} bytes, and had")
+    assert recordings.damage(recording, recordings.sizes_of(place), {}).startswith(
+        f"script.sh has {len(script) + 1} bytes, and had"
+    )
     (place / "script.sh").unlink()
-    assert recordings.damage(recording, place, {}) == "script.sh is missing"
+    assert recordings.damage(recording, recordings.sizes_of(place), {}) == "script.sh is missing"
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,10 @@ def test_pytest_selects_and_distributes_cells(tmp_path: Path) -> None:
         (["report", "/nowhere", "--output", "/nowhere/r.html"], 3, "cannot be read"),
     ],
 )
-def test_what_cannot_be_meant_is_one_message(words: Sequence[str], code: int, said: str) -> None:
+def test_what_cannot_be_meant_is_one_message(
+    words: Sequence[str], code: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WHITEOUT_LAB_SINGULARITY", raising=False)
     done = lab(*words)
     assert done.code == code, done
     assert said in done.err

@@ -22,13 +22,18 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument(
         "--output", "-o", metavar="FILE", type=Path, help="where to write it (report.html in the last RUN)"
     )
+    command.add_argument(
+        "--judge",
+        action="store_true",
+        help="judge the recordings anew, by the rules of this version; otherwise each verdict is the one that its run came to",
+    )
     command.set_defaults(handler=report)
 
 
 def report(arguments: argparse.Namespace) -> int:
     """Write the report, and say where it is, and which recordings are no longer whole."""
     output = arguments.output or arguments.runs[-1] / "report.html"
-    loaded = write_report(arguments.runs, output)
+    loaded = write_report(arguments.runs, output, judge_again=arguments.judge)
     print(one_line(f"{output} ({output.stat().st_size / 1e6:.1f} MB)"))
     for cell in loaded.damaged:
         print(one_line(f"whiteout-lab: {cell.folder}: {cell.damage}"), file=sys.stderr)

@@ -45,14 +45,15 @@ def page_of(loaded: LoadedRuns) -> str:
     )
 
 
-def write_report(runs: Path | Sequence[Path], output: Path) -> LoadedRuns:
+def write_report(runs: Path | Sequence[Path], output: Path, *, judge_again: bool = False) -> LoadedRuns:
     """Write the report of a run, or of several, in one step: a reader never sees half of it. Returns what it was made of.
 
+    With *judge_again* the recordings are judged by the rules of now, and the page says so.
     It becomes a new regular file, or takes the place of one; through a symbolic link, that which the link leads to. Raises UsageError
     where something else stands there, BrokenMachinery where it cannot be written.
     """
     target = _regular(output)
-    loaded = load([runs] if isinstance(runs, Path) else runs)
+    loaded = load([runs] if isinstance(runs, Path) else runs, judge_again=judge_again)
     try:
         write_whole(target, page_of(loaded).encode("utf-8", "backslashreplace"))
     except OSError as error:

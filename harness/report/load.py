@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from harness.launch.evidence import TREES
 from harness.launch.stations import LAYERS as ARCHIVES
 from harness.launch.stations import raw_layers
 from harness.names import printable
-from harness.recording import Recording, read
+from harness.recording import Recording, read, sizes_of
 from harness.recording import damage as damaged
 from harness.results import CellResult, Results, RunFacts, cell_result, read_results
 from harness.snapshot.jsonl import parse_jsonl
@@ -48,6 +48,7 @@ class LoadedRuns:
     results: Results
     cells: tuple[Loaded, ...]
     replaced: int
+    judged_again: bool = False  # by the rules of now; otherwise each cell's verdict is the one that its run came to
 
     @property
     def damaged(self) -> tuple[Loaded, ...]:
@@ -65,20 +66,21 @@ class _Trees:
     snapshots: dict[bytes, tuple[Snapshot, str]] = field(default_factory=dict)  # with their digest
     known: dict[tuple[bool, bytes], Tree] = field(default_factory=dict)
 
-    def read(self, folder: Path) -> tuple[dict[Station, Snapshot], dict[Station, Tree], dict[str, str]]:
-        """The snapshots of a recording, how they look, and the digests of their files."""
+    def read(
+        self, folder: Path, there: Collection[str]
+    ) -> tuple[dict[Station, Snapshot], dict[Station, Tree], dict[str, str]]:
+        """The snapshots of a recording among the files that are *there*, how they look, and the digests of their files."""
         trees: dict[Station, Snapshot] = {}
         seen: dict[Station, Tree] = {}
         digests: dict[str, str] = {}
         for station in TREES:
-            path = folder / f"{station}.jsonl"
-            try:
-                raw = path.read_bytes()
-            except FileNotFoundError:
+            name = f"{station}.jsonl"
+            if name not in there:
                 continue
+            raw = (folder / name).read_bytes()
             if raw not in self.snapshots:
-                self.snapshots[raw] = (parse_jsonl(raw, str(path)), hashlib.sha256(raw).hexdigest())
-            trees[station], digests[path.name] = self.snapshots[raw]
+                self.snapshots[raw] = (parse_jsonl(raw, str(folder / name)), hashlib.sha256(raw).hexdigest())
+            trees[station], digests[name] = self.snapshots[raw]
             key = (station not in LAYERS, raw)
             if key not in self.known:
                 self.known[key] = looks(normalise(trees[station]), view=key[0])
@@ -86,9 +88,10 @@ class _Trees:
         return trees, seen, digests
 
 
-def load(folders: Sequence[Path]) -> LoadedRuns:
+def load(folders: Sequence[Path], *, judge_again: bool = False) -> LoadedRuns:
     """Read runs with their recordings. Raises BrokenMachinery where a run is missing or damaged.
 
+    A cell's verdict is the one that its run came to, or, with *judge_again*, what the rules of now say of its recording.
     A recording that is missing, or not whole any more, is a cell that is *broken*.
     """
     read_all = sorted(((read_results(folder), folder) for folder in folders), key=lambda pair: pair[0].run.started)
@@ -97,14 +100,14 @@ def load(folders: Sequence[Path]) -> LoadedRuns:
         for cell in results.cells:
             latest[cell.id] = (cell, folder)
     trees = _Trees()
-    cells = tuple(_load(cell, folder, trees) for cell, folder in latest.values())
+    cells = tuple(_load(cell, folder, trees, judge_again) for cell, folder in latest.values())
     newest = read_all[-1][0]
     merged = Results(newest.schema, newest.run, tuple(one.result for one in cells))
     replaced = sum(len(results.cells) for results, _ in read_all) - len(cells)
-    return LoadedRuns(tuple(results.run for results, _ in read_all), merged, cells, replaced)
+    return LoadedRuns(tuple(results.run for results, _ in read_all), merged, cells, replaced, judge_again)
 
 
-def _load(cell: CellResult, run: Path, decoder: _Trees) -> Loaded:
+def _load(cell: CellResult, run: Path, decoder: _Trees, judge_again: bool) -> Loaded:
     column = Column.of(cell.tool, cell.profile)
     if not cell.folder:
         return Loaded(cell, column, run)
@@ -113,20 +116,21 @@ def _load(cell: CellResult, run: Path, decoder: _Trees) -> Loaded:
         if Path(cell.folder).is_absolute() or ".." in Path(cell.folder).parts:
             return _damaged(cell, column, run, "it is said to lie outside of the run")
         recording = read(folder)
-        trees, seen, digests = decoder.read(folder)
-        damage = damaged(recording, folder, digests | _digests_of_layers(folder))
+        sizes = sizes_of(folder)
+        trees, seen, digests = decoder.read(folder, sizes.keys())
+        damage = damaged(recording, sizes, digests | _digests_of_layers(folder, sizes.keys()))
     except BrokenMachinery as error:
         return _damaged(cell, column, folder, f"{Path(error.where).name} {error.what}")
     except OSError as error:
         return _damaged(cell, column, folder, f"{Path(error.filename or folder).name} cannot be read: {error.strerror}")
     if damage:
         return _damaged(cell, column, folder, damage)
-    # Judged again, of what ``harness.judged`` reads too: a rule that has become better since speaks of old recordings.
-    judged = cell_result(recording, judge(recording, trees, raw_layers(folder)), cell.folder)
-    judged = replace(judged, id=cell.id, scenario=cell.scenario)
+    if judge_again:
+        now = cell_result(recording, judge(recording, trees, raw_layers(folder)), cell.folder)
+        cell = replace(now, id=cell.id, scenario=cell.scenario)
     linked = shared_whiteouts(trees[Station.UPPER]) if Station.UPPER in trees else ()
-    found = Seen(cell.id, column, seen, judged.findings, recording.engines, linked)
-    return Loaded(judged, column, folder, recording, found)
+    found = Seen(cell.id, column, seen, cell.findings, recording.engines, linked)
+    return Loaded(cell, column, folder, recording, found)
 
 
 def _damaged(cell: CellResult, column: Column, folder: Path, why: str) -> Loaded:
@@ -136,10 +140,11 @@ def _damaged(cell: CellResult, column: Column, folder: Path, why: str) -> Loaded
     return Loaded(result, column, folder, damage=reason)
 
 
-def _digests_of_layers(folder: Path) -> dict[str, str]:
+def _digests_of_layers(folder: Path, there: Collection[str]) -> dict[str, str]:
     """Of the layers that are judged from their archives."""
-    paths = [path for name in ARCHIVES.values() if (path := folder / name).exists()]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ARCHIVES.values() if name in there
+    }
 
 
 def raw(folder: Path, name: str) -> bytes:

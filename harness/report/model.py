@@ -67,6 +67,7 @@ class Page:
     noise: tuple[Noise, ...]
     unseen: tuple[str, ...]
     replaced: int
+    judged_again: bool
     brief: bool
 
 
@@ -109,6 +110,7 @@ def page(loaded: LoadedRuns) -> Page:
         noise=NOISE,
         unseen=_unseen(loaded),
         replaced=loaded.replaced,
+        judged_again=loaded.judged_again,
         brief=brief,
     )
 

@@ -19,6 +19,7 @@ from harness.errors import LabError, UsageError
 from harness.findings import Known, Outcome
 from harness.report.html import write_report
 from harness.report.load import load
+from harness.results import read_results, write_results
 from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario, whiteout
 
 Damage = Callable[[Path], None]
@@ -101,6 +102,22 @@ def test_a_recording_that_is_not_whole_any_more_is_broken(
     page = (tmp_path / "r.html").read_text("utf-8")
     assert "not whole any more" in page
     assert "seems fixed" not in page
+
+
+def test_a_verdict_is_the_runs_unless_it_is_judged_anew_which_the_page_says(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [FakeCell()])
+    told = read_results(run)
+    (cell,) = told.cells
+    assert cell.findings
+    write_results(replace(told, cells=(replace(cell, outcome=Outcome.PASSED, reason="", findings=()),)), run)
+    assert one(run) == (Outcome.PASSED, "")
+    for words, says in (([], False), (["--judge"], True)):
+        assert main(["report", str(run), "--output", str(tmp_path / "r.html"), *words]) == 0
+        page = (tmp_path / "r.html").read_text("utf-8")
+        assert ("judged anew" in page) is says
+        assert ("marker-of-a-marker" in page) is says
+    (again,) = load([run], judge_again=True).cells
+    assert again.result == cell
 
 
 def test_a_recording_of_a_time_that_counted_no_files_is_judged(tmp_path: Path) -> None:

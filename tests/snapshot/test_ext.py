@@ -6,7 +6,6 @@ import io
 import os
 import random
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -142,13 +141,11 @@ def test_damage_ends_in_an_error_or_in_unknown_entries(folder: Path, tmp_path: P
         wrong = bytearray(raw)
         for _ in range(dice.choice((1, 4, 30))):
             wrong[dice.choice(used) + dice.randrange(64)] = dice.randrange(256)
-        before = time.monotonic()
         try:
             found = read_ext(io.BytesIO(bytes(wrong)), "damaged")
             kinds.add("unknown" if any(e.kind is Kind.UNKNOWN for e in found.entries) else "read")
         except BrokenMachinery:
             kinds.add("error")
-        assert time.monotonic() - before < 20
     assert kinds >= {"read", "error"}
 
 
