@@ -158,6 +158,33 @@ def test_a_stack_that_the_kernel_refuses(bench: Bench, tmp_path: Path, profile: 
     assert [one.message for one in verdict(taken).verdict.new] == ["mounts the stack, which it must refuse"]
 
 
+def test_a_cell_that_lost_a_race_for_a_loop_device_is_run_again(
+    world: World, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = f'exec {real_program(world)} "$@"\n'
+    lost = "echo 'could not open /dev/loop0: no such device or address' >&2; exit 1\n"
+    times = 0
+
+    def go(texts: list[str]) -> Judged:
+        def another(cell: Cell, where: Bench, keep_at: Path) -> Ran:
+            nonlocal times
+            times += 1
+            tool(tmp_path / "fo", texts.pop(0))
+            return run_cell(cell, where, keep_at)
+
+        monkeypatch.setattr("harness.judged.run_cell", another)
+        scenario = parse(DELETE, where="test", name="race")
+        return run_and_judge(
+            Cell(scenario, tool(tmp_path / "fo", honest), Profile.ROOT), bench, tmp_path / "cells" / "x"
+        )
+
+    assert go([lost, honest, lost]).verdict.outcome is Outcome.PASSED
+    assert times == 2
+    ran = go([lost] * 5)
+    assert (ran.verdict.outcome, times) == (Outcome.BROKEN, 2 + 3)
+    assert "another process" in ran.verdict.reason
+
+
 LINKED = b"""
 schema = 1
 title = "delete two files"

@@ -14,7 +14,7 @@ _PARTS = {
     "layer": ("_duplicates", "_links_to_markers", "_not_the_spec", "when_converted", "_users_own", "essence"),
     "upper": ("_led_elsewhere", "_comes_back"),
     "view": ("topmost", "_phantoms", "_unlisted", "difference", "_same_reader"),
-    "mount": ("refused_by_the_machine",),
+    "mount": ("refused_by_the_machine", "lost_a_race"),
 }
 _NEAR = ("tests/test_judge.py", "tests/whiteouts/test_inspected.py")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from harness.recording import Recording
+from harness.recording import Import, Recording
 from harness.whiteouts.rules import mount
 from harness.whiteouts.rules.evidence import Evidence
 from tests.whiteouts.evidence import evidence, messages
@@ -85,3 +86,19 @@ def test_trouble_of_the_machine_is_no_answer(words: str) -> None:
     recording: Recording = seen(refused=words).recording
     assert words in mount.refused_by_the_machine(recording)
     assert mount.refused_by_the_machine(seen().recording) == ""
+
+
+LOOP = "while mounting image: failed to attach loop device: could not open /dev/loop0: no such device or address"
+
+
+def test_a_loop_device_that_another_process_took_is_no_answer_and_tried_again() -> None:
+    """Seen with apptainer 1.4.5, two cells at a time."""
+    for lost in (
+        seen(refused=LOOP).recording,
+        replace(seen(refused="").recording, imports=(Import("a run", 255, LOOP),)),
+    ):
+        assert mount.lost_a_race(lost)
+        assert "another process" in mount.refused_by_the_machine(lost)
+    done = replace(seen(refused="").recording, imports=(Import("a run", 0, LOOP),))
+    assert not mount.lost_a_race(done)
+    assert not mount.lost_a_race(seen(refused="could not open /dev/loop0: permission denied").recording)

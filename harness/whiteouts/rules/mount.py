@@ -16,6 +16,8 @@ _MACHINE = re.compile(
     "|Disk quota exceeded|Read-only file system|/dev/fuse|fuse: device not found|unknown filesystem type"
     "|error while loading shared libraries|^exit code 12[67]:"
 )
+# Loop devices belong to the whole machine: one that another process detaches just then cannot be opened (ENXIO).
+_RACE = re.compile(r"could not open /dev/loop\d+: no such device or address")
 _CHANGING = ((re.compile(r"0x[0-9a-fA-F]+"), "0x…"), (re.compile(r"\[\d+\]|\b\d{4,}\b"), "…"))  # addresses, processes
 _BEFORE = ("", "layers", "mount")  # phases in which nothing is mounted yet
 _LONGEST = 300  # characters of a tool's words in a sentence; the recording has the rest
@@ -23,9 +25,17 @@ _LONGEST = 300  # characters of a tool's words in a sentence; the recording has 
 
 def refused_by_the_machine(recording: Recording) -> str:
     """Why nothing was mounted, where that says nothing of the tool; empty when it is the tool's answer."""
+    if lost_a_race(recording):
+        return "another process of this machine took, or gave back, the loop device that the tool was about to open"
     if recording.refused and _MACHINE.search(recording.refused):
         return f"the machine did not let the tool mount: {recording.refused}"
     return ""
+
+
+def lost_a_race(recording: Recording) -> bool:
+    """Whether the tool failed for what another process did at that moment: the next try may do."""
+    said = [recording.refused, *(answer.words for answer in recording.imports if answer.code)]
+    return any(_RACE.search(words) for words in said)
 
 
 def died(evidence: Evidence) -> Iterator[Finding]:
