@@ -24,7 +24,7 @@ test:  ## lint, types and all tests
 
 bench: worlds  ## the measurements of the README
 	@sh harness/setup.sh bench
-	@$(BIN)/python -m harness.bench $(ARGS)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 mutants: venv  ## whether a test notices each of some 670 ways to make the program wrong, one at a time (about ten minutes)
 	@$(BIN)/python -m tests.mutation $(ARGS)

@@ -1,3 +1,3 @@
-"""Makes every scenario file a set of pytest items, one for each cell: see ``harness.pytest_plugin``."""
+"""Makes every scenario file a set of pytest items, one for each cell: see ``harness.cli.pytest_plugin``."""
 
-pytest_plugins = ["harness.pytest_plugin"]
+pytest_plugins = ["harness.cli.pytest_plugin"]

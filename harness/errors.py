@@ -8,7 +8,7 @@
         ├── MissingProgram      a program that is not installed
         └── WorldError          a world that cannot be built or entered
 
-A finding is never an error: findings are results (see ``harness.findings``).
+A finding is never an error: findings are results (see ``harness.judge.findings``).
 """
 
 from __future__ import annotations

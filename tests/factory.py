@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import recording as recordings
-from harness.findings import Known, Outcome, Station
-from harness.judge import judge
-from harness.launch.evidence import write_snapshots
-from harness.recording import Recording, Step, ToolRecord
-from harness.results import CellResult, Results, RunFacts, cell_result, write_results
+from harness.evidence import recording as recordings
+from harness.evidence.recording import Recording, Step, ToolRecord
+from harness.evidence.trees import write_snapshots
+from harness.judge.findings import Known, Outcome, Station
+from harness.judge.judge import judge
+from harness.runs.results import CellResult, Results, RunFacts, cell_result, write_results
 from harness.scenario.layers import Profile
 from harness.scenario.model import Scenario, Tree
 from harness.scenario.steps import Mkdir

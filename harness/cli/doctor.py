@@ -7,14 +7,14 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from harness.capabilities import Capability, Facts, assess
-from harness.doctor import examine
+from harness.doctor.capabilities import Capability, Facts, assess
+from harness.doctor.probe import examine
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN
 from harness.names import one_line
-from harness.session import work_parent
+from harness.runs.session import work_parent
+from harness.tools.discover import Found, discover, where_of
 from harness.worlds.build import worlds_in_place
 from harness.worlds.model import Tool, Unavailable, World
-from harness.worlds.tools import Found, discover, where_of
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -9,7 +9,7 @@ import textwrap
 from typing import Any
 
 from harness.errors import UsageError
-from harness.whiteouts.codes import CODES, Code
+from harness.judge.codes import CODES, Code
 
 WIDEST = 100  # columns: longer lines are hard to read on any terminal
 

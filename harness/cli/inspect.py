@@ -15,13 +15,13 @@ import msgspec
 from harness.cli.bounded import bounded
 from harness.compare.words import count as counted
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, EXIT_USAGE, UsageError
+from harness.judge.codes import CODES
+from harness.judge.inspected import Below, Judged, judge_layer
 from harness.names import escape, one_line
 from harness.snapshot.image import Layer, Opened, open_tree
 from harness.snapshot.jsonl import to_json
 from harness.snapshot.mtree import mtree
-from harness.whiteouts.codes import CODES
 from harness.whiteouts.encodings import ENCODINGS
-from harness.whiteouts.inspected import Below, Judged, judge_layer
 from harness.whiteouts.markers import find_markers
 from harness.whiteouts.readers import IMPORTER
 

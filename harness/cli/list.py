@@ -7,11 +7,11 @@ import json
 from collections import Counter
 from typing import Any
 
+from harness.cells.plan import NotRun, cell_of
 from harness.names import one_line
-from harness.plan import NotRun, cell_of
+from harness.runs.session import Wanted, decide, obstacles_here
 from harness.scenario.layers import Profile
-from harness.session import Wanted, decide, obstacles_here
-from harness.worlds.asked import HELP as TOOL_HELP
+from harness.tools.asked import HELP as TOOL_HELP
 
 
 def register(commands: Any) -> None:

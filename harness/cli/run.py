@@ -14,21 +14,21 @@ from typing import Any
 
 import pytest
 
+from harness.cells.plan import Cell, NotRun, cell_of
+from harness.cli.progress import Progress
+from harness.cli.pytest_plugin import PLAN
 from harness.cli.script import find_cell, plain_id, scenario_in, tool_in
 from harness.cli.worlds import unasked
 from harness.compare.words import count
 from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, MissingProgram, UsageError, WorldError, text_path
-from harness.launch.room import need_limits
+from harness.machine.room import need_limits
 from harness.names import one_line
-from harness.plan import Cell, NotRun, cell_of
-from harness.progress import Progress
-from harness.pytest_plugin import PLAN
-from harness.session import project_folder, scenario_files, seconds
-from harness.worlds.asked import HELP as TOOL_HELP
-from harness.worlds.asked import parse_words
+from harness.runs.session import project_folder, scenario_files, seconds
+from harness.tools.asked import HELP as TOOL_HELP
+from harness.tools.asked import parse_words
+from harness.tools.discover import discover, unmet
 from harness.worlds.build import ensure, worlds_in_place
 from harness.worlds.model import Unavailable
-from harness.worlds.tools import discover, unmet
 
 _EPILOG = """\
 examples:
@@ -164,7 +164,7 @@ def run(arguments: argparse.Namespace) -> int:
     words = [  # the files are handed over beside pytest's arguments, which cannot hold a '[' or '::'; no one else's settings
         ".", "-c", os.devnull, "--noconftest", "--confcutdir=.", f"--rootdir={project_folder()}",
         *(f"--lab-scenario={text_path(path.absolute())}" for path in scenario_files(arguments.scenarios or named)),
-        "-p", "harness.pytest_plugin", "-p", "no:cacheprovider", "--tb=short",
+        "-p", "harness.cli.pytest_plugin", "-p", "no:cacheprovider", "--tb=short",
         f"--lab-keep={arguments.keep}", f"--lab-timeout={arguments.timeout}",
         *([f"--lab-repeat={arguments.repeat}"] if arguments.repeat else []),
         *(f"--lab-tool={tool}" for tool in arguments.tool),

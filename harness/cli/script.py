@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.cells.plan import Cell, cell_of
 from harness.errors import UsageError
 from harness.names import printable
-from harness.plan import Cell, cell_of
+from harness.runs.session import Wanted, decide, named_cells, unmet_error, why
 from harness.scenario.layers import Profile
 from harness.scenario.words import TOOLS
 from harness.script.compile import compile_cell
-from harness.session import Wanted, decide, named_cells, unmet_error, why
-from harness.worlds.asked import HELP as TOOL_HELP
-from harness.worlds.asked import parse_words
+from harness.tools.asked import HELP as TOOL_HELP
+from harness.tools.asked import parse_words
+from harness.tools.discover import discover, unmet
 from harness.worlds.build import worlds_in_place
-from harness.worlds.tools import discover, unmet
 
 
 def register(commands: Any) -> None:

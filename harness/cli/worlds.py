@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from harness.compare.words import count
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, UsageError, WorldError
+from harness.machine.cache import cache_folder, prune_folder
 from harness.names import one_line
-from harness.worlds.asked import NATIVE
+from harness.tools.asked import NATIVE
+from harness.tools.crate import crates_in_place, ensure_crate
+from harness.tools.installed import installations
 from harness.worlds.build import ensure, prune, world_in_place
-from harness.worlds.cache import cache_folder, prune_folder
-from harness.worlds.crate import crates_in_place, ensure_crate
-from harness.worlds.installed import installations
 from harness.worlds.suites import SUITES, wanted
 
 _CRATE = "crate"

@@ -9,7 +9,7 @@ from itertools import pairwise
 from harness.compare.classes import Seen
 from harness.compare.describe import Look, differing
 from harness.compare.words import Name, Words, listing, short
-from harness.findings import SILENT, Station, flat
+from harness.judge.findings import SILENT, Station, flat
 from harness.names import escape
 
 SHOWN = 3  # changes that one sentence names; the table beside it has them all

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.compare.describe import NOTHING, Look
 from harness.compare.words import Column, who
-from harness.findings import Finding, Station
+from harness.judge.findings import Finding, Station
 
 
 @dataclass(frozen=True)

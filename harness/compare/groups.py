@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from harness.compare.words import Column
-from harness.findings import SILENT, Finding, Outcome, flat
-from harness.results import CellResult
+from harness.judge.findings import SILENT, Finding, Outcome, flat
+from harness.runs.results import CellResult
 
 
 class Rank(IntEnum):

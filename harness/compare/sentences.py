@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from harness.compare.groups import Group, Rank, Way, column_of, groups, way_of
 from harness.compare.words import Column, Name, Words, count, listing, names, plain, who
-from harness.findings import Finding, Outcome, often
+from harness.judge.codes import CODES
+from harness.judge.findings import Finding, Outcome, often
 from harness.names import printable
-from harness.results import CellResult, Results
-from harness.whiteouts.codes import CODES
+from harness.runs.results import CellResult, Results
 
 FOUNDING = "WL101"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.compare.classes import Class, Seen, classify, tree_key
 from harness.compare.describe import NOTHING, Look
 from harness.compare.words import Column, who
-from harness.findings import Station, flat
+from harness.judge.findings import Station, flat
 from harness.names import escape
 
 # The order in which an image goes: a head, and what happened there.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.drivers import DRIVERS
-from harness.recording import ToolRecord
+from harness.evidence.recording import ToolRecord
 from harness.worlds.model import version_order
 
 TITLES = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.machine.quote import quote
 from harness.scenario.layers import Profile
 from harness.scenario.model import Scenario
-from harness.script.quote import quote
 from harness.worlds.model import Tool
 
 # What every container sees of the cell besides its image: the world's programs, and the cell's folder.
@@ -66,7 +66,7 @@ class Way:
 class Driver:
     """One kind of tool, with a ``plan`` when it mounts a stack, or a ``way`` when it runs containers from images.
 
-    ``needs`` are capabilities of the host per profile (keys of ``harness.doctor``'s facts); ``programs`` are the others that it calls
+    ``needs`` are capabilities of the host per profile (keys of ``harness.doctor.probe``'s facts); ``programs`` are the others that it calls
     and that a recording names; ``family``: the program whose installation it needs, where one installation is several tools.
     ``fs_of_its_own``: the stack brings the file system below the upper, so a scenario that names one is not for it.
     ``has_program``: the tool is a program, and another one can take its place in the script.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from harness.drivers.base import Driver, Plan, Stack, option_words
+from harness.machine.quote import quote
 from harness.scenario.layers import Profile
-from harness.script.quote import quote
 
 
 def daemon(stack: Stack) -> Plan:

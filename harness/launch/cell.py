@@ -13,19 +13,20 @@ from pathlib import Path
 
 import msgspec
 
-from harness import recording as records
+from harness.cells.plan import GIVEN_PROGRAM, Cell
 from harness.drivers import DRIVERS
 from harness.errors import BrokenMachinery
-from harness.findings import Station
-from harness.launch import evidence, whole
+from harness.evidence import recording as records
+from harness.evidence import trees as evidence
+from harness.evidence import whole
+from harness.evidence.recording import Recording
+from harness.evidence.stations import answers, engines, manifests, raw_layers
+from harness.judge.findings import Station
 from harness.launch.enclosure import PLACES, Enclosure, Mounted, read_mountinfo
-from harness.launch.guarded import mark, remove_tree
-from harness.launch.process import Ended, run_on_lifeline
-from harness.launch.room import REMEDY, Room
-from harness.launch.stations import answers, engines, manifests, raw_layers
 from harness.launch.untouched import only_files
-from harness.plan import GIVEN_PROGRAM, Cell
-from harness.recording import Recording
+from harness.machine.guarded import mark, remove_tree
+from harness.machine.process import Ended, run_on_lifeline
+from harness.machine.room import REMEDY, Room
 from harness.scenario.layers import Profile
 from harness.script.compile import compile_cell
 from harness.snapshot.model import Entry, Snapshot

@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from harness.launch.guarded import remove_tree
+from harness.machine.guarded import remove_tree
 from harness.names import escape
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.compare.classes import most_interesting
-from harness.findings import Station
+from harness.judge.findings import Station
 from harness.names import escape
 from harness.report.load import Loaded, raw
 from harness.report.scenario import Section, broken

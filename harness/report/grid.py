@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from harness.compare.words import Column
-from harness.findings import Outcome, flat
+from harness.judge.findings import Outcome, flat
 from harness.report.markup import anchor
-from harness.results import CellResult
+from harness.runs.results import CellResult
 
 SHOWN_CODES = 2  # in one field; the others are counted
 NARROW = 10  # columns; with more of them a field shows one code, so that the grid stays in one look

@@ -16,11 +16,11 @@ from markupsafe import Markup, escape
 from harness import __version__
 from harness.compare.words import count
 from harness.errors import BrokenMachinery, UsageError
+from harness.machine.cache import write_whole
 from harness.names import printable
 from harness.report import markup
 from harness.report.load import LoadedRuns, load
 from harness.report.model import page
-from harness.worlds.cache import write_whole
 
 
 def render(runs: Sequence[Path]) -> str:

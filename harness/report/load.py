@@ -15,15 +15,15 @@ from harness.compare.noise import normalise
 from harness.compare.way import LAYERS
 from harness.compare.words import Column
 from harness.errors import BrokenMachinery
-from harness.findings import Outcome, Station
-from harness.judge import judge
-from harness.launch.evidence import TREES
-from harness.launch.stations import LAYERS as ARCHIVES
-from harness.launch.stations import raw_layers
+from harness.evidence.recording import Recording, read, sizes_of
+from harness.evidence.recording import damage as damaged
+from harness.evidence.stations import LAYERS as ARCHIVES
+from harness.evidence.stations import raw_layers
+from harness.evidence.trees import TREES
+from harness.judge.findings import Outcome, Station
+from harness.judge.judge import judge
 from harness.names import printable
-from harness.recording import Recording, read, sizes_of
-from harness.recording import damage as damaged
-from harness.results import CellResult, Results, RunFacts, cell_result, read_results
+from harness.runs.results import CellResult, Results, RunFacts, cell_result, read_results
 from harness.snapshot.jsonl import parse_jsonl
 from harness.snapshot.model import Snapshot
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from harness.compare.words import count
-from harness.recording import LayerRecord, Manifest
+from harness.evidence.recording import LayerRecord, Manifest
 from harness.report.markup import fill
 from harness.report.tables import Table, TableRow
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from harness.compare.noise import NOISE, Noise
 from harness.compare.sentences import NotRun, Rank, Sentence, counts, not_run, sentences
 from harness.compare.words import count
-from harness.recording import ToolRecord
+from harness.evidence.recording import ToolRecord
+from harness.judge.codes import CODES, Code
 from harness.report.attachments import Attachments, attach
 from harness.report.grid import Grid, grid
 from harness.report.load import Loaded, LoadedRuns
 from harness.report.scenario import Section, section
-from harness.results import CellResult, RunFacts
-from harness.whiteouts.codes import CODES, Code
+from harness.runs.results import CellResult, RunFacts
 from harness.whiteouts.encodings import ENCODINGS, Row
 
 MANY = 1200  # cells that ran; beyond, mounts and logs are shown of one cell for each class

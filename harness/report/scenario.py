@@ -17,8 +17,9 @@ from harness.compare.classes import (
     with_station,
 )
 from harness.compare.words import Column, count, who
-from harness.findings import Finding, Outcome, Station, flat, often
-from harness.recording import Recording
+from harness.evidence.recording import Recording
+from harness.judge.codes import CODES
+from harness.judge.findings import Finding, Outcome, Station, flat, often
 from harness.report import markup
 from harness.report.grid import field_of
 from harness.report.load import Loaded
@@ -26,7 +27,6 @@ from harness.report.steps import step_words
 from harness.report.tables import Table, class_table, sees_right, tree_table, view_table
 from harness.report.way import WayTable, taken_by, way_tables
 from harness.scenario.model import Scenario
-from harness.whiteouts.codes import CODES
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from markupsafe import Markup
 from harness.compare.classes import Class, Row, Seen, class_rows, rows
 from harness.compare.describe import Look, looks
 from harness.compare.words import Column, who
-from harness.findings import Station, flat
+from harness.evidence.recording import Recording
+from harness.judge.findings import Station, flat
 from harness.names import escape
-from harness.recording import Recording
 from harness.report import markup
 from harness.scenario.layers import layer
 

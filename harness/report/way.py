@@ -10,8 +10,8 @@ from markupsafe import Markup
 from harness.compare.classes import Seen
 from harness.compare.way import AFTER, STATIONS, Stop, ways
 from harness.compare.words import Column
-from harness.findings import Station
-from harness.recording import Recording
+from harness.evidence.recording import Recording
+from harness.judge.findings import Station
 from harness.report import markup
 from harness.report.manifests import manifest_table
 from harness.report.tables import Table, TableRow, flags_of

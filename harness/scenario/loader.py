@@ -13,7 +13,7 @@ from typing import Any, get_args
 import msgspec
 
 from harness.errors import ScenarioError, UsageError
-from harness.findings import Known
+from harness.judge.findings import Known
 from harness.scenario.check import check_path, check_text, check_tree
 from harness.scenario.convert import BAD, check_keys, fields_of, read, read_entries, read_list
 from harness.scenario.layers import Profile

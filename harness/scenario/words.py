@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from harness.drivers import DRIVERS
-from harness.findings import Known
+from harness.judge.codes import CODES
+from harness.judge.findings import Known
 from harness.scenario.layers import Profile
 from harness.scenario.mistakes import Mistakes
-from harness.whiteouts.codes import CODES
 from harness.worlds.ranges import choices, mistake_in
 
 TOOLS = (*DRIVERS, "kernel-nouserxattr")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from harness.cells.plan import Cell
 from harness.drivers import DRIVERS
 from harness.drivers.base import Stack
-from harness.plan import Cell
-from harness.script.quote import quote
+from harness.machine.quote import quote
 
 Lines = tuple[list[bytes], list[bytes]]
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.cells.plan import Cell
 from harness.drivers import DRIVERS
 from harness.drivers.base import Plan
-from harness.plan import Cell
+from harness.machine.quote import quote_bytes
 from harness.scenario.layers import layer
 from harness.script.below import below, stack_of
 from harness.script.container import compile_container
 from harness.script.parts import carried, function, head, segments, step_functions, tree_lines, verdict
 from harness.script.paths import spoken_paths
-from harness.script.quote import quote_bytes
 from harness.snapshot.model import EMPTY, Snapshot
 from harness.whiteouts.union import merge
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 
+from harness.cells.plan import Cell
 from harness.drivers import DRIVERS
 from harness.drivers.base import Stack, Way
-from harness.plan import Cell
+from harness.machine.quote import quote_bytes
 from harness.scenario.layers import layer
 from harness.scenario.model import Handover
 from harness.script.parts import carried, function, head, segments, step_functions, tree_lines, verdict
 from harness.script.paths import spoken_paths
-from harness.script.quote import quote_bytes
 from harness.snapshot.model import EMPTY, Snapshot
 from harness.whiteouts.convert import to_oci
 from harness.whiteouts.union import merge

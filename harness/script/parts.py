@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
+from harness.cells.plan import Cell
 from harness.drivers import DRIVERS
+from harness.machine.quote import quote_bytes
 from harness.names import one_line
-from harness.plan import Cell
 from harness.scenario.steps import Remount, Step
 from harness.script.paths import spoken_paths
-from harness.script.quote import quote_bytes
 from harness.script.trees import build, folders
 from harness.snapshot.model import Snapshot
 from harness.worlds.ranges import one_matches

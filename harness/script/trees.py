@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.script.quote import quote_bytes
+from harness.machine.quote import quote_bytes
 from harness.snapshot.model import Entry, Kind, Snapshot
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import BrokenMachinery, LabError, LimitReached, MissingProgram, UsageError
-from harness.launch.process import pouring, which
+from harness.machine.packages import package_of
+from harness.machine.process import pouring, which
 from harness.names import escape
-from harness.packages import package_of
 from harness.snapshot import oci
 from harness.snapshot.ext import folders_of_ext, is_ext, read_ext
 from harness.snapshot.folder import read_folder

@@ -22,9 +22,9 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import BrokenMachinery, LabError, UsageError, WorldError
-from harness.launch.guarded import is_marked, mark, remove_tree
-from harness.launch.process import run, which
-from harness.worlds.cache import Say, cache_folder, locked, worlds_folder, write_whole
+from harness.machine.cache import Say, cache_folder, locked, worlds_folder, write_whole
+from harness.machine.guarded import is_marked, mark, remove_tree
+from harness.machine.process import run, which
 from harness.worlds.furnish import furnish
 from harness.worlds.model import World
 from harness.worlds.suites import SUITES, Suite

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.launch.process import run, which
+from harness.machine.process import run, which
 from harness.worlds.ledger import Ledger
 from harness.worlds.model import HOST, World
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import LabError
-from harness.launch.process import run
-from harness.worlds.cache import cache_folder, write_whole
+from harness.machine.cache import cache_folder, write_whole
+from harness.machine.process import run
 from harness.worlds.model import World
 from harness.worlds.versions import answer_of
 

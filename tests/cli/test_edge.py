@@ -13,7 +13,7 @@ import pytest
 
 from harness.cli.main import COMMANDS, main
 from harness.errors import LabError, UsageError, of_system, text_path
-from harness.launch.process import Finished, run
+from harness.machine.process import Finished, run
 from harness.names import one_line, printable
 from harness.report.html import render
 from harness.worlds.versions import kernel_number
@@ -102,7 +102,7 @@ def _hostile_file(folder: Path, evil: str) -> Path:
 def test_a_script_has_comments_that_are_inert(
     evil: str, apart: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    from harness.plan import Cell  # noqa: PLC0415
+    from harness.cells.plan import Cell  # noqa: PLC0415
     from harness.scenario.layers import Profile  # noqa: PLC0415
     from harness.scenario.loader import load  # noqa: PLC0415
     from harness.script.compile import compile_cell  # noqa: PLC0415

@@ -7,10 +7,10 @@ import pytest
 from harness.cli.explain import explained, find, listing
 from harness.cli.main import main
 from harness.errors import EXIT_USAGE, UsageError
-from harness.judge import RULES
+from harness.judge.codes import CODES
+from harness.judge.judge import RULES
+from harness.judge.rules.layer import when_converted
 from harness.scenario.schema import schema_text
-from harness.whiteouts.codes import CODES
-from harness.whiteouts.rules.layer import when_converted
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import main
-from harness.launch.process import run
+from harness.machine.process import run
 from tests.snapshot.test_image import LAYERS, SQUASHFS, layer, layout, oci_sif, sif
 
 

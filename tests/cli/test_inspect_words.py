@@ -11,10 +11,10 @@ import pytest
 
 from harness.cli import inspect
 from harness.cli.main import main
-from harness.launch.process import run
+from harness.judge.inspected import Below, judge_layer
+from harness.machine.process import run
 from harness.snapshot.image import Layer, Opened
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
-from harness.whiteouts.inspected import Below, judge_layer
 
 _EVIL = "\x1b[31m\u202eevil\nforged: no findings"
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from harness.compare.groups import NOT, Group, Way
 from harness.compare.sentences import Rank, counts, not_run, sentences, summary_lines
 from harness.compare.words import Column, listing, names, plain, short, who
-from harness.findings import Finding, Known, Outcome, Station
-from harness.recording import ToolRecord
-from harness.results import CellResult, Results, read_results
+from harness.evidence.recording import ToolRecord
+from harness.judge.findings import Finding, Known, Outcome, Station
+from harness.runs.results import CellResult, Results, read_results
 from harness.scenario.layers import Profile
 from tests.factory import GHOST_ORACLE, GHOST_UPPER, PLAIN_UPPER, FakeCell, file, make_run, scenario
 

@@ -8,9 +8,9 @@ from harness.compare.classes import Seen
 from harness.compare.describe import looks
 from harness.compare.way import Way, answer, conclusion, ways
 from harness.compare.words import Column
-from harness.findings import Finding, Station
+from harness.judge.findings import Finding, Station
 from harness.snapshot.model import Entry
-from tests.whiteouts.evidence import file, folder, gone, tree
+from tests.judge.evidence import file, folder, gone, tree
 
 COLUMN = Column("singularity-ce-oci", "singularity-ce-oci", "4.5.0", "root")
 OPAQUE = folder("d", trusted_overlay_opaque="y")

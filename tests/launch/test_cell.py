@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.findings import Outcome, Station
-from harness.judge import Verdict, judge
+from harness.cells.plan import Cell
+from harness.judge.findings import Outcome, Station
+from harness.judge.judge import Verdict, judge
 from harness.launch.cell import Bench, Ran, run_cell
 from harness.launch.leaks import find_leaks
-from harness.launch.workfolder import sweep, work_folder
-from harness.plan import Cell
+from harness.machine.workfolder import sweep, work_folder
 from harness.scenario.layers import Profile
 from harness.scenario.loader import parse
 from harness.worlds.build import world_in_place

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.findings import Outcome
-from harness.judge import judge
+from harness.cells.plan import Cell
+from harness.judge.findings import Outcome
+from harness.judge.judge import judge
 from harness.launch.cell import Bench, Ran, run_cell
-from harness.launch.process import run
-from harness.plan import Cell
+from harness.machine.process import run
 from harness.scenario.layers import Profile
 from harness.scenario.loader import parse
+from harness.tools.discover import discover
 from harness.worlds.build import world_in_place, worlds_in_place
 from harness.worlds.host import host_world
 from harness.worlds.model import Part, Tool, World
-from harness.worlds.tools import discover
 
 pytestmark = [
     pytest.mark.real,

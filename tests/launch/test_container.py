@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from harness.cells.plan import Cell
 from harness.errors import UsageError
-from harness.findings import Outcome, Station
-from harness.judge import Verdict, judge
+from harness.judge.findings import Outcome, Station
+from harness.judge.judge import Verdict, judge
 from harness.launch.cell import Bench, Ran, run_cell
 from harness.launch.leaks import find_leaks
-from harness.plan import Cell
 from harness.scenario.layers import Profile
 from harness.scenario.loader import parse
+from harness.tools.discover import discover
+from harness.tools.installed import installations
 from harness.whiteouts.encodings import Encoding
 from harness.whiteouts.markers import find_markers
 from harness.worlds.build import worlds_in_place
 from harness.worlds.host import host_world
-from harness.worlds.installed import installations
 from harness.worlds.model import Tool
-from harness.worlds.tools import discover
 
 pytestmark = [
     pytest.mark.real,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.launch.enclosure import Enclosure, Mounted, fstab_word, read_mountinfo
-from harness.launch.process import run
+from harness.machine.process import run
 from harness.scenario.layers import Profile
 
 CELL = Path("/work here/run/cell-1/cell")

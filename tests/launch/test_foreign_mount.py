@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.findings import Outcome
-from harness.judge import judge
+from harness.cells.plan import Cell
+from harness.judge.findings import Outcome
+from harness.judge.judge import judge
 from harness.launch.cell import Bench, run_cell
-from harness.launch.process import run
-from harness.plan import Cell
+from harness.machine.process import run
 from harness.scenario.layers import Profile
 from harness.scenario.loader import parse
 from harness.script.compile import compile_cell

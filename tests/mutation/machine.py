@@ -14,18 +14,20 @@ _LAUNCH = "harness/launch"
 
 def every() -> Iterator[Mutant]:
     """Leaks, room, evidence that is whole, and the files of a run."""
-    leaks = ("tests/launch/test_workfolder.py", "-k", "that_are_left")
+    leaks = ("tests/machine/test_workfolder.py", "-k", "that_are_left")
     yield from silent(f"{_LAUNCH}/leaks.py", leaks, ("find_leaks", "_mounts", "_processes", "_loops", "_folders"))
     yield from inverted(f"{_LAUNCH}/leaks.py", leaks)
-    exits = ("tests/test_progress.py",)
-    yield from inverted("harness/progress.py", exits, ("Progress.exit_code",))
+    exits = ("tests/cli/test_progress.py",)
+    yield from inverted("harness/cli/progress.py", exits, ("Progress.exit_code",))
     yield from made(
-        "harness/progress.py", exits,
+        "harness/cli/progress.py", exits,
         ("Progress.exit_code", "does not look at leaks", replaced("self.run.leaks", "()")),
         ("Progress.exit_code", "does not look at trouble", replaced("self.run.trouble", "()")),
     )  # fmt: skip
     yield from made(
-        "harness/run.py", exits, ("Run.finish", "asks for no leaks", replaced("find_leaks(Path(self.plan.work))", "[]"))
+        "harness/runs/run.py",
+        exits,
+        ("Run.finish", "asks for no leaks", replaced("find_leaks(Path(self.plan.work))", "[]")),
     )
     yield from _whole()
     yield from _evidence()
@@ -33,10 +35,10 @@ def every() -> Iterator[Mutant]:
 
 
 def _whole() -> Iterator[Mutant]:
-    room = ("tests/launch/test_room.py", "-k", "begin_without or with_room or for_a_moment or is_little or least")
-    yield from inverted(f"{_LAUNCH}/room.py", room, ("Room.look", "Room.trouble", "Room.need"))
+    room = ("tests/machine/test_room.py", "-k", "begin_without or with_room or for_a_moment or is_little or least")
+    yield from inverted("harness/machine/room.py", room, ("Room.look", "Room.trouble", "Room.need"))
     yield from made(
-        f"{_LAUNCH}/room.py", room,
+        "harness/machine/room.py", room,
         ("Room.look", "sees nothing", gives("None")),
         ("Room.look", "minds no bytes", replaced("free < LEAST", "False")),
         ("Room.look", "minds no inodes", replaced("now.f_favail < LEAST_FILES", "False")),
@@ -48,18 +50,18 @@ def _whole() -> Iterator[Mutant]:
         ("_run", "does not watch the room", replaced("room.trouble", "''")),
         ("_run", "does not look while it runs", replaced("room.look", "lambda: None")),
     )  # fmt: skip
-    whole = ("tests/launch/test_whole.py",)
-    yield from inverted(f"{_LAUNCH}/whole.py", whole)
-    yield from silent(f"{_LAUNCH}/whole.py", whole, ("unwritten", "cut", "steps_cut", "too_short"))
+    whole = ("tests/evidence/test_whole.py",)
+    yield from inverted("harness/evidence/whole.py", whole)
+    yield from silent("harness/evidence/whole.py", whole, ("unwritten", "cut", "steps_cut", "too_short"))
     files = ("tests/launch/test_untouched.py",)
     yield from inverted(f"{_LAUNCH}/untouched.py", files)
 
 
 def _evidence() -> Iterator[Mutant]:
-    near = ("tests/launch/test_evidence.py",)
-    yield from inverted(f"{_LAUNCH}/evidence.py", near)
+    near = ("tests/evidence/test_trees.py",)
+    yield from inverted("harness/evidence/trees.py", near)
     yield from silent(
-        f"{_LAUNCH}/evidence.py", near,
+        "harness/evidence/trees.py", near,
         ("unseen", "steps", "phase", "broken", "refused", "leftovers", "daemon_exits", "mounts", "log"),
     )  # fmt: skip
 
@@ -73,19 +75,19 @@ def _written() -> Iterator[Mutant]:
         ("fstab_word", "read_mountinfo", "Enclosure.mounts", "Enclosure._host", "Enclosure._closed"),
     )
     yield from made(
-        f"{_LAUNCH}/guarded.py", ("tests/launch/test_guarded.py",),
+        "harness/machine/guarded.py", ("tests/machine/test_guarded.py",),
         ("_remove", "crosses mounts", replaced("here != expected", "False")),
         ("is_marked", "says that all is ours", gives("True")),
     )  # fmt: skip
-    near = ("tests/test_recording.py", "tests/report/test_load.py")
-    yield from inverted("harness/recording.py", near, ("write", "read", "damage"))
+    near = ("tests/evidence/test_recording.py", "tests/report/test_load.py")
+    yield from inverted("harness/evidence/recording.py", near, ("write", "read", "damage"))
     yield from made(
-        "harness/recording.py", near,
+        "harness/evidence/recording.py", near,
         ("write", "writes in place", in_place),
         ("damage", "is never seen", gives("''")),
     )  # fmt: skip
-    near = ("tests/test_results.py",)
-    yield from made("harness/results.py", near, ("write_results", "writes in place", in_place))
+    near = ("tests/runs/test_results.py",)
+    yield from made("harness/runs/results.py", near, ("write_results", "writes in place", in_place))
     near = ("tests/scenario/test_options.py",)
     yield from inverted("harness/scenario/options.py", near)
     near = ("tests/cli/test_inspect_words.py", "tests/cli/test_inspect.py")

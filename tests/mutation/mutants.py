@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tests.mutation import machine, readers, verdicts
 from tests.mutation.changes import PROJECT, Mutant, functions, inverted, silent
 
-_RULES = "harness/whiteouts/rules"
+_RULES = "harness/judge/rules"
 # What a rule asks in passing, and is no rule by itself.
 _PARTS = {
     "layer": ("_duplicates", "_links_to_markers", "_not_the_spec", "when_converted", "_users_own", "essence"),
@@ -16,7 +16,7 @@ _PARTS = {
     "view": ("topmost", "_phantoms", "_unlisted", "difference", "_same_reader"),
     "mount": ("refused_by_the_machine", "lost_a_race"),
 }
-_NEAR = ("tests/test_judge.py", "tests/whiteouts/test_inspected.py")
+_NEAR = ("tests/judge/test_judge.py", "tests/judge/test_inspected.py")
 
 
 def every() -> list[Mutant]:
@@ -32,6 +32,6 @@ def _rules() -> Iterator[Mutant]:
         here = dict(functions(tree))
         tables = [one for one in tree.body if ast.unparse(one).startswith("RULES")]
         rules = [one.id for table in tables for one in ast.walk(table) if isinstance(one, ast.Name) and one.id in here]
-        near = (f"tests/whiteouts/test_rules_{name}.py", *_NEAR)
+        near = (f"tests/judge/test_rules_{name}.py", *_NEAR)
         yield from silent(module, near, (*rules, *parts))
         yield from inverted(module, near)

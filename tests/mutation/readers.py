@@ -24,7 +24,7 @@ def every() -> Iterator[Mutant]:
     yield from inverted(f"{_HERE}/mtree.py", _near("mtree"))
     yield from inverted(f"{_HERE}/limits.py", _near("mtree", "limits"))
     yield from made(f"{_HERE}/limits.py", _near("limits"), ("Budget.spares", "spares all", gives("True")))
-    yield from inverted(f"{_HERE}/lab.py", (*_near("mtree"), "tests/whiteouts/test_rules_layer.py"))
+    yield from inverted(f"{_HERE}/lab.py", (*_near("mtree"), "tests/judge/test_rules_layer.py"))
     yield from inverted(f"{_HERE}/overlay.py", ("tests/cli/test_inspect.py",))
 
 

@@ -18,18 +18,18 @@ def every() -> Iterator[Mutant]:
 
 
 def _judge() -> Iterator[Mutant]:
-    judge = ("tests/test_judge.py", "tests/test_carried.py")
-    yield from inverted("harness/judge.py", judge)
+    judge = ("tests/judge/test_judge.py", "tests/judge/test_carried.py")
+    yield from inverted("harness/judge/judge.py", judge)
     yield from made(
-        "harness/judge.py", judge,
+        "harness/judge/judge.py", judge,
         ("carried", "carries nothing", gives("list(findings)")),
         ("together", "counts one run alone", replaced("len(same)", "1")),
         ("_did_the_same", "believes every cell", gives("True")),
         ("_is_missing", "misses nothing", gives("False")),
     )  # fmt: skip
-    yield from inverted("harness/naming.py", judge)
+    yield from inverted("harness/judge/naming.py", judge)
     yield from made(
-        "harness/naming.py", judge,
+        "harness/judge/naming.py", judge,
         ("Naming.named", "knows nothing", gives("finding")),
         ("speaks_of", "speaks of all", gives("True")),
         ("speaks_of", "whatever the code", replaced("known.code == finding.code", "True")),
@@ -39,7 +39,7 @@ def _judge() -> Iterator[Mutant]:
         ("speaks_of", "though it is not always there", replaced("finding.times == finding.of", "True")),
         ("_engines", "knows no engine", gives("iter(())")),
     )  # fmt: skip
-    versions = ("tests/worlds/test_versions.py", "tests/test_plan.py", "tests/scenario/test_loader.py")
+    versions = ("tests/worlds/test_versions.py", "tests/cells/test_plan.py", "tests/scenario/test_loader.py")
     yield from inverted("harness/worlds/ranges.py", versions)
     yield from made(
         "harness/worlds/ranges.py", versions,
@@ -56,8 +56,8 @@ def _judge() -> Iterator[Mutant]:
 
 
 def _causes() -> Iterator[Mutant]:
-    near = ("tests/whiteouts/test_causes.py", "tests/whiteouts/test_replay.py", "tests/test_judge.py")
-    module = f"{_WHITEOUTS}/causes.py"
+    near = ("tests/judge/test_causes.py", "tests/judge/test_replay.py", "tests/judge/test_judge.py")
+    module = "harness/judge/causes.py"
     yield from inverted(module, near)
     yield from made(
         module, near,
@@ -69,17 +69,16 @@ def _causes() -> Iterator[Mutant]:
         ("_Cause.covers", "covers all", gives("True")),
         ("_Cause.listed_in", "is listed everywhere", gives("True")),
     )  # fmt: skip
-    steps = ("tests/whiteouts/test_replay.py", "-k", "not plain_directory")  # that one takes long
-    yield from inverted(f"{_WHITEOUTS}/replay.py", steps)
+    steps = ("tests/judge/test_replay.py", "-k", "not plain_directory")  # that one takes long
+    yield from inverted("harness/judge/replay.py", steps)
 
 
 def _whiteouts() -> Iterator[Mutant]:
-    near = tuple(
-        f"tests/whiteouts/test_{name}.py" for name in ("union", "markers", "convert", "rules_upper", "inspected")
-    )
-    for name in ("union", "markers", "convert", "inspected"):
-        first = f"tests/whiteouts/test_{name}.py"
+    own = {name: f"tests/whiteouts/test_{name}.py" for name in ("union", "markers", "convert")}
+    near = (*own.values(), "tests/judge/test_rules_upper.py", "tests/judge/test_inspected.py")
+    for name, first in own.items():
         yield from inverted(f"{_WHITEOUTS}/{name}.py", (first, *(one for one in near if one != first)))
+    yield from inverted("harness/judge/inspected.py", near[::-1])
     yield from made(
         f"{_WHITEOUTS}/markers.py", near[1:],
         ("find_markers", "finds none", gives("[]")),

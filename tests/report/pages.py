@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from harness.findings import Known
+from harness.judge.findings import Known
 from harness.scenario.layers import Profile
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Write

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.recording import LayerRecord, Manifest
+from harness.evidence.recording import LayerRecord, Manifest
 from harness.report.manifests import manifest_table
 from harness.report.way import taken_by
 from harness.scenario.model import Handover

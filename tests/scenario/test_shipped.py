@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.cells.plan import Cell, plan
 from harness.drivers import DRIVERS
-from harness.plan import Cell, plan
+from harness.judge.codes import CODES
 from harness.scenario.layers import Profile
 from harness.scenario.loader import load, load_all, load_known, scenarios_below
 from harness.scenario.model import Scenario
 from harness.scenario.schema import schema_text
 from harness.script.compile import compile_cell
-from harness.whiteouts.codes import CODES
 from harness.worlds.model import Part, Tool, World
 
 FOLDER = Path(__file__).parents[2] / "scenarios"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.launch.process import Finished, run
-from harness.plan import Cell
+from harness.cells.plan import Cell
+from harness.machine.process import Finished, run
 from harness.scenario.layers import Profile
 from harness.scenario.loader import parse
 from harness.script.compile import compile_cell

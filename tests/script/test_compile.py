@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.cells.plan import Cell, plan
 from harness.drivers import DRIVERS
-from harness.launch.process import run
-from harness.plan import Cell, plan
+from harness.machine.process import run
 from harness.scenario.layers import Profile
 from harness.scenario.loader import load, parse, scenarios_below
 from harness.scenario.model import Scenario

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from harness.launch.process import run
+from harness.machine.process import run
 from harness.script.trees import build, folders
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.snapshot.tar import read_tar

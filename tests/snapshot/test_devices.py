@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.launch.process import run
+from harness.machine.process import run
 from harness.snapshot.ext import read_ext
 from harness.snapshot.ext_inode import Inode
 from harness.snapshot.model import Kind

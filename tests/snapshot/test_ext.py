@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BrokenMachinery
-from harness.launch.process import run
+from harness.machine.process import run
 from harness.snapshot.ext import is_ext, read_ext
 from harness.snapshot.folder import read_folder
 from harness.snapshot.image import open_tree

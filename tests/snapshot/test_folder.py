@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.launch.process import run
+from harness.machine.process import run
 from harness.snapshot.folder import read_folder, unseen_here
 from harness.snapshot.limits import Budget
 from harness.snapshot.model import Kind

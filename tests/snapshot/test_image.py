@@ -15,7 +15,7 @@ from typing import Literal
 import pytest
 
 from harness.errors import BrokenMachinery, UsageError
-from harness.launch.process import run
+from harness.machine.process import run
 from harness.snapshot.image import open_tree
 
 SQUASHFS, EXT3 = "application/vnd.sylabs.image.layer.v1.squashfs", "application/vnd.sylabs.image.layer.v1.ext3"

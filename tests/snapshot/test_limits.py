@@ -19,7 +19,7 @@ import pytest
 from harness.cli.bounded import bounded
 from harness.cli.main import main
 from harness.errors import BrokenMachinery, LimitReached
-from harness.launch.process import run
+from harness.machine.process import run
 from harness.snapshot import limits
 from harness.snapshot.ext import read_ext
 from harness.snapshot.ext_inode import Damaged, Image, Inode

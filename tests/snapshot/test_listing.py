@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.launch.process import run
+from harness.machine.process import run
 from harness.snapshot.names import packed_names, refused_names, unescape_c
 from harness.snapshot.tar import read_tar
 from tests.trees import HOSTILE

@@ -15,8 +15,8 @@ from harness.whiteouts.readers import (
     Reader,
 )
 from harness.whiteouts.union import merge
+from tests.judge.evidence import file, folder, gone, tree
 from tests.trees import snapshots
-from tests.whiteouts.evidence import file, folder, gone, tree
 
 
 def names(snapshot: Snapshot) -> list[str]:

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from harness.judge.inspected import judge_tree
+from harness.judge.rules.layer import layer_findings
+from harness.judge.rules.view import topmost
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.snapshot.tar import join_links
-from harness.whiteouts.inspected import judge_tree
-from harness.whiteouts.rules.layer import layer_findings
-from harness.whiteouts.rules.view import topmost
 from harness.whiteouts.union import merge
-from tests.whiteouts.evidence import file, folder, gone, tree
+from tests.judge.evidence import file, folder, gone, tree
 
 MANY = 300
 

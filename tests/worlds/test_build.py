@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError, WorldError
+from harness.machine.cache import cache_folder
 from harness.worlds import build
 from harness.worlds.build import ensure, package_versions, prune, recipe_digest, world_in_place, worlds_in_place
-from harness.worlds.cache import cache_folder
 from harness.worlds.model import World
 from harness.worlds.suites import SUITES, Suite
 from harness.worlds.trouble import build_error
-from tests.worlds.conftest import FakeDebian
+from tests.debian import FakeDebian
 
 _SPAWN = multiprocessing.get_context("spawn")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import WorldError
-from harness.launch.process import run, which
+from harness.machine.process import run, which
+from harness.tools.discover import discover
 from harness.worlds.build import ensure
 from harness.worlds.model import Tool, World
-from harness.worlds.tools import discover
 
 pytestmark = [pytest.mark.real, pytest.mark.worlds]
 

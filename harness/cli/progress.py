@@ -1,0 +1,174 @@
+"""What a run says while it goes: one moving line on a terminal, plain lines in a log; and the words at its end."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+import pytest
+
+from harness.cli import endings
+from harness.cli.pytest_plugin import PLAN, RUN, result_of, the_plan
+from harness.compare.words import count
+from harness.errors import EXIT_ALL_SKIPPED, EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, LabError, of_system
+from harness.judge.findings import Outcome
+from harness.judge.verdict_text import finding_lines
+from harness.names import one_line
+from harness.runs.results import CellResult, Results
+from harness.runs.run import Run
+
+SYMBOLS = {Outcome.PASSED: "✓", Outcome.FINDING: "✗", Outcome.BROKEN: "!", Outcome.SKIPPED: "–"}
+_MOST = 8  # sentences at the end of a run; the report has them all
+_LOG_EVERY = 5.0  # seconds between two lines of a log
+
+
+class Progress:
+    """A pytest plugin for the controller. *stream* is where people read; pytest's own output goes elsewhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.live = stream.isatty()
+        self.counts: Counter[Outcome] = Counter()
+        self.total = 0
+        self.clock = time.monotonic()
+        self.said = self.clock
+        self.ended: Results | None = None
+        self.run: Run | None = None
+        self.error: LabError | None = None
+        self.interrupted = False
+        self.missing: list[str] = []  # where nothing is run: the tools that were asked for, and are not here
+
+    def _line(self, text: str) -> None:
+        clear = "\r\x1b[K" if self.live else ""
+        self.stream.write(f"{clear}{one_line(text)}\n")
+        self.stream.flush()
+
+    def _state(self) -> str:
+        done = sum(self.counts.values())
+        parts = [f"{self.counts[o]} {o.value}" for o in Outcome if self.counts[o]]
+        return f"{done} of {count(self.total, 'cell')} · {', '.join(parts)} · {time.monotonic() - self.clock:.0f} s"
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """One more cell."""
+        result = result_of(report)
+        if result is None:
+            return
+        self.counts[result.outcome] += 1
+        if result.outcome in {Outcome.FINDING, Outcome.BROKEN}:
+            self._tell(result)
+        if endings.asked() and not self.interrupted:
+            raise KeyboardInterrupt
+        now = time.monotonic()
+        if self.live:
+            width = shutil.get_terminal_size().columns - 1
+            self.stream.write(f"\r\x1b[K{self._state()[:width]}")
+            self.stream.flush()
+        elif now - self.said > _LOG_EVERY:
+            self.said = now
+            self._line(self._state())
+
+    def _tell(self, result: CellResult) -> None:
+        self._line(f"{SYMBOLS[result.outcome]} {result.outcome.value.upper()} {result.id}: {result.reason}")
+        for finding in result.new:
+            for line in finding_lines(finding):
+                self._line("  " + line)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> Iterator[None]:
+        """Say what will be run as soon as it is decided. The workers are started here."""
+        self.config = session.config
+        with endings.held():
+            yield
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Make the plan here, where an error of it is one message, and not one for each file that is collected."""
+        the_plan(session.config)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Without workers, the items are collected here."""
+        self._begin([item.nodeid for item in items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """With workers, each tells what it collected."""
+        self._begin(ids)
+
+    def _begin(self, ids: Sequence[str]) -> None:
+        if self.total or PLAN not in self.config.stash:
+            return
+        plan = self.config.stash[PLAN]
+        missing = [
+            f"{one['name']} ({one['where']}): {one['reason']}; {one['remedy']}"
+            for one in plan.unavailable
+            if one["remedy"]
+        ]
+        if not ids:  # nothing will be run: what is missing belongs into the error
+            self.missing = [] if plan.tools else missing
+            return
+        self.total = len(ids)
+        tried = {one.rpartition("[")[2].rpartition("-")[0] for one in ids}
+        tools = ", ".join(dict.fromkeys(tool.label for tool in plan.tools if tool.key in tried))
+        self._line(f"{count(len(plan.scenarios), 'scenario')}, {count(self.total, 'cell')}: {tools}")
+        for words in missing:
+            self._line(f"  not here: {words}")
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Ctrl-C: the cells end, the report is written of what there is."""
+        self.interrupted = True
+
+    def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """An error of ours is one message; anything else is a fault of this program, and shown whole."""
+        self.error = excinfo.value if isinstance(excinfo.value, LabError) else of_system(excinfo.value)
+        if self.error is None:
+            for line in str(excrepr).splitlines():
+                self._line(line)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Runs before the collector writes; only remembers where to look."""
+        if RUN in session.config.stash:
+            self.run = session.config.stash[RUN]
+
+    def pytest_unconfigure(self) -> None:
+        """The last words: what was found, and where the report is."""
+        run = self.run
+        if run is None or run.ended is None:
+            return
+        self.ended = run.ended
+        self._end(run, self.ended)
+
+    def _end(self, run: Run, results: Results) -> None:
+        from harness.compare.sentences import summary_lines  # noqa: PLC0415 - not needed on workers
+
+        if self.live:
+            self.stream.write("\r\x1b[K")
+        for line in summary_lines(results, most=_MOST):
+            self._line(line)
+        for leak in run.leaks:
+            self._line(f"! LEFT BEHIND: {leak}")
+        for error in run.trouble:
+            self._line(f"! {error}")
+        counts = Counter(cell.outcome for cell in results.cells if not cell.excluded)
+        known = sum(1 for cell in results.cells for finding in cell.findings if finding.known is not None)
+        new = sum(len(cell.new) for cell in results.cells)
+        state = ", ".join(f"{counts[o]} {o.value}" for o in Outcome if counts[o])
+        where = run.folder / ("report.html" if not run.trouble else "cells")
+        self._line(f"{state}; {count(known, 'known finding')}, {new} new · {results.run.seconds:.1f} s · {where}")
+
+    def exit_code(self) -> int:
+        """The run's exit code."""
+        results = self.ended
+        outcomes = {cell.outcome for cell in results.cells if not cell.excluded} if results else set()
+        if Outcome.BROKEN in outcomes or (self.run is not None and (self.run.leaks or self.run.trouble)):
+            return EXIT_BROKEN
+        if Outcome.FINDING in outcomes:
+            return EXIT_FINDING
+        if self.run is not None and self.run.unfinished:  # not since somebody said so: that has its own exit code
+            return EXIT_BROKEN
+        if outcomes == {Outcome.SKIPPED}:
+            return EXIT_ALL_SKIPPED
+        return EXIT_AS_EXPECTED

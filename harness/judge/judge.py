@@ -1,0 +1,150 @@
+"""From evidence to findings and an outcome. Pure: an old recording is judged again by better rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import msgspec
+
+from harness.evidence.recording import Recording
+from harness.judge.causes import under_causes
+from harness.judge.findings import Finding, Known, Outcome, Station, flat
+from harness.judge.naming import Naming, speaks_of
+from harness.judge.rules import layer, mount, upper, view
+from harness.judge.rules.evidence import Evidence
+from harness.judge.rules.mount import refused_by_the_machine
+from harness.scenario.steps import OBSERVING, Fails
+from harness.snapshot.model import Entry, Snapshot
+
+RULES = (*upper.RULES, *view.RULES, *mount.RULES, *layer.RULES)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What comes of a cell. ``missing``: known findings that should be there and are not."""
+
+    outcome: Outcome
+    reason: str
+    findings: tuple[Finding, ...]
+    missing: tuple[Known, ...] = ()
+
+    @property
+    def new(self) -> tuple[Finding, ...]:
+        """The findings that nobody has named."""
+        return tuple(finding for finding in self.findings if finding.known is None)
+
+
+def judge(
+    recording: Recording,
+    trees: Mapping[Station, Snapshot],
+    raw: Mapping[Station, Sequence[Entry]] = MappingProxyType({}),
+) -> Verdict:
+    """Judge one cell. *raw*: every entry of the layers that were made, doubles too, in the order of their archives."""
+    broken = recording.broken or refused_by_the_machine(recording)
+    if broken:
+        return Verdict(Outcome.BROKEN, broken, ())
+    evidence = Evidence(recording, trees, raw)
+    naming = Naming(recording)
+    bare = together((found(evidence), *recording.others))
+    findings = tuple(naming.named(finding) for finding in sorted(bare, key=_order))
+    wrong = _wrong_scenario(recording)
+    if wrong:
+        return Verdict(Outcome.BROKEN, wrong, findings)
+    answered = recording.phase == "end" or recording.refused or any(f.code == "WL208" for f in findings)
+    if not answered:
+        return Verdict(
+            Outcome.BROKEN,
+            f"the script stopped in the phase {recording.phase or 'start'!r} with exit code {recording.exit_code}",
+            findings,
+        )
+    missing = tuple(known for known in naming.own if _is_missing(known, findings, evidence))
+    new = [finding for finding in findings if finding.known is None]
+    if new:
+        codes = ", ".join(sorted({finding.code for finding in new}))
+        return Verdict(Outcome.FINDING, f"{len(new)} unnamed: {codes}", findings, missing)
+    if missing:
+        codes = ", ".join(known.code for known in missing)
+        return Verdict(
+            Outcome.FINDING, f"known {codes} did not appear: it seems fixed, say so in the scenario", findings, missing
+        )
+    return Verdict(Outcome.PASSED, "", findings)
+
+
+def found(evidence: Evidence) -> list[Finding]:
+    """What the rules find in one run, before anybody says what of it is known."""
+    return under_causes(carried([finding for rule in RULES for finding in rule(evidence)]), evidence)
+
+
+def together(runs: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """The findings of several runs of one cell, each once, with how often it was found."""
+    every: dict[tuple[str, str, Station, str], list[Finding]] = {}
+    for run in runs:
+        for key, finding in {(one.code, one.path, one.station, one.message): one for one in run}.items():
+            every.setdefault(key, []).append(finding)
+    return [msgspec.structs.replace(same[0], times=len(same), of=len(runs)) for same in every.values()]
+
+
+def _is_missing(known: Known, findings: Sequence[Finding], evidence: Evidence) -> bool:
+    """Whether a known finding would be there if it were not fixed, and is not.
+
+    A cell whose steps did not do what the oracle's did, or where nobody looked, says nothing of it; what stands under another
+    finding is there.
+    """
+    if known.optional or known.sometimes:
+        return False
+    looked = {Station.VIEW, *_LOOKED.get(known.code[:3], ()), *_LOOKED.get(known.code, ())} <= evidence.trees.keys()
+    if not looked or not _did_the_same(evidence.recording):
+        return False
+    return not any(one.known == known or speaks_of(known, one) for one in flat(findings))
+
+
+# Where one must have looked, besides the view, to say that a finding is not there.
+_LOOKED = {"WL1": (Station.UPPER,), "WL206": (Station.REMOUNT,)}
+
+
+def _did_the_same(recording: Recording) -> bool:
+    """Whether the script came to its end, and every step that changes something succeeded or failed as on the plain directory."""
+    did, wanted = (
+        {
+            result.index: bool(result.code)
+            for result in results
+            if not isinstance(recording.scenario.steps[result.index], OBSERVING)
+        }
+        for results in (recording.steps, recording.oracle_steps)
+    )
+    return did == wanted and recording.phase == "end"
+
+
+_LATER = (Station.READONLY, Station.SEALED_VIEW)
+
+
+def carried(findings: Sequence[Finding]) -> list[Finding]:
+    """One finding for what several views on an image's way show: where it first appears, with those to which it is carried."""
+    first: dict[tuple[str, str, str], int] = {}
+    out: list[Finding] = []
+    for finding in sorted(findings, key=lambda one: list(Station).index(one.station)):
+        key = (finding.code, finding.path, finding.message)
+        if finding.station in _LATER and key in first:
+            there = out[first[key]]
+            out[first[key]] = msgspec.structs.replace(there, carried=(*there.carried, finding.station))
+        else:
+            first.setdefault(key, len(out))
+            out.append(finding)
+    return out
+
+
+def _order(finding: Finding) -> tuple[str, str, str, str]:
+    return (finding.code, finding.path, finding.station, finding.message)
+
+
+def _wrong_scenario(recording: Recording) -> str:
+    """A step that the scenario says must fail, and that does not fail on a plain directory (or the reverse)."""
+    for result in recording.oracle_steps:
+        must = recording.scenario.steps[result.index].must(recording.profile)
+        if must is not Fails.AS_ORACLE and bool(result.code) is not (must is Fails.MUST):
+            did = f"fails there ({result.words})" if result.code else "succeeds there"
+            said = "must fail" if must is Fails.MUST else "must succeed"
+            return f"the scenario says that step {result.index + 1} {said}, and on a plain directory it {did}"
+    return ""

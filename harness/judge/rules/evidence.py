@@ -1,0 +1,115 @@
+"""What a rule gets to see: one cell's layers, trees and steps. Computed once for all rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+
+from harness.evidence.recording import Recording
+from harness.judge.findings import Finding, Station
+from harness.names import escape
+from harness.scenario.layers import Profile, layer
+from harness.snapshot.model import EMPTY, Entry, Snapshot
+from harness.whiteouts.encodings import Encoding, Says
+from harness.whiteouts.markers import Marker, find_markers
+from harness.whiteouts.readers import READERS, Reader
+from harness.whiteouts.union import merge
+
+
+class UpperEvidence:
+    """What the WL1 rules look at: an upper, what lies below it, and what was in it before; with what follows from them."""
+
+    trees: Mapping[Station, Snapshot]
+    profile: Profile  # with whose privilege the upper was written
+    layers: list[Snapshot]  # the lower layers, the lowest first
+    prepared: Snapshot  # the upper before the first step: what the tool did not write
+
+    @property
+    def readers(self) -> tuple[Reader, ...]:
+        """Who may be given the upper, without changing the privilege."""
+        return READERS[self.profile]
+
+    @property
+    def upper(self) -> Snapshot | None:
+        return self.trees.get(Station.UPPER)
+
+    @cached_property
+    def below(self) -> Snapshot:
+        """The lower layers merged, every marker honoured: what there was to delete."""
+        return merge(self.layers) if self.layers else EMPTY
+
+    @cached_property
+    def markers(self) -> list[Marker]:
+        """The markers that lie in the upper."""
+        return find_markers(self.upper) if self.upper is not None else []
+
+    @cached_property
+    def opaque(self) -> frozenset[bytes]:
+        """The directories that are opaque in the upper, whatever marks them."""
+        return frozenset(marker.path for marker in self.markers if marker.says is Says.OPAQUE)
+
+    @cached_property
+    def written(self) -> list[Marker]:
+        """The markers that came during the run: what the scenario itself put into the upper is not the tool's doing."""
+        given = set(find_markers(self.prepared))
+        return [marker for marker in self.markers if marker not in given]
+
+
+class TreeEvidence(UpperEvidence):
+    """A tree that no cell made, and the layers that were named with it.
+
+    ``honoured``: the encodings that mark anything in it, None: all of them. ``readers``: who takes it; else, who could have written it.
+    """
+
+    def __init__(
+        self,
+        upper: Snapshot,
+        layers: Sequence[Snapshot],
+        *,
+        honoured: frozenset[Encoding] | None = None,
+        readers: tuple[Reader, ...] = (),
+    ) -> None:
+        self._honoured, self._readers = honoured, readers
+        self.trees = {Station.UPPER: upper}
+        self.layers = list(layers)
+        self.prepared = EMPTY
+        names = {name for entry in upper for name in entry.xattrs}
+        private = any(name.startswith((b"user.overlay.", b"user.fuseoverlayfs.")) for name in names)
+        native = any(name.startswith(b"trusted.overlay.") for name in names)
+        self.profile = Profile.USER if private and not native else Profile.ROOT  # as far as its xattrs tell
+
+    @property
+    def readers(self) -> tuple[Reader, ...]:
+        return self._readers or super().readers
+
+    @cached_property
+    def markers(self) -> list[Marker]:
+        found = find_markers(self.trees[Station.UPPER])
+        return [one for one in found if self._honoured is None or one.encoding in self._honoured]
+
+
+class Evidence(UpperEvidence):
+    """One cell's recording and trees."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        trees: Mapping[Station, Snapshot],
+        raw: Mapping[Station, Sequence[Entry]] = MappingProxyType({}),
+    ) -> None:
+        self.recording = recording
+        self.raw = raw
+        self.trees = trees
+        self.profile = recording.profile
+        self.layers = [layer(tree, recording.profile) for tree in recording.scenario.layers]
+        self.prepared = layer(recording.scenario.upper, recording.profile)
+
+
+UpperRule = Callable[[UpperEvidence], Iterator[Finding]]
+Rule = Callable[[Evidence], Iterator[Finding]]
+
+
+def shown(path: bytes) -> str:
+    """A path for a message and for ``Finding.path``: the root is ``/``."""
+    return escape(path) or "/"

@@ -1,0 +1,200 @@
+"""WL1..: what lies in the upper. Each rule is a pure function from the evidence to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.judge.findings import Finding, Station
+from harness.judge.rules.evidence import UpperEvidence, UpperRule, shown
+from harness.snapshot.model import EMPTY, Snapshot
+from harness.whiteouts.encodings import ENCODINGS, OPAQUE_NAME, OVERLAY_PREFIXES, WH, Encoding, Says
+from harness.whiteouts.markers import Marker
+from harness.whiteouts.union import merge
+
+
+def _found(code: str, path: bytes, message: str) -> Finding:
+    return Finding(code, shown(path), Station.UPPER, message)
+
+
+def _is_marker_name(name: bytes) -> bool:
+    return name.startswith(WH)
+
+
+def _whiteouts(evidence: UpperEvidence) -> list[Marker]:
+    return [m for m in evidence.written if m.says is Says.GONE]
+
+
+def _opaque(evidence: UpperEvidence) -> list[Marker]:
+    return [m for m in evidence.written if m.says is Says.OPAQUE]
+
+
+def marker_of_a_marker(evidence: UpperEvidence) -> Iterator[Finding]:
+    """WL101: sylabs/singularity#3176. A whiteout is for a name of a user, and a marker's name is one only where a lower layer has it so."""
+    for marker in _whiteouts(evidence):
+        name = marker.path.rpartition(b"/")[2]
+        if (
+            marker.path in evidence.below
+        ):  # a user's own .wh. file, deleted by the kernel's overlay (containers/podman#3582)
+            continue
+        if _is_marker_name(name) or (name == b".opq" and marker.encoding is Encoding.DEVICE):
+            row = ENCODINGS[marker.encoding]
+            twin = "; in a tar layer it becomes a second " + shown(OPAQUE_NAME) if name == b".wh..opq" else ""
+            yield _found(
+                "WL101",
+                marker.at,
+                f"{row.looks_like.split(' with ')[0]} deletes {shown(name)}, which is a marker's own name{twin}",
+            )
+
+
+def _opaque_above(evidence: UpperEvidence, path: bytes) -> bytes | None:
+    """The nearest directory above a path that is opaque in the upper: below it no lower layer shows through, at any depth."""
+    while path:
+        path = path.rpartition(b"/")[0]
+        if path in evidence.opaque:
+            return path
+    return None
+
+
+def whiteout_in_opaque(evidence: UpperEvidence) -> Iterator[Finding]:
+    """WL102: containers/fuse-overlayfs#306. The kernel lists such a name and cannot open it.
+
+    Nothing between an opaque directory and the whiteout can make the lower layers visible again: a lookup goes down with the layers
+    that the parent has, and an opaque one has the upper alone (ovl_lookup in fs/overlayfs/namei.c). Only a redirect leads elsewhere.
+    """
+    for marker in _whiteouts(evidence):
+        top = _opaque_above(evidence, marker.path)
+        if (
+            top is not None
+            and not _is_marker_name(marker.path.rpartition(b"/")[2])
+            and not _led_elsewhere(evidence, marker, top)
+        ):
+            yield _found(
+                "WL102",
+                marker.at,
+                f"{shown(top)} is opaque, so the whiteout of {shown(marker.path)} has nothing to hide there",
+            )
+
+
+def _led_elsewhere(evidence: UpperEvidence, marker: Marker, top: bytes) -> bool:
+    """Whether a directory between an opaque one and a whiteout says that its content lies at an absolute path of the lower layers."""
+    path = marker.path.rpartition(b"/")[0]
+    while path != top and evidence.upper is not None:
+        entry = evidence.upper.get(path)
+        if entry is not None and any(entry.xattrs.get(p + b"redirect", b"").startswith(b"/") for p in OVERLAY_PREFIXES):
+            return True
+        path = path.rpartition(b"/")[0]
+    return False
+
+
+def needless_whiteout(evidence: UpperEvidence) -> Iterator[Finding]:
+    """WL103: containers/fuse-overlayfs#327, canonical/craft-parts#274.
+
+    Where a directory above is opaque WL102 says it alone: what lies below such a directory is hidden already, whether or not a lower
+    layer has the name, and the remedy (and the harm: the kernel lists the name) is WL102's.
+    """
+    for marker in _whiteouts(evidence):
+        name = marker.path.rpartition(b"/")[2]
+        if marker.path in evidence.below or _is_marker_name(name):
+            continue
+        top = _opaque_above(evidence, marker.path)
+        if top is None or _led_elsewhere(evidence, marker, top):
+            yield _found("WL103", marker.at, f"no lower layer has {shown(marker.path)}: the whiteout hides nothing")
+
+
+def name_and_whiteout(evidence: UpperEvidence) -> Iterator[Finding]:
+    """WL104: opencontainers/image-spec, layer.md: readers differ in which of the two wins."""
+    upper = evidence.upper
+    for marker in _whiteouts(evidence):
+        if upper is not None and marker.encoding is Encoding.FILE and marker.path in upper:
+            other = upper.entries[marker.path]
+            if not other.is_whiteout_device:
+                yield _found(
+                    "WL104",
+                    marker.at,
+                    f"{shown(marker.path)} is there, and {shown(marker.at)} beside it says that it is gone",
+                )
+
+
+def mixed_encodings(evidence: UpperEvidence) -> Iterator[Finding]:
+    """WL105: containers/podman#12347."""
+    for says, word in ((Says.GONE, "deletions"), (Says.OPAQUE, "opaque marks")):
+        if not any(marker.says is says for marker in evidence.written):
+            continue
+        groups: dict[bytes, set[Encoding]] = {}
+        for marker in evidence.markers:
+            if marker.says is says and not _is_marker_name(marker.path.rpartition(b"/")[2]):
+                groups.setdefault(marker.path, set()).add(marker.encoding)
+        if len(groups) < 2:
+            continue
+        if not any(all(forms & reader.honours for forms in groups.values()) for reader in evidence.readers):
+            forms = sorted({form.value for group in groups.values() for form in group})
+            yield _found("WL105", b"", f"{word} are written as {', '.join(forms)}, and no reader honours all of them")
+
+
+def needless_opaque(evidence: UpperEvidence) -> Iterator[Finding]:
+    """WL106: moby/moby#34300. Such a directory hides what a later change of the lower layers puts there.
+
+    A mark over a lower name, even over an empty directory, is not needless: it says that the name was replaced, and the kernel must set it.
+    """
+    for path in sorted({marker.path for marker in _opaque(evidence)}):
+        if path not in evidence.below:
+            yield _found("WL106", path, f"{shown(path)} is opaque, and no lower layer has anything of that name")
+
+
+_CHANGING = ("redirect", "metacopy")
+
+
+def unportable_xattr(evidence: UpperEvidence) -> Iterator[Finding]:
+    """WL107: moby/moby#34342, moby/moby#47962: only the kernel's overlay with the same options follows them."""
+    for entry in evidence.upper or ():
+        for prefix in OVERLAY_PREFIXES:
+            for word in _CHANGING:
+                name = prefix + word.encode()
+                if name in entry.xattrs:
+                    value = entry.xattrs[name]
+                    to = f" to {shown(value)}" if word == "redirect" else ""
+                    yield _found(
+                        "WL107", entry.path, f"{name.decode()}{to}: readers that do not follow it see another tree"
+                    )
+
+
+def unreadable_mark(evidence: UpperEvidence) -> Iterator[Finding]:
+    """WL108: sylabs/singularity#3177, containers/podman#12347."""
+    upper = evidence.upper
+    if upper is None or not evidence.markers:
+        return
+    whole = merge(evidence.layers, upper)
+    oracle = evidence.trees.get(Station.ORACLE, EMPTY)  # what users made themselves comes back to nobody
+    forms: dict[bytes, set[str]] = {}
+    for marker in evidence.markers:
+        forms.setdefault(marker.path, set()).add(ENCODINGS[marker.encoding].badge)
+    for reader in evidence.readers:
+        missed = {m.path: m for m in evidence.written if m.says is not Says.HOLDS}
+        read = {m.path for m in evidence.markers if m.encoding in reader.honours}
+        unread = {path: m for path, m in missed.items() if path not in read}
+        if not unread:
+            continue
+        seen = merge(evidence.layers, upper, reader)
+        extra = Snapshot.of(e for e in seen if e.path not in whole and e.path not in oracle)
+        for path, marker in sorted(unread.items()):
+            back = _comes_back(path, marker, extra)
+            if back:
+                said = ", ".join(sorted(forms[path]))
+                names = ", ".join(shown(name) for name in back[:3]) + (" …" if len(back) > 3 else "")
+                yield _found("WL108", path, f"{reader.name} does not honour {said} and would show {names}")
+
+
+def _comes_back(path: bytes, marker: Marker, extra: Snapshot) -> list[bytes]:
+    """The names that a reader shows again since it does not honour a mark; the marker's own entry is not one of them."""
+    itself = [path] if path in extra else []
+    return [
+        name
+        for name in (*itself, *(entry.path for entry in extra.below(path)))
+        if name != marker.at and not _is_marker_name(name.rpartition(b"/")[2])
+    ]
+
+
+RULES: tuple[UpperRule, ...] = (
+    marker_of_a_marker, whiteout_in_opaque, needless_whiteout, name_and_whiteout,
+    mixed_encodings, needless_opaque, unportable_xattr, unreadable_mark,
+)  # fmt: skip

@@ -1,0 +1,112 @@
+"""A run's results: ``results.json``, which other programs read. It only grows.
+
+A run is a folder ``reports/<time>-<short id>/`` with ``results.json``, ``report.html`` and the recordings in ``cells/``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import BrokenMachinery
+from harness.evidence.recording import Recording, ToolRecord, read
+from harness.evidence.trees import TREES
+from harness.judge.findings import Finding, Known, Outcome, Station
+from harness.judge.judge import Verdict
+from harness.machine.cache import write_whole
+from harness.scenario.layers import Profile
+from harness.snapshot.jsonl import read_jsonl
+from harness.snapshot.model import Snapshot
+
+SCHEMA = 1
+NAME = "results.json"
+
+
+class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One cell of the plan: what came of it. ``folder`` is relative to the run's; empty when nothing was recorded."""
+
+    id: str
+    scenario: str
+    tool: ToolRecord
+    profile: Profile
+    outcome: Outcome
+    reason: str = ""
+    remedy: str = ""
+    excluded: bool = False  # skipped since it would say nothing, not since something is missing
+    findings: tuple[Finding, ...] = ()
+    missing: tuple[Known, ...] = ()  # known findings that should be there and are not
+    seconds: float = 0.0  # of the shell program
+    folder: str = ""
+    runs: int = 1  # how often the cell was run; each finding says in how many of them it was found
+
+    @property
+    def new(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.known is None)
+
+
+class RunFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is true of the whole run."""
+
+    id: str
+    started: str  # ISO 8601, UTC
+    seconds: float
+    version: str  # of this program
+    command: tuple[str, ...]
+    kernel: str
+    environment: dict[str, str]
+    unavailable: tuple[dict[str, str], ...] = ()  # tools that could not be had: name, where, reason, remedy
+
+
+class Results(msgspec.Struct, frozen=True):
+    """``results.json``."""
+
+    schema: int
+    run: RunFacts
+    cells: tuple[CellResult, ...]
+
+
+def cell_result(recording: Recording, verdict: Verdict, folder: str) -> CellResult:
+    """The result of a cell that ran."""
+    return CellResult(
+        recording.id, recording.scenario.name, recording.tool, recording.profile, verdict.outcome, verdict.reason,
+        findings=verdict.findings, missing=verdict.missing, seconds=recording.seconds, folder=folder,
+        runs=1 + len(recording.others),
+    )  # fmt: skip
+
+
+def write_results(results: Results, folder: Path) -> None:
+    """Write ``results.json`` in one step: a reader never sees half of it. Raises BrokenMachinery when it cannot be written."""
+    try:
+        write_whole(folder / NAME, msgspec.json.format(msgspec.json.encode(results), indent=1), sync=True)
+    except OSError as error:
+        raise BrokenMachinery(
+            f"cannot be written: {error.strerror}",
+            where=str(folder / NAME),
+            remedy="make room there, or name a folder on another disk with --out; the recordings that were written lie in cells/ beside it",
+        ) from error
+
+
+def read_results(folder: Path) -> Results:
+    """Read a run. Raises BrokenMachinery when the folder holds none, or a damaged one."""
+    path = folder / NAME
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Results)
+    except OSError as error:
+        raise BrokenMachinery(
+            f"cannot be read: {error.strerror}",
+            where=str(path),
+            remedy="name the folder of a run, such as reports/latest",
+        ) from error
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: what is no UTF-8
+        raise BrokenMachinery(f"is no results.json: {error}", where=str(path)) from error
+
+
+def read_trees(folder: Path) -> dict[Station, Snapshot]:
+    """The snapshots of a recording."""
+    return {station: read_jsonl(path) for station in TREES if (path := folder / f"{station}.jsonl").exists()}
+
+
+def read_recording(run: Path, cell: CellResult) -> Recording | None:
+    """The recording of a cell, or None for one that did not run."""
+    return read(run / cell.folder) if cell.folder else None

@@ -1,0 +1,138 @@
+"""The controller's side of a run: results as they come, the proof that nothing is left, and what stays on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness import __version__
+from harness.cells.plan import Cell, NotRun
+from harness.errors import BrokenMachinery, LabError
+from harness.evidence.recording import NAME, read
+from harness.evidence.stations import raw_layers
+from harness.judge.findings import Outcome
+from harness.judge.judge import judge
+from harness.launch.leaks import find_leaks
+from harness.machine.guarded import remove_tree
+from harness.names import printable
+from harness.runs.results import CellResult, Results, RunFacts, cell_result, read_trees, write_results
+from harness.runs.session import PlanFile, named_cells, not_run_result, reports_folder
+
+
+class Run:
+    """The controller's side of a run: the plan, the work folder, the results as they come."""
+
+    def __init__(self, plan: PlanFile, stack: contextlib.ExitStack) -> None:
+        self.plan = plan
+        self.stack = stack
+        self.started = datetime.datetime.now(datetime.UTC)
+        self.clock = time.monotonic()
+        self.results: dict[str, CellResult] = {}
+        self.leaks: list[str] = []
+        self.trouble: list[LabError] = []  # what could not be written at the end
+        self.unfinished = 0  # cells that the run ended before
+        self.ended: Results | None = None
+        self.folder = Path(plan.folder)
+        self.cells = named_cells(plan.cells())
+
+    def take(self, result: CellResult) -> None:
+        """Keep what an item brought home."""
+        self.results[result.id] = result
+
+    def crashed(self, report: pytest.TestReport) -> CellResult | None:
+        """The result of an item that brought none home: its worker died, or this program has a fault."""
+        one = self.cells.get(report.nodeid.rpartition("::")[2])
+        if one is None or isinstance(one, NotRun):
+            return None
+        bare = not_run_result(NotRun(one, printable(str(report.longrepr))[:2000]), self.plan.kernel)
+        return msgspec.structs.replace(bare, outcome=Outcome.BROKEN)
+
+    def recover(self) -> None:
+        """Judge what cells have recorded whose word did not arrive: the run was interrupted, or a worker died."""
+        for cell_id, one in self.cells.items():
+            place = f"cells/{cell_id}"
+            if cell_id in self.results or isinstance(one, NotRun) or not (self.folder / place / NAME).exists():
+                continue
+            with contextlib.suppress(LabError):
+                recording = read(self.folder / place)
+                verdict = judge(recording, read_trees(self.folder / place), raw_layers(self.folder / place))
+                self.take(cell_result(recording, verdict, place))
+
+    def abandon(self) -> None:
+        """Nothing ran: leave nothing."""
+        self.stack.close()
+        remove_tree(self.folder)
+
+    def finish(self, selected: set[str] | None) -> Results:
+        """Prove that nothing is left, and put the results together. *selected*: ids that pytest was asked for; None: all."""
+        try:
+            self.stack.close()
+        except LabError as error:
+            self.leaks.append(str(error))
+        self.leaks += find_leaks(Path(self.plan.work))
+        for cell_id, one in self.cells.items():
+            if cell_id in self.results or (selected is not None and cell_id not in selected and not is_excluded(one)):
+                continue
+            missing = one if isinstance(one, NotRun) else NotRun(one, "the run ended before it", "run again")
+            self.unfinished += missing is not one
+            self.take(not_run_result(missing, self.plan.kernel))
+        order = {cell_id: place for place, cell_id in enumerate(self.cells)}
+        facts = RunFacts(
+            id=self.plan.run,
+            started=self.started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - self.clock, 2),
+            version=__version__,
+            command=tuple(sys.argv),
+            kernel=self.plan.kernel,
+            environment=self.plan.environment,
+            unavailable=tuple(self.plan.unavailable),
+        )
+        results = Results(1, facts, tuple(sorted(self.results.values(), key=lambda r: order[r.id])))
+        self.ended = results
+        return results
+
+
+def is_excluded(one: Cell | NotRun) -> bool:
+    """Whether a cell is left out since it would say nothing."""
+    return isinstance(one, NotRun) and one.excluded
+
+
+def finish_run(run: Run, results: Results) -> None:
+    """``results.json``, the report, the link ``latest``, and what need not be kept. What cannot be written is the run's trouble."""
+    from harness.report.html import write_report  # noqa: PLC0415 - the report's templates cost a worker's start
+
+    try:
+        write_results(results, run.folder)
+        for cell in write_report(run.folder, run.folder / "report.html").damaged:
+            run.trouble.append(BrokenMachinery(cell.damage, where=str(cell.folder)))
+        if run.plan.keep != "always":
+            drop_recordings(run, results)
+    except LabError as error:
+        run.trouble.append(error)
+        return
+    latest = reports_folder() / "latest"
+    if run.folder.parent == latest.parent:  # a folder that --out named is the user's own
+        beside = latest.with_name(f".latest-{run.folder.name}")
+        with contextlib.suppress(OSError):
+            beside.symlink_to(run.folder.name)
+            beside.replace(latest)
+
+
+def drop_recordings(run: Run, results: Results) -> None:
+    """Delete the recordings that were not wanted, and say in ``results.json`` that they are not there."""
+    dropped = {
+        cell.id
+        for cell in results.cells
+        if cell.folder and (run.plan.keep == "never" or cell.outcome is Outcome.PASSED)
+    }
+    for cell in results.cells:
+        if cell.id in dropped:
+            remove_tree(run.folder / cell.folder)
+    kept = tuple(msgspec.structs.replace(c, folder="") if c.id in dropped else c for c in results.cells)
+    write_results(msgspec.structs.replace(results, cells=kept), run.folder)

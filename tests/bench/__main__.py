@@ -1,0 +1,271 @@
+"""``make bench``: what this program costs on top of plain shell doing the same. Ratios, never a test.
+
+Each figure is a median over several rounds of both sides in turn, so that a machine whose speed drifts does not decide.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from harness.cells.plan import Cell
+from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING
+from harness.evidence.recording import read
+from harness.judge.findings import Outcome
+from harness.judge.judge import judge
+from harness.launch.cell import Bench, enclosure_of, run_cell
+from harness.machine.workfolder import work_folder
+from harness.runs.results import Results, read_results, write_results
+from harness.runs.session import Wanted, decide, obstacles_here, work_parent
+from tests.bench.measure import NotDone, counted, done, failed, ratio, row, timed
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Scripts of cells by plain ``sh``. ``phases``: where it writes the last phase of each; *wanted*: those of their recordings."""
+
+    whole: Path
+    phases: tuple[Path, ...]
+    wanted: Sequence[str]
+
+    def __call__(self) -> Callable[[], None]:
+        for path in self.phases:
+            path.unlink(missing_ok=True)
+        done("plain shell", ["sh", self.whole])
+        return self.look
+
+    def look(self) -> None:
+        lines = Counter(line for path in self.phases if path.exists() for line in path.read_text().splitlines())
+        if lines != Counter(self.wanted):
+            missing = Counter(self.wanted) - lines
+            raise NotDone(f"plain shell: {missing.total()} of {len(self.wanted)} cells did not come to their end")
+
+
+def shell_loop(cells: list[tuple[Cell, Path]], work: Path, jobs: int, kept: Path | None = None) -> Loop:
+    """A shell program that runs the scripts of cells in the namespaces that this program uses, *jobs* at a time.
+
+    The scripts lie in their recordings. *kept*: a run's folder whose images it copies, as that run does.
+    """
+    lines = []
+    for number, (cell, script) in enumerate(cells):
+        folder = work / f"plain-{number}" / "cell"
+        enclosure = enclosure_of(cell, work=kept)
+        own = f"; chown {enclosure.uid}:{enclosure.uid} {folder} {folder}/*" if enclosure.goes_down else ""
+        place = f"; touch {folder}/tool" if enclosure.tool else ""
+        environment = " ".join(f"{k}={shlex.quote(v)}" for k, v in enclosure.environment().items())
+        argv = " ".join(shlex.quote(word) for word in enclosure.argv(folder))
+        lines.append(
+            f"mkdir -p {folder} {folder.parent}/root {folder.parent}/dev; cp {shlex.quote(str(script))} {folder}/script.sh{place}{own}; "
+            f"env -i {environment} {argv} <&9 2>/dev/null; last=; "
+            f'while read -r phase; do last=$phase; done <{folder}/out/phases; echo "$last" >&8; rm -rf {folder.parent}'
+        )
+    parts = []
+    for job in range(jobs):
+        part = work / f"plain-{jobs}-{job}.sh"
+        part.write_text("\n".join(lines[job::jobs]) + "\n", encoding="utf-8", errors="surrogateescape")
+        parts.append(part)
+    fifo = work / f"lifeline-{jobs}"
+    os.mkfifo(fifo)
+    whole = work / f"plain-{jobs}.sh"
+    said = tuple(part.with_suffix(".phases") for part in parts)
+    started = "\n".join(f"sh {part} 8>{phases} &" for part, phases in zip(parts, said, strict=True))
+    whole.write_text(f"exec 9<>{fifo}\n{started}\nwait\n", encoding="utf-8")
+    return Loop(whole, said, [read(script.parent).phase for _, script in cells])
+
+
+def one_more_cell(work: Path) -> None:
+    """One cell through this program, recording, judging and all, and the same script by plain ``sh``."""
+    _cells_of("fuse-overlayfs", 6, work / "cells")
+
+
+def one_more_image(work: Path) -> None:
+    """The same for SingularityCE's OCI mode: create, run, run again, read-only, sync, seal, push, pull, and every station read."""
+    _cells_of("singularity-ce-oci", 4, work / "images")
+
+
+def _cells_of(tool: str, most: int, work: Path) -> None:
+    work.mkdir()
+    decided = decide(Wanted(("ghost-marker",)), obstacles_here(), print)
+    cells = [one for one in decided.cells() if isinstance(one, Cell) and one.tool.name == tool][:most]
+    bench = Bench(work, decided.kernel, decided.environment)
+    recordings = work / "recordings"
+
+    def mine() -> Callable[[], None]:
+        verdicts = []
+        for cell in cells:
+            ran = run_cell(cell, bench, recordings / cell.id)
+            verdicts.append((cell.id, judge(ran.recording, ran.trees, ran.raw)))
+        return lambda: unbroken({cell: (verdict.outcome, verdict.reason) for cell, verdict in verdicts})
+
+    def measure() -> str:
+        if not cells:
+            raise NotDone(f"{tool} is not here: see whiteout-lab doctor")
+        timed(mine)
+        return ratio(
+            mine, shell_loop([(cell, recordings / cell.id / "script.sh") for cell in cells], work, 1, kept=work)
+        )
+
+    row(f"{len(cells)} more cells of {tool}", measure, "1.15")
+
+
+def unbroken(cells: Mapping[str, tuple[Outcome, str]]) -> None:
+    """Raises NotDone for a cell whose machinery broke."""
+    for cell, (outcome, reason) in cells.items():
+        if outcome is Outcome.BROKEN:
+            raise NotDone(f"this program: {cell} broke: {reason}")
+
+
+def run_of(folder: Path) -> Results:
+    """A run of the default matrix by this program. Raises NotDone where it broke."""
+    program: list[str | Path] = [sys.executable, "-m", "harness", "run", "--jobs", "2", "--out", folder]
+    done("this program", program, fine=(EXIT_AS_EXPECTED, EXIT_FINDING))
+    results = read_results(folder)
+    unbroken({cell.id: (cell.outcome, cell.reason) for cell in results.cells})
+    return results
+
+
+def whole_matrix(work: Path) -> None:
+    """The default matrix with start-up, comparison and report, and all its scripts by plain ``sh``, two at a time."""
+    count = iter(range(1000))
+
+    def mine() -> None:
+        run_of(work / f"matrix-{next(count)}")
+
+    def measure() -> str:
+        first = work / "matrix"
+        results = run_of(first)
+        decided = {c.id: c for c in decide(Wanted(), obstacles_here(), print).cells() if isinstance(c, Cell)}
+        cells = [(decided[c.id], first / c.folder / "script.sh") for c in results.cells if c.folder]
+        print(f"  (the default matrix: {results.run.seconds:.1f} s for {len(cells)} cells, says the run itself)")
+        return ratio(mine, shell_loop(cells, work, 2), rounds=3)
+
+    row("the default matrix, 2 workers, with report", measure, "1.5")
+
+
+def lay_out(tree: Path, folders: int, files: int) -> int:
+    """Folders of small files, each fourth with an xattr; returns how many entries there are with the root."""
+    for folder in range(folders):
+        (tree / f"d{folder:04}").mkdir(parents=True)
+        for file in range(files):
+            path = tree / f"d{folder:04}" / f"f{file:03}"
+            path.write_bytes(b"%d " % (folder * file) * 100)
+            if file % 4 == 0:
+                os.setxattr(path, "user.colour", b"%d" % file)
+    return folders * (files + 1) + 1
+
+
+_SNAPSHOT = """\
+import gc, os, resource, sys; gc.disable()
+from pathlib import Path
+from harness.snapshot.folder import read_folder
+from harness.snapshot.jsonl import write_jsonl
+write_jsonl(read_folder(os.fsencode(sys.argv[1])), Path(sys.argv[2]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def listing(tree: Path, to: Path) -> str:
+    """Shell words that write what there is of a tree to ``TO.mtree`` and ``TO.attrs``."""
+    return (
+        f"bsdtar -cf {to}.mtree --format=mtree --options='sha256,device,uid,gid,mode,nlink,size,link,type' -C {tree} . && "
+        f"getfattr -R -d -h -m - {tree} >{to}.attrs 2>/dev/null"
+    )
+
+
+def snapshot(work: Path) -> None:
+    """A snapshot of 100,000 entries with xattrs and digests, and bsdtar with getfattr."""
+    tree, target, to = work / "tree", work / "snapshot.jsonl", work / "plain"
+    entries = lay_out(tree, 200, 499)
+    peak = ""
+
+    def mine() -> Callable[[], None]:
+        nonlocal peak
+        peak = done("this program", [sys.executable, "-c", _SNAPSHOT, tree, target]).out.strip()
+        return lambda: counted("this program", target, b'{"path":', entries)
+
+    def plain() -> Callable[[], None]:
+        done("plain shell", ["sh", "-c", listing(tree, to)])
+
+        def look() -> None:
+            counted("bsdtar", Path(f"{to}.mtree"), b".", entries)
+            counted("getfattr", Path(f"{to}.attrs"), b"# file: ", 200 * 125)
+
+        return look
+
+    row("a snapshot of 100,000 entries", lambda: ratio(mine, plain), "0.70", ("bsdtar", "getfattr"))
+    print(f"  (memory at its peak: {peak or '?'} MB of 200)")
+
+
+def inspect(work: Path) -> None:
+    """``inspect T --lower T`` over 20,000 entries, and both listed by bsdtar and getfattr, sorted, and compared by ``comm``."""
+    tree = work / "both"
+    entries = lay_out(tree, 2000, 9)
+
+    def mine() -> Callable[[], None]:
+        said = done("this program", [sys.executable, "-m", "harness", "inspect", tree, "--lower", tree]).out
+
+        def look() -> None:
+            if f"{entries:,} entries" not in said or "no findings" not in said:
+                raise NotDone(f"this program said: {said[:100]}")
+
+        return look
+
+    def plain() -> Callable[[], None]:
+        both = " && ".join(
+            f"{listing(tree, work / name)} && sort {work / name}.* >{work / name}.all" for name in ("one", "other")
+        )
+        same = done("plain shell", ["sh", "-c", f"{both} && comm -12 {work}/one.all {work}/other.all >{work}/same"])
+        assert same.ok
+        return lambda: counted("plain shell", work / "same", b"./d", entries - 1)
+
+    row("inspect T --lower T, 20,000 entries each", lambda: ratio(mine, plain, rounds=3), "3", ("bsdtar", "getfattr"))
+
+
+def report(work: Path) -> None:
+    """A report over 1,000 cells: the default matrix's recordings, as often as needed under other names."""
+    folder, output = work / "thousand", work / "thousand.html"
+
+    def mine() -> None:
+        done("this program", [sys.executable, "-m", "harness", "report", folder, "--output", output])
+
+    def measure() -> str:
+        results = run_of(folder)
+        ran = [cell for cell in results.cells if cell.folder]
+        more = [replace(c, id=f"again-{c.id}", scenario=f"again-{c.scenario}") for c in ran[: max(0, 1000 - len(ran))]]
+        write_results(replace(results, cells=(*ran, *more)), folder)
+        seconds = statistics.median(timed(mine) for _ in range(3))
+        return f"{seconds:.2f} s | | {output.stat().st_size / 1e6:.2f} MB"
+
+    row("a report over 1,000 cells", measure, "3 s, 5 MB")
+
+
+def main() -> int:
+    """Everything, or what is named: cell, image, snapshot, inspect, matrix, report. Returns 3 where a row could not be measured."""
+    wanted = sys.argv[1:] or ["cell", "image", "snapshot", "inspect", "matrix", "report"]
+    parts = {
+        "cell": one_more_cell,
+        "image": one_more_image,
+        "matrix": whole_matrix,
+        "snapshot": snapshot,
+        "inspect": inspect,
+        "report": report,
+    }
+    print(
+        "| what | this program | plain shell | ratio (least–most) | wanted at most |\n|---|---|---|---|---|", flush=True
+    )
+    with work_folder(work_parent(), f"bench-{os.getpid()}") as work:
+        for name in wanted:
+            parts[name](work)
+    return EXIT_BROKEN if failed() else EXIT_AS_EXPECTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

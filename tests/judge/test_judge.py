@@ -1,0 +1,291 @@
+"""The verdict on a cell: its findings, those that are known, and those that should be there and are not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from harness.evidence.recording import PartRecord, Step, ToolRecord
+from harness.judge.findings import Known, Outcome, Station
+from harness.judge.judge import Verdict, judge
+from harness.judge.verdict_text import finding_lines
+from harness.scenario.layers import Profile
+from harness.scenario.model import Tree
+from harness.scenario.steps import Fails, FailsBy, Mkdir
+from harness.scenario.steps import Step as Action
+from harness.snapshot.model import Snapshot
+from tests.judge.evidence import evidence, file, folder, gone, tree
+
+LAYERS: tuple[Tree, ...] = ({"a/f": "old"},)
+ORACLE = tree([folder("a"), file("a/f", "old"), folder("a/new")])
+GHOST = [folder("a"), folder("a/new", trusted_overlay_opaque="y"), file("a/new/.wh..wh..opq"), gone("a/new/.wh..opq")]
+CLEAN = [folder("a"), folder("a/new")]
+
+
+def verdict(
+    upper: object = None,
+    known: tuple[Known, ...] = (),
+    *,
+    view: Snapshot = ORACLE,
+    tool: str | ToolRecord = "fuse-overlayfs",
+    version: str = "1.14",
+    profile: Profile = Profile.ROOT,
+    steps: tuple[Action, ...] = (Mkdir(path="a/new"),),
+    did: tuple[Step, ...] = (Step(0, 0),),
+    must: tuple[Step, ...] = (Step(0, 0),),
+    **changes: object,
+) -> Verdict:
+    seen = evidence(
+        upper=GHOST if upper is None else upper,  # type: ignore[arg-type]
+        layers=LAYERS, view=view, remount=view, oracle=ORACLE, profile=profile, steps=steps, did=did, must=must,
+    )  # fmt: skip
+    recording = msgspec.structs.replace(
+        seen.recording,
+        scenario=msgspec.structs.replace(seen.recording.scenario, known=known),
+        tool=tool if isinstance(tool, ToolRecord) else ToolRecord(tool, version, tool),
+        **changes,
+    )
+    return judge(recording, seen.trees)
+
+
+def codes(result: Verdict) -> list[str]:
+    return [finding.code for finding in result.findings]
+
+
+GHOST_KNOWN = (
+    Known("WL101", "reason", tools=("fuse-overlayfs<1.15",)),
+    Known("WL106", "reason"),
+)
+
+
+def test_nothing_found_is_passed() -> None:
+    assert verdict(CLEAN) == Verdict(Outcome.PASSED, "", ())
+
+
+def test_the_founding_case_is_a_finding_when_nobody_named_it() -> None:
+    result = verdict()
+    assert (result.outcome, codes(result)) == (Outcome.FINDING, ["WL101", "WL106"])
+    assert result.new == result.findings
+    assert result.reason == "2 unnamed: WL101, WL106"
+
+
+def test_known_findings_are_told_and_do_not_fail_the_cell() -> None:
+    result = verdict(known=GHOST_KNOWN)
+    assert (result.outcome, codes(result), result.new) == (Outcome.PASSED, ["WL101", "WL106"], ())
+    assert [finding.known for finding in result.findings] == list(GHOST_KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("known", "new"),
+    [
+        (Known("WL101", "r", tools=("fuse-overlayfs<1.14",)), True),
+        (Known("WL101", "r", tools=("kernel",)), True),
+        (Known("WL101", "r", tools=("kernel", "fuse-*")), False),
+        (Known("WL101", "r", profiles=("user",)), True),
+        (Known("WL101", "r", profiles=("root",)), False),
+        (Known("WL101", "r", path="b/*"), True),
+        (Known("WL101", "r", path="a/*/.wh..opq"), False),
+    ],
+)
+def test_a_known_finding_speaks_of_its_tools_profiles_and_paths_alone(known: Known, new: bool) -> None:
+    result = verdict(known=(known, GHOST_KNOWN[1]))
+    assert ("WL101" in [finding.code for finding in result.new]) is new
+
+
+def test_a_known_finding_that_does_not_appear_fails_the_cell() -> None:
+    result = verdict(CLEAN, known=GHOST_KNOWN)
+    assert (result.outcome, result.missing) == (Outcome.FINDING, GHOST_KNOWN)
+    assert "seems fixed" in result.reason
+    assert verdict(CLEAN, known=(GHOST_KNOWN[0],), version="1.15").outcome is Outcome.PASSED
+
+
+def test_broken_machinery_is_never_a_finding() -> None:
+    result = verdict(broken="no loop device")
+    assert result == Verdict(Outcome.BROKEN, "no loop device", ())
+    stopped = verdict(phase="mount", exit_code=7)
+    assert stopped.outcome is Outcome.BROKEN
+    assert "stopped in the phase 'mount' with exit code 7" in stopped.reason
+
+
+def test_a_daemon_that_died_or_hung_is_a_finding_although_the_script_stopped() -> None:
+    died = verdict(CLEAN, phase="mount", exit_code=4, daemon_exits=(139,))
+    hung = verdict(CLEAN, phase="steps 1", exit_code=-9, timed_out=True, daemon_exits=())
+    assert (died.outcome, codes(died)) == (Outcome.FINDING, ["WL208"])
+    assert (hung.outcome, codes(hung)) == (Outcome.FINDING, ["WL208"])
+
+
+@pytest.mark.parametrize(("fails", "code"), [(Fails.MUST, 0), (Fails.MUST_NOT, 1), (FailsBy(root=Fails.MUST), 0)])
+def test_a_scenario_whose_steps_do_not_do_what_it_says_is_broken(fails: Fails | FailsBy, code: int) -> None:
+    result = verdict(
+        CLEAN, steps=(Mkdir(path="a/new", fails=fails),), did=(Step(0, code, "words"),), must=(Step(0, code, "words"),)
+    )
+    assert result.outcome is Outcome.BROKEN
+    assert "the scenario says that step 1 must" in result.reason
+
+
+def test_a_step_that_must_fail_and_fails_on_both_sides_is_as_expected() -> None:
+    result = verdict(CLEAN, steps=(Mkdir(path="a/f", fails=Fails.MUST),), did=(Step(0, 1),), must=(Step(0, 1),))
+    assert result.outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_where_the_plain_directory_decides_a_step_may_come_to_anything_and_must_be_the_same(code: int) -> None:
+    step = Mkdir(path="a/f", fails=Fails.AS_ORACLE)
+    same = verdict(CLEAN, steps=(step,), did=(Step(0, code),), must=(Step(0, code),))
+    other = verdict(CLEAN, steps=(step,), did=(Step(0, 1 - code),), must=(Step(0, code),))
+    assert same.outcome is Outcome.PASSED
+    assert codes(other) == ["WL207"]
+
+
+def test_findings_are_in_a_stable_order() -> None:
+    shuffled = verdict([*reversed(GHOST)], view=tree([folder("a"), file("a/f", "old")]))
+    assert codes(shuffled) == sorted(codes(shuffled))
+    assert {finding.station for finding in shuffled.findings} == {Station.UPPER, Station.VIEW, Station.REMOUNT}
+
+
+def test_a_known_finding_may_be_optional() -> None:
+    absent = Known("WL201", "reason", optional=True)
+    assert verdict(CLEAN, (absent,)) == Verdict(Outcome.PASSED, "", ())
+    result = verdict(known=(*(msgspec.structs.replace(one, optional=True) for one in GHOST_KNOWN), absent))
+    assert (result.outcome, result.new) == (Outcome.PASSED, ())
+
+
+@pytest.mark.parametrize(
+    ("known", "new"),
+    [
+        (Known("WL101", "r", words="*a marker's own name*"), False),
+        (Known("WL101", "r", words="a marker's own name"), True),
+        (Known("WL101", "r", stations=(Station.UPPER, Station.SEALED)), False),
+        (Known("WL101", "r", stations=(Station.SEALED,)), True),
+    ],
+)
+def test_a_known_finding_speaks_of_its_words_and_stations_alone(known: Known, new: bool) -> None:
+    assert ("WL101" in [finding.code for finding in verdict(known=(known, GHOST_KNOWN[1])).new]) is new
+
+
+PARTS = (PartRecord("fuse-overlayfs", "1.14"), PartRecord("squashfuse", "0.5"))
+ENGINES_KNOWN = (Known("WL101", "r", tools=("fuse-overlayfs<1.15",)), Known("WL106", "r", tools=("kernel>=6",)))
+APPTAINER = ToolRecord("apptainer", "1.4.5", "apptainer", kernel="6.12.3-amd64", parts=PARTS)
+
+
+def test_where_no_engine_is_recorded_what_is_known_of_each_holds() -> None:
+    result = verdict(known=ENGINES_KNOWN, tool=APPTAINER)
+    assert (result.outcome, result.new) == (Outcome.PASSED, ())
+    assert verdict(CLEAN, ENGINES_KNOWN, tool=APPTAINER).outcome is Outcome.PASSED  # which engine it took is its choice
+    later = msgspec.structs.replace(APPTAINER, parts=(PartRecord("fuse-overlayfs", "1.15"),), kernel="5.10")
+    assert [finding.code for finding in verdict(known=ENGINES_KNOWN, tool=later).new] == ["WL101", "WL106"]
+    stack = ToolRecord(
+        "fuse-stack", "1.14", "fuse-stack", parts=PARTS
+    )  # mounts for itself: it is named by its own name
+    assert [finding.code for finding in verdict(known=ENGINES_KNOWN, tool=stack).new] == ["WL101", "WL106"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "new"),
+    [("fuse-overlayfs", ["WL106"]), ("kernel overlay", ["WL101"]), ("kernel overlay, userxattr", ["WL101"])],
+)
+def test_what_is_known_of_an_engine_holds_where_that_engine_ran(engine: str, new: list[str]) -> None:
+    ran = {Station.VIEW: engine, Station.REMOUNT: engine, Station.READONLY: "squashfuse"}
+    result = verdict(known=ENGINES_KNOWN, tool=APPTAINER, engines=ran)
+    assert [finding.code for finding in result.new] == new
+
+
+def test_what_is_known_of_an_engine_is_known_in_its_profiles_alone() -> None:
+    users = tuple(msgspec.structs.replace(one, profiles=("user",)) for one in ENGINES_KNOWN)
+    for ran in ({}, {Station.VIEW: "fuse-overlayfs"}):
+        result = verdict(known=users, tool=APPTAINER, profile=Profile.ROOT, engines=ran)
+        assert [finding.code for finding in result.new] == ["WL101", "WL106"]
+    assert verdict(known=users, tool=APPTAINER, profile=Profile.USER).new == ()
+
+
+@pytest.mark.parametrize(
+    ("engine", "profile", "new"),
+    [
+        ("kernel overlay", Profile.USER, []),
+        ("kernel overlay", Profile.ROOT, ["WL101", "WL106"]),  # root reads trusted.*
+        ("kernel overlay, userxattr", Profile.USER, ["WL101", "WL106"]),
+        ("fuse-overlayfs", Profile.USER, ["WL101", "WL106"]),
+        ("", Profile.USER, []),  # nobody knows which one ran
+    ],
+)
+def test_a_users_kernel_overlay_that_is_not_told_to_use_user_xattrs_is_one_of_its_own(
+    engine: str, profile: Profile, new: list[str]
+) -> None:
+    known = tuple(Known(code, "reason", tools=("kernel-nouserxattr",)) for code in ("WL101", "WL106"))
+    ran = {Station.VIEW: engine} if engine else {}
+    result = verdict(known=known, tool=APPTAINER, profile=profile, engines=ran)
+    assert [finding.code for finding in result.new] == new
+
+
+FIXED = (Known("WL101", "reason"), Known("WL202", "reason"))
+
+
+def test_a_known_finding_is_missed_where_the_steps_did_what_the_oracles_did() -> None:
+    assert verdict(CLEAN, FIXED).missing == FIXED
+
+
+def test_nothing_is_missed_where_a_step_failed_or_nobody_looked() -> None:
+    refused = (Step(0, 1, "mkdir: cannot create directory: Invalid argument"),)
+    failed = verdict([folder("a")], FIXED, view=tree([folder("a"), file("a/f", "old")]), did=refused)
+    assert (failed.missing, [finding.code for finding in failed.new]) == ((), ["WL207"])
+    died = verdict(CLEAN, FIXED, phase="mount", exit_code=4, daemon_exits=(139,), did=(), must=())
+    assert died.missing == ()
+
+
+def test_what_stands_under_another_finding_is_not_missed() -> None:
+    known = (Known("WL202", "reason"), Known("WL207", "reason"))
+    view = tree([folder("a"), file("a/f", "old")])
+    result = verdict([folder("a")], known, view=view, did=(Step(0, 1, "Invalid argument"),))
+    assert (result.outcome, codes(result), result.missing) == (Outcome.PASSED, ["WL207"], ())
+    assert {one.known for one in result.findings[0].consequences} == {known[1]}
+
+
+REFUSED = "mount: merged: wrong fs type, bad option, bad superblock on overlay."
+
+
+def test_a_refusal_to_mount_is_an_answer_and_can_be_known() -> None:
+    ended = {"phase": "mount", "exit_code": 5, "refused": REFUSED, "did": (), "must": ()}
+    result = verdict(CLEAN, **ended)  # type: ignore[arg-type]
+    assert (result.outcome, codes(result)) == (Outcome.FINDING, ["WL209"])
+    assert REFUSED in result.findings[0].message
+    known = (Known("WL209", "reason", words="*wrong fs type*"), Known("WL101", "reason"))
+    assert verdict(CLEAN, known, **ended).outcome is Outcome.PASSED  # type: ignore[arg-type]
+    full = ended | {"refused": "mount: merged: No space left on device."}
+    assert verdict(CLEAN, **full).outcome is Outcome.BROKEN  # type: ignore[arg-type]
+
+
+def often(found: Sequence[Sequence[str]], *known: Known) -> Verdict:
+    """A cell that was run several times; *found*: the codes that each further run found."""
+    others = tuple(tuple(one for one in verdict().findings if one.code in some and one.known is None) for some in found)
+    return verdict(known=known, others=others)
+
+
+def test_a_cell_that_was_repeated_says_how_often() -> None:
+    result = often([["WL101", "WL106"], ["WL106"], [], ["WL106"]])
+    assert [(one.code, one.times, one.of) for one in result.findings] == [("WL101", 2, 5), ("WL106", 4, 5)]
+    (line, *_) = finding_lines(result.findings[0])
+    assert line.endswith("(2 of 5 times)")
+
+
+def test_what_is_there_in_some_runs_is_known_only_where_that_is_said() -> None:
+    always, sometimes = Known("WL101", "r"), Known("WL101", "r", sometimes=True)
+    rest = Known("WL106", "r")
+    some, every, none = [["WL106"]], [["WL101", "WL106"]], Known("WL201", "r", sometimes=True)
+    assert [one.code for one in often(some, always, rest).new] == ["WL101"]
+    assert often(some, sometimes, rest).outcome is Outcome.PASSED
+    assert often(every, sometimes, rest).outcome is Outcome.PASSED
+    assert often(every, always, rest, none).outcome is Outcome.PASSED  # such a one need not appear
+
+
+@pytest.mark.parametrize(
+    ("fails", "code", "said"),
+    [
+        (Fails.MUST, 0, "must fail, and on a plain directory it succeeds there"),
+        (Fails.MUST_NOT, 1, "must succeed, and on a plain directory it fails there (no)"),
+    ],
+)
+def test_what_a_scenario_says_wrongly_is_told(fails: Fails, code: int, said: str) -> None:
+    result = verdict(CLEAN, steps=(Mkdir(path="a/new", fails=fails),), must=(Step(0, code, "no" if code else ""),))
+    assert result.reason == f"the scenario says that step 1 {said}"

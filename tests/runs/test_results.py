@@ -1,0 +1,36 @@
+"""``results.json`` appears whole or not at all, and what is none is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import BrokenMachinery
+from harness.runs.results import read_results, write_results
+from tests.factory import FakeCell, make_run
+
+
+def test_results_are_written_beside_and_put_in_place(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [FakeCell()])
+    path = run / "results.json"
+    before, number = path.read_bytes(), path.stat().st_ino
+    with path.open("rb") as reader:
+        write_results(read_results(run), run)
+        assert path.stat().st_ino != number, "a reader of the old file goes on with the old file"
+        assert reader.read() == before
+    assert sorted(one.name for one in run.iterdir()) == ["cells", "results.json"]
+
+
+def test_what_cannot_be_written_is_told_with_the_place_of_the_recordings(tmp_path: Path) -> None:
+    results = read_results(make_run(tmp_path / "run", [FakeCell()]))
+    with pytest.raises(BrokenMachinery, match="cannot be written") as caught:
+        write_results(results, tmp_path / "gone")
+    assert "cells/" in caught.value.remedy
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema":1,"run":"\xff","cells":[]}', b"[" * 100_000])
+def test_what_is_no_results_is_one_error(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_bytes(content)
+    with pytest.raises(BrokenMachinery, match=r"is no results\.json"):
+        read_results(tmp_path)
