@@ -9,10 +9,12 @@ from pathlib import Path
 from harness.evidence import recording as recordings
 from harness.evidence.recording import Recording, Step, ToolRecord
 from harness.evidence.trees import write_snapshots
-from harness.judge.findings import Known, Outcome, Station
+from harness.judge.findings import Outcome
 from harness.judge.judge import judge
+from harness.places import Station
+from harness.profile import Profile
 from harness.runs.results import CellResult, Results, RunFacts, cell_result, write_results
-from harness.scenario.layers import Profile
+from harness.scenario.known import Known
 from harness.scenario.model import Scenario, Tree
 from harness.scenario.steps import Mkdir
 from harness.snapshot.model import Entry, Kind, Snapshot

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.doctor.obstacle import Obstacles
 from harness.drivers import DRIVERS
-from harness.scenario.layers import Profile, layer
+from harness.profile import Profile
+from harness.scenario.layers import layer
 from harness.scenario.model import Node, Scenario
 from harness.scenario.steps import Remount
 from harness.snapshot.model import Entry
@@ -64,17 +66,6 @@ class NotRun:
 def cell_of(one: Cell | NotRun) -> Cell:
     """The cell that a decision of the plan is about."""
     return one.cell if isinstance(one, NotRun) else one
-
-
-@dataclass(frozen=True)
-class Obstacle:
-    """Why something cannot be done here, and what to do."""
-
-    reason: str
-    remedy: str = ""
-
-
-Obstacles = Mapping[str, Obstacle]  # capability or capability@profile -> why not; what is not named is there
 
 
 def plan(

@@ -9,8 +9,8 @@ from typing import Any
 
 from harness.cells.plan import NotRun, cell_of
 from harness.names import one_line
+from harness.profile import Profile
 from harness.runs.session import Wanted, decide, obstacles_here
-from harness.scenario.layers import Profile
 from harness.tools.asked import HELP as TOOL_HELP
 
 

@@ -25,6 +25,7 @@ from harness.judge.verdict_text import describe
 from harness.launch.cell import Bench
 from harness.machine.workfolder import work_folder
 from harness.names import one_line
+from harness.profile import Profile
 from harness.runs.results import CellResult, cell_result
 from harness.runs.run import Run, finish_run, is_excluded
 from harness.runs.session import (
@@ -41,7 +42,6 @@ from harness.runs.session import (
     work_parent,
     write_plan,
 )
-from harness.scenario.layers import Profile
 from harness.scenario.loader import canonical, scenarios_below
 
 PROPERTY = "whiteout-lab"

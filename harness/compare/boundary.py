@@ -9,8 +9,9 @@ from itertools import pairwise
 from harness.compare.classes import Seen
 from harness.compare.describe import Look, differing
 from harness.compare.words import Name, Words, listing, short
-from harness.judge.findings import SILENT, Station, flat
+from harness.judge.findings import SILENT, flat
 from harness.names import escape
+from harness.places import Station
 
 SHOWN = 3  # changes that one sentence names; the table beside it has them all
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from harness.compare.describe import NOTHING, Look
 from harness.compare.words import Column, who
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
+from harness.places import Station
 
 
 @dataclass(frozen=True)

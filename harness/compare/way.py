@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from harness.compare.classes import Class, Seen, classify, tree_key
 from harness.compare.describe import NOTHING, Look
 from harness.compare.words import Column, who
-from harness.judge.findings import Station, flat
+from harness.judge.findings import flat
 from harness.names import escape
+from harness.places import Station
 
 # The order in which an image goes: a head, and what happened there.
 STATIONS: tuple[tuple[Station, str, str], ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.cells.plan import Obstacle
+from harness.doctor.obstacle import Obstacle
 from harness.machine.packages import package_of
 
 _MEGABYTE = 1024 * 1024

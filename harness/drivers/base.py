@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.machine.quote import quote
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 from harness.scenario.model import Scenario
 from harness.worlds.model import Tool
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.drivers.base import Driver, Plan, Stack, option_words
 from harness.machine.quote import quote
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 
 
 def daemon(stack: Stack) -> Plan:

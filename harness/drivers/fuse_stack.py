@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.drivers.base import Driver, Plan, Stack
 from harness.drivers.fuse_overlayfs import daemon
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 
 
 def _plan(stack: Stack) -> Plan:

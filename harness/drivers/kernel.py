@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.drivers.base import Driver, Plan, Stack, option_words
 from harness.machine.quote import quote
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 
 # Kernel builds differ in their defaults (CONFIG_OVERLAY_FS_REDIRECT_DIR and its like), so each is always said.
 # In a user namespace "redirect_dir=off" is refused with EPERM, since it may still follow; "nofollow" is what is left.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.drivers.base import BINDS, Driver, Stack, Way, exports
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 
 _IMAGE = (  # a bare squashfs is not mounted by squashfuse: SingularityCE 4 unpacks it then, for a user
     'once "$made.sif" image.sif $who "$program" -q build image.sif image/1 >>"$out/parts.log" 2>&1 </dev/null ||\n'

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness.drivers.base import BINDS, Driver, Stack, Way, exports
 from harness.drivers.native import CALLS
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 
 # --no-home: the caller's home would be bound over a folder of the image.
 _EXEC = f"--no-home --cwd / {BINDS}"

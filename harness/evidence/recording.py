@@ -14,8 +14,9 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import BrokenMachinery
-from harness.judge.findings import Finding, Station
-from harness.scenario.layers import Profile
+from harness.judge.findings import Finding
+from harness.places import Station
+from harness.profile import Profile
 from harness.scenario.model import Scenario
 from harness.worlds.model import Tool
 

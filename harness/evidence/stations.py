@@ -16,8 +16,8 @@ import msgspec
 
 from harness.errors import BrokenMachinery
 from harness.evidence.recording import Import, LayerRecord, Manifest
-from harness.judge.findings import Station
 from harness.names import escape
+from harness.places import Station
 from harness.snapshot.ext import read_ext
 from harness.snapshot.lab import below_lab
 from harness.snapshot.model import Entry, Snapshot

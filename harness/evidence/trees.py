@@ -12,9 +12,9 @@ import msgspec
 from harness.errors import BrokenMachinery
 from harness.evidence import stations
 from harness.evidence.recording import Step
-from harness.judge.findings import Station
 from harness.names import escape
-from harness.scenario.layers import Profile
+from harness.places import Station
+from harness.profile import Profile
 from harness.scenario.model import Scenario
 from harness.script.paths import spoken_paths
 from harness.snapshot.jsonl import write_jsonl

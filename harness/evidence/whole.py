@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.evidence.recording import Step
-from harness.judge.findings import Station
+from harness.places import Station
 from harness.scenario.model import Scenario
 from harness.script.parts import segments
 from harness.snapshot.model import Kind, Snapshot

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from harness.evidence.recording import Step as Result
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
 from harness.judge.replay import Tree, Unmodelled
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.view import difference, seen_by
 from harness.names import escape, unescape
+from harness.places import Station
 from harness.scenario.steps import OBSERVING, Readdir, Step
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.union import merge

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 import msgspec
 
+from harness.places import Station
+from harness.scenario.known import Known
+
 
 class Outcome(StrEnum):
     """The four outcomes of a cell. Broken machinery is never a finding."""
@@ -17,45 +20,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"  # not run, with a reason and its remedy
 
 
-class Station(StrEnum):
-    """The named points at which trees are taken."""
-
-    VIEW = "view"  # the merged tree before unmounting
-    UPPER = "upper"  # what lies in the upper after unmounting
-    REMOUNT = "remount"  # the merged tree after mounting again with the same tool
-    READONLY = "readonly"  # the tree that a read-only run of the same overlay shows
-    SEALED = "sealed"  # the layer that sealing made of the upper
-    SEALED_VIEW = "sealed-view"  # the tree that a run of the sealed image shows
-    PUSHED = "pushed"  # the layer that the registry got
-    IMPORTED = "imported"  # the tree that an importer made of it
-    STEPS = "steps"  # not a tree: the exit status of each step
-    ORACLE = "oracle"  # the plain directory
-
-
 SILENT = frozenset({"WL208", "WL209"})  # codes of a cell that was not seen to its end: what it has not, nobody knows
-
-
-class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A finding that is known: for which tools, why, and where one can read about it.
-
-    ``tools``: ``fuse-overlayfs``, ``fuse-overlayfs<2``, ``fuse-overlayfs>=1.8,<2``, ``fuse-overlayfs==1.4``; empty: every tool.
-    In a file ``code`` may be a list: an entry for each.
-    ``profiles``: empty: both. ``path`` and ``words``: shell patterns over the escaped path and over the sentence; empty: any.
-    ``stations``: where it first appears; empty: anywhere.
-    ``optional``: no finding when it does not appear. Otherwise a known finding must be there, or it seems fixed.
-    ``sometimes``: the same cell has it in one run and not in the next; so it need not appear, and ``repeat`` tells how often it does.
-    """
-
-    code: str
-    reason: str
-    link: str = ""
-    tools: tuple[str, ...] = ()
-    profiles: tuple[str, ...] = ()
-    path: str = ""
-    words: str = ""
-    stations: tuple[Station, ...] = ()
-    optional: bool = False
-    sometimes: bool = False
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):

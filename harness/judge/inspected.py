@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
 from harness.judge.rules.evidence import TreeEvidence, UpperRule, shown
 from harness.judge.rules.layer import layer_findings, when_converted
 from harness.judge.rules.upper import RULES, unreadable_mark
+from harness.places import Station
 from harness.snapshot.image import Layer
 from harness.snapshot.model import EMPTY, Kind, Snapshot
 from harness.whiteouts.encodings import Encoding

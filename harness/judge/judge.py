@@ -10,11 +10,13 @@ import msgspec
 
 from harness.evidence.recording import Recording
 from harness.judge.causes import under_causes
-from harness.judge.findings import Finding, Known, Outcome, Station, flat
+from harness.judge.findings import Finding, Outcome, flat
 from harness.judge.naming import Naming, speaks_of
 from harness.judge.rules import layer, mount, upper, view
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.mount import refused_by_the_machine
+from harness.places import Station
+from harness.scenario.known import Known
 from harness.scenario.steps import OBSERVING, Fails
 from harness.snapshot.model import Entry, Snapshot
 

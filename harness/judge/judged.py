@@ -12,12 +12,13 @@ from harness.cells.plan import Cell
 from harness.evidence import recording as recordings
 from harness.evidence.recording import Recording
 from harness.evidence.stations import raw_layers
-from harness.judge.findings import Finding, Outcome, Station, flat
+from harness.judge.findings import Finding, Outcome, flat
 from harness.judge.judge import Verdict, found, judge
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.mount import lost_a_race
 from harness.launch.cell import Bench, run_cell
 from harness.machine.guarded import remove_tree
+from harness.places import Station
 from harness.runs.results import read_trees
 from harness.snapshot.model import Entry, Snapshot
 

@@ -9,7 +9,9 @@ import msgspec
 
 from harness.drivers import DRIVERS
 from harness.evidence.recording import Recording
-from harness.judge.findings import Finding, Known, Station
+from harness.judge.findings import Finding
+from harness.places import Station
+from harness.scenario.known import Known
 from harness.worlds.ranges import one_matches
 from harness.worlds.versions import kernel_number
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from harness.evidence.recording import Recording
 from harness.judge.codes import CODES
-from harness.judge.findings import Finding, Station, often
+from harness.judge.findings import Finding, often
 from harness.judge.judge import Verdict
 from harness.names import escape
+from harness.places import Station
 from harness.snapshot.model import Entry, Snapshot
 from harness.whiteouts.encodings import ENCODINGS
 from harness.whiteouts.markers import markers_of

@@ -21,13 +21,13 @@ from harness.evidence import trees as evidence
 from harness.evidence import whole
 from harness.evidence.recording import Recording
 from harness.evidence.stations import answers, engines, manifests, raw_layers
-from harness.judge.findings import Station
 from harness.launch.enclosure import PLACES, Enclosure, Mounted, read_mountinfo
 from harness.launch.untouched import only_files
 from harness.machine.guarded import mark, remove_tree
 from harness.machine.process import Ended, run_on_lifeline
 from harness.machine.room import REMEDY, Room
-from harness.scenario.layers import Profile
+from harness.places import Station
+from harness.profile import Profile
 from harness.script.compile import compile_cell
 from harness.snapshot.model import Entry, Snapshot
 

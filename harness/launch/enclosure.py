@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 
 CELL = "/mnt"
 KEPT = "/run/kept"

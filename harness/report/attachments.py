@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.compare.classes import most_interesting
-from harness.judge.findings import Station
 from harness.names import escape
+from harness.places import Station
 from harness.report.load import Loaded, raw
 from harness.report.scenario import Section, broken
 

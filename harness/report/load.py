@@ -20,9 +20,10 @@ from harness.evidence.recording import damage as damaged
 from harness.evidence.stations import LAYERS as ARCHIVES
 from harness.evidence.stations import raw_layers
 from harness.evidence.trees import TREES
-from harness.judge.findings import Outcome, Station
+from harness.judge.findings import Outcome
 from harness.judge.judge import judge
 from harness.names import printable
+from harness.places import Station
 from harness.runs.results import CellResult, Results, RunFacts, cell_result, read_results
 from harness.snapshot.jsonl import parse_jsonl
 from harness.snapshot.model import Snapshot

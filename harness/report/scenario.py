@@ -19,7 +19,8 @@ from harness.compare.classes import (
 from harness.compare.words import Column, count, who
 from harness.evidence.recording import Recording
 from harness.judge.codes import CODES
-from harness.judge.findings import Finding, Outcome, Station, flat, often
+from harness.judge.findings import Finding, Outcome, flat, often
+from harness.places import Station
 from harness.report import markup
 from harness.report.grid import field_of
 from harness.report.load import Loaded

@@ -11,8 +11,9 @@ from harness.compare.classes import Class, Row, Seen, class_rows, rows
 from harness.compare.describe import Look, looks
 from harness.compare.words import Column, who
 from harness.evidence.recording import Recording
-from harness.judge.findings import Station, flat
+from harness.judge.findings import flat
 from harness.names import escape
+from harness.places import Station
 from harness.report import markup
 from harness.scenario.layers import layer
 

@@ -11,7 +11,7 @@ from harness.compare.classes import Seen
 from harness.compare.way import AFTER, STATIONS, Stop, ways
 from harness.compare.words import Column
 from harness.evidence.recording import Recording
-from harness.judge.findings import Station
+from harness.places import Station
 from harness.report import markup
 from harness.report.manifests import manifest_table
 from harness.report.tables import Table, TableRow, flags_of

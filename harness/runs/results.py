@@ -12,10 +12,12 @@ import msgspec
 from harness.errors import BrokenMachinery
 from harness.evidence.recording import Recording, ToolRecord, read
 from harness.evidence.trees import TREES
-from harness.judge.findings import Finding, Known, Outcome, Station
+from harness.judge.findings import Finding, Outcome
 from harness.judge.judge import Verdict
 from harness.machine.cache import write_whole
-from harness.scenario.layers import Profile
+from harness.places import Station
+from harness.profile import Profile
+from harness.scenario.known import Known
 from harness.snapshot.jsonl import read_jsonl
 from harness.snapshot.model import Snapshot
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from harness.cells.plan import Cell, NotRun, Obstacle, cell_of, plan
+from harness.cells.plan import Cell, NotRun, cell_of, plan
+from harness.doctor.obstacle import Obstacle
 from harness.doctor.probe import probe
 from harness.errors import BrokenMachinery, LabError, MissingProgram, UsageError, text_path
 from harness.evidence.recording import tool_record
@@ -24,8 +25,8 @@ from harness.machine.cache import cache_folder
 from harness.machine.guarded import MARKER
 from harness.machine.packages import package_of
 from harness.names import printable
+from harness.profile import Profile
 from harness.runs.results import CellResult
-from harness.scenario.layers import Profile
 from harness.scenario.loader import canonical, find, load_all, load_known
 from harness.scenario.model import Scenario
 from harness.tools.asked import parse_words

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from enum import StrEnum
 
 from harness.names import unescape
+from harness.profile import Profile
 from harness.scenario.check import check_path
 from harness.scenario.model import Node, Opaque, Tree, Whiteout, as_node
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.encodings import OPAQUE_NAME, WH
-
-
-class Profile(StrEnum):
-    """With whose privilege a cell runs."""
-
-    ROOT = "root"
-    USER = "user"
 
 
 def native(profile: Profile) -> bytes:

@@ -13,10 +13,10 @@ from typing import Any, get_args
 import msgspec
 
 from harness.errors import ScenarioError, UsageError
-from harness.judge.findings import Known
+from harness.profile import Profile
 from harness.scenario.check import check_path, check_text, check_tree
 from harness.scenario.convert import BAD, check_keys, fields_of, read, read_entries, read_list
-from harness.scenario.layers import Profile
+from harness.scenario.known import Known
 from harness.scenario.mistakes import Enough, Mistakes, together
 from harness.scenario.model import SCHEMA, KnownFile, Node, Scenario, Tree
 from harness.scenario.options import check_env, check_options

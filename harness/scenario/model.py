@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from harness.judge.findings import Known
+from harness.scenario.known import Known
 from harness.scenario.steps import Step
 
 SCHEMA = 1

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.names import unescape
+from harness.profile import Profile
 from harness.scenario import steps
-from harness.scenario.layers import Profile, layer
+from harness.scenario.layers import layer
 from harness.scenario.model import Scenario
 from harness.snapshot.model import EMPTY, Kind
 from harness.whiteouts.union import merge

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from harness.drivers import DRIVERS
 from harness.judge.codes import CODES
-from harness.judge.findings import Known
-from harness.scenario.layers import Profile
+from harness.profile import Profile
+from harness.scenario.known import Known
 from harness.scenario.mistakes import Mistakes
 from harness.worlds.ranges import choices, mistake_in
 

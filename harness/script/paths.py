@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.names import unescape
-from harness.scenario.layers import Profile, layer
+from harness.profile import Profile
+from harness.scenario.layers import layer
 from harness.scenario.model import Scenario
 
 

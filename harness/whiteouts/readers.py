@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 from harness.whiteouts.encodings import Encoding
 
 E = Encoding

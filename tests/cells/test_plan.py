@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cells.plan import Cell, NotRun, Obstacle, plan
-from harness.scenario.layers import Profile
+from harness.cells.plan import Cell, NotRun, plan
+from harness.doctor.obstacle import Obstacle
+from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.scenario.model import Scenario
 from harness.worlds.model import Part, Tool, World, version_order

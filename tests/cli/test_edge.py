@@ -103,7 +103,7 @@ def test_a_script_has_comments_that_are_inert(
     evil: str, apart: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     from harness.cells.plan import Cell  # noqa: PLC0415
-    from harness.scenario.layers import Profile  # noqa: PLC0415
+    from harness.profile import Profile  # noqa: PLC0415
     from harness.scenario.loader import load  # noqa: PLC0415
     from harness.script.compile import compile_cell  # noqa: PLC0415
     from tests.script.test_compile import tool  # noqa: PLC0415

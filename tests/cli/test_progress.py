@@ -11,11 +11,11 @@ import pytest
 
 from harness.cli.progress import Progress
 from harness.errors import BrokenMachinery
-from harness.judge.findings import Known
 from harness.machine.guarded import mark
 from harness.runs.results import read_results
 from harness.runs.run import Run
 from harness.runs.session import PlanFile
+from harness.scenario.known import Known
 from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
 
 GOOD = FakeCell(upper=PLAIN_UPPER)

@@ -8,7 +8,8 @@ from harness.compare.boundary import boundaries
 from harness.compare.classes import Seen
 from harness.compare.describe import looks
 from harness.compare.words import Column, plain
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
+from harness.places import Station
 from harness.snapshot.model import Entry
 from tests.factory import GHOST_UPPER, PLAIN_UPPER, folder, tree
 

@@ -13,7 +13,7 @@ from harness.compare.classes import Seen, class_rows, classify, letter, rows, tr
 from harness.compare.describe import NOTHING, looks
 from harness.compare.noise import normalise
 from harness.compare.words import Column
-from harness.judge.findings import Station
+from harness.places import Station
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.encodings import NOISE_XATTRS
 from tests.factory import file, folder, tree, whiteout

@@ -13,9 +13,11 @@ from harness.compare.groups import NOT, Group, Way
 from harness.compare.sentences import Rank, counts, not_run, sentences, summary_lines
 from harness.compare.words import Column, listing, names, plain, short, who
 from harness.evidence.recording import ToolRecord
-from harness.judge.findings import Finding, Known, Outcome, Station
+from harness.judge.findings import Finding, Outcome
+from harness.places import Station
+from harness.profile import Profile
 from harness.runs.results import CellResult, Results, read_results
-from harness.scenario.layers import Profile
+from harness.scenario.known import Known
 from tests.factory import GHOST_ORACLE, GHOST_UPPER, PLAIN_UPPER, FakeCell, file, make_run, scenario
 
 LINK = "https://github.com/sylabs/singularity/issues/3176"

@@ -8,7 +8,8 @@ from harness.compare.classes import Seen
 from harness.compare.describe import looks
 from harness.compare.way import Way, answer, conclusion, ways
 from harness.compare.words import Column
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
+from harness.places import Station
 from harness.snapshot.model import Entry
 from tests.judge.evidence import file, folder, gone, tree
 

@@ -10,8 +10,8 @@ import pytest
 
 from harness.evidence import trees as evidence
 from harness.evidence.recording import Step
-from harness.judge.findings import Station
-from harness.scenario.layers import Profile
+from harness.places import Station
+from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.script.paths import spoken_paths
 from harness.snapshot.jsonl import read_jsonl

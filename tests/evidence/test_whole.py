@@ -11,9 +11,9 @@ import pytest
 from harness.evidence.recording import Step
 from harness.evidence.trees import snapshots, steps
 from harness.evidence.whole import contradicts, cut, steps_cut, too_short, unwritten
-from harness.judge.findings import Station
 from harness.machine.process import run
-from harness.scenario.layers import Profile
+from harness.places import Station
+from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.scenario.model import Scenario
 from harness.script.parts import carried

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.evidence.recording import Recording, Step, ToolRecord
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
 from harness.judge.rules.evidence import Evidence, Rule
-from harness.scenario.layers import Profile
+from harness.places import Station
+from harness.profile import Profile
 from harness.scenario.model import Scenario, Tree
 from harness.scenario.steps import Mkdir
 from harness.scenario.steps import Step as Action

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
 from harness.judge.judge import carried
+from harness.places import Station
 
 
 def _at(station: Station, path: str = "a/f", message: str = "is back") -> Finding:

@@ -10,7 +10,7 @@ import msgspec
 from harness.evidence.recording import Step as Result
 from harness.judge.findings import Finding
 from harness.judge.judge import found
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 from harness.scenario.model import Tree
 from harness.scenario.steps import Chmod, Mkdir, Readdir, Remount, Rename, Stat, Step, Write
 from harness.snapshot.model import Entry, Snapshot

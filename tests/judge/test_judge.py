@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from harness.evidence.recording import PartRecord, Step, ToolRecord
-from harness.judge.findings import Known, Outcome, Station
+from harness.judge.findings import Outcome
 from harness.judge.judge import Verdict, judge
 from harness.judge.verdict_text import finding_lines
-from harness.scenario.layers import Profile
+from harness.places import Station
+from harness.profile import Profile
+from harness.scenario.known import Known
 from harness.scenario.model import Tree
 from harness.scenario.steps import Fails, FailsBy, Mkdir
 from harness.scenario.steps import Step as Action

@@ -12,16 +12,17 @@ from msgspec.structs import replace
 from harness.cells.plan import Cell, NotRun, plan
 from harness.compare.describe import looks, shared_whiteouts
 from harness.compare.noise import normalise
-from harness.judge.findings import Outcome, Station
+from harness.judge.findings import Outcome
 from harness.judge.judge import judge
 from harness.judge.judged import Judged, judged, run_and_judge
 from harness.launch.cell import Bench, Ran, run_cell
 from harness.machine.guarded import mark
 from harness.machine.workfolder import work_folder
+from harness.places import Station
+from harness.profile import Profile
 from harness.report.load import load
 from harness.runs.results import Results, RunFacts, cell_result, write_results
 from harness.runs.session import obstacles_here, project_folder
-from harness.scenario.layers import Profile
 from harness.scenario.loader import load_all, parse, scenarios_below
 from harness.snapshot.model import Snapshot
 from harness.worlds.build import world_in_place

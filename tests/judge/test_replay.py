@@ -15,7 +15,8 @@ from harness.judge.replay import Tree, Unmodelled
 from harness.judge.rules.view import difference
 from harness.machine.process import run
 from harness.machine.quote import quote_bytes
-from harness.scenario.layers import Profile, layer
+from harness.profile import Profile
+from harness.scenario.layers import layer
 from harness.scenario.model import Node
 from harness.scenario.model import Tree as ScenarioTree
 from harness.scenario.steps import (

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from harness.evidence.recording import Import, Recording
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
 from harness.judge.judge import carried
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.layer import RULES, essence, layer_findings
+from harness.places import Station
 from harness.scenario.loader import parse
 from harness.snapshot.model import Entry, Kind, Snapshot
 from tests.judge.evidence import evidence as some

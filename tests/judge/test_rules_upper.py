@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.judge.rules import upper
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 from harness.scenario.model import Node, Opaque, Tree, Whiteout
 from tests.judge.evidence import evidence, file, folder, found, gone, messages, tree
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.evidence.recording import Step
-from harness.judge.findings import Station
 from harness.judge.rules import mount, view
+from harness.places import Station
 from harness.scenario.steps import Mkdir, Readdir
 from harness.snapshot.model import Entry, Kind, Snapshot
 from tests.judge.evidence import evidence, file, folder, found, gone, messages, tree

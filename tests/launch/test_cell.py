@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from harness.cells.plan import Cell
-from harness.judge.findings import Outcome, Station
+from harness.judge.findings import Outcome
 from harness.judge.judge import Verdict, judge
 from harness.launch.cell import Bench, Ran, run_cell
 from harness.launch.leaks import find_leaks
 from harness.machine.workfolder import sweep, work_folder
-from harness.scenario.layers import Profile
+from harness.places import Station
+from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.worlds.build import world_in_place
 from harness.worlds.host import host_world

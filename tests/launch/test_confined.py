@@ -19,7 +19,7 @@ from harness.judge.findings import Outcome
 from harness.judge.judge import judge
 from harness.launch.cell import Bench, Ran, run_cell
 from harness.machine.process import run
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.tools.discover import discover
 from harness.worlds.build import world_in_place, worlds_in_place

@@ -11,11 +11,12 @@ import pytest
 
 from harness.cells.plan import Cell
 from harness.errors import UsageError
-from harness.judge.findings import Outcome, Station
+from harness.judge.findings import Outcome
 from harness.judge.judge import Verdict, judge
 from harness.launch.cell import Bench, Ran, run_cell
 from harness.launch.leaks import find_leaks
-from harness.scenario.layers import Profile
+from harness.places import Station
+from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.tools.discover import discover
 from harness.tools.installed import installations

@@ -8,7 +8,7 @@ import pytest
 
 from harness.launch.enclosure import Enclosure, Mounted, fstab_word, read_mountinfo
 from harness.machine.process import run
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 
 CELL = Path("/work here/run/cell-1/cell")
 MOUNTINFO = """\

@@ -13,7 +13,7 @@ from harness.judge.findings import Outcome
 from harness.judge.judge import judge
 from harness.launch.cell import Bench, run_cell
 from harness.machine.process import run
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.script.compile import compile_cell
 from harness.script.parts import carried

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from harness.judge.findings import Known
-from harness.scenario.layers import Profile
+from harness.profile import Profile
+from harness.scenario.known import Known
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Write
 from tests.factory import PLAIN_UPPER, FakeCell, file, folder, make_run, scenario, whiteout

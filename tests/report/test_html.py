@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import BrokenMachinery
+from harness.profile import Profile
 from harness.report.html import render, write_report
 from harness.report.markup import anchor, link, name
-from harness.scenario.layers import Profile
 from tests.factory import PLAIN_UPPER, FakeCell, folder, make_run, scenario
 from tests.report.pages import HOSTILE, hostile_run, parse, usual_run
 

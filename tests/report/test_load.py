@@ -16,10 +16,11 @@ from msgspec.structs import replace
 
 from harness.cli.main import main
 from harness.errors import LabError, UsageError
-from harness.judge.findings import Known, Outcome
+from harness.judge.findings import Outcome
 from harness.report.html import write_report
 from harness.report.load import load
 from harness.runs.results import read_results, write_results
+from harness.scenario.known import Known
 from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario, whiteout
 
 Damage = Callable[[Path], None]

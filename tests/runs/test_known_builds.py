@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from harness.evidence.recording import PartRecord, ToolRecord
-from harness.judge.findings import Known
 from harness.judge.judge import judge
+from harness.scenario.known import Known
 from harness.scenario.steps import Mkdir
 from tests.judge.evidence import evidence, file, folder, gone, tree
 

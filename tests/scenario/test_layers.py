@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.names import escape
-from harness.scenario.layers import Profile, layer, native
+from harness.profile import Profile
+from harness.scenario.layers import layer, native
 from harness.scenario.model import Node, Opaque, Tree, Whiteout
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.encodings import Says

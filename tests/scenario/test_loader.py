@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from harness.cli.main import main
 from harness.errors import EXIT_USAGE, ScenarioError, UsageError
 from harness.names import escape
+from harness.profile import Profile
 from harness.scenario.check import check_path
-from harness.scenario.layers import Profile, layer
+from harness.scenario.layers import layer
 from harness.scenario.loader import MAX_FILE, canonical, find, load, load_all, load_known, parse
 
 HEAD = 'schema = 1\ntitle = "t"\nguards = "g"\n'

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import ScenarioError
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 from harness.scenario.loader import load, parse
 from harness.scenario.rehearse import slips
 

@@ -11,7 +11,7 @@ import pytest
 from harness.cells.plan import Cell, plan
 from harness.drivers import DRIVERS
 from harness.judge.codes import CODES
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 from harness.scenario.loader import load, load_all, load_known, scenarios_below
 from harness.scenario.model import Scenario
 from harness.scenario.schema import schema_text

@@ -9,7 +9,7 @@ import pytest
 
 from harness.cells.plan import Cell
 from harness.machine.process import Finished, run
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.script.compile import compile_cell
 from harness.script.parts import carried

@@ -7,7 +7,7 @@ import pytest
 from harness.cells.plan import Cell, plan
 from harness.drivers import DRIVERS
 from harness.machine.process import run
-from harness.scenario.layers import Profile
+from harness.profile import Profile
 from harness.scenario.loader import load, parse, scenarios_below
 from harness.scenario.model import Scenario
 from harness.script.compile import compile_cell

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.scenario.layers import Profile, layer
+from harness.profile import Profile
+from harness.scenario.layers import layer
 from harness.scenario.model import Node, Opaque, Whiteout
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.convert import to_oci

@@ -7,9 +7,11 @@ from functools import cached_property
 from types import MappingProxyType
 
 from harness.evidence.recording import Recording
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
 from harness.names import escape
-from harness.scenario.layers import Profile, layer
+from harness.places import Station
+from harness.profile import Profile
+from harness.scenario.layers import layer
 from harness.snapshot.model import EMPTY, Entry, Snapshot
 from harness.whiteouts.encodings import Encoding, Says
 from harness.whiteouts.markers import Marker, find_markers

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
 from harness.judge.rules.evidence import Evidence, shown
 from harness.judge.rules.view import difference, topmost
 from harness.names import escape
+from harness.places import Station
 from harness.snapshot.lab import named_in_lab
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot, ancestors
 from harness.whiteouts.encodings import ENCODINGS, OPAQUE_NAME, PRIVATE_PREFIXES, WH, Encoding, Says

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from harness.evidence.recording import Recording
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
 from harness.judge.rules.evidence import Evidence, Rule
+from harness.places import Station
 from harness.worlds.ranges import one_matches
 
 # What has nothing to do with the stack: a full disk, no memory, too many files, no /dev/fuse, a program that is not there.

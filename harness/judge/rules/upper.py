@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
 from harness.judge.rules.evidence import UpperEvidence, UpperRule, shown
+from harness.places import Station
 from harness.snapshot.model import EMPTY, Snapshot
 from harness.whiteouts.encodings import ENCODINGS, OPAQUE_NAME, OVERLAY_PREFIXES, WH, Encoding, Says
 from harness.whiteouts.markers import Marker

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from harness.drivers import DRIVERS
-from harness.judge.findings import Finding, Station
+from harness.judge.findings import Finding
 from harness.judge.rules.evidence import Evidence, shown
 from harness.names import escape
+from harness.places import Station
 from harness.scenario.steps import OBSERVING
 from harness.snapshot.model import Entry, Kind, Snapshot, ancestors
 from harness.whiteouts.encodings import ENCODINGS, PRIVATE_PREFIXES
