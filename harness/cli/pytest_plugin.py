@@ -18,16 +18,17 @@ import pytest
 
 from harness.cells.plan import Cell, NotRun
 from harness.cli.endings import leave_to_the_run
+from harness.cli.finish import finish_run
 from harness.errors import EXIT_ALL_SKIPPED, BrokenMachinery, LabError
 from harness.judge.findings import Outcome
-from harness.judge.judged import run_and_judge
 from harness.judge.verdict_text import describe
 from harness.launch.cell import Bench
 from harness.machine.workfolder import work_folder
 from harness.names import one_line
 from harness.profile import Profile
+from harness.runs.cell import run_and_judge
 from harness.runs.results import CellResult, cell_result
-from harness.runs.run import Run, finish_run, is_excluded
+from harness.runs.run import Run, is_excluded
 from harness.runs.session import (
     PlanFile,
     Wanted,

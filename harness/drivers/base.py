@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from harness.machine.quote import quote
 from harness.profile import Profile
-from harness.scenario.model import Scenario
 from harness.worlds.model import Tool
 
 # What every container sees of the cell besides its image: the world's programs, and the cell's folder.
@@ -16,9 +15,8 @@ BINDS = '--bind /usr:/usr --bind "$cell":/mnt'
 
 @dataclass(frozen=True)
 class Stack:
-    """What a driver is asked to mount: folders of the cell, all relative to it."""
+    """What a driver is asked to mount: folders of the cell, all relative to it; and what the scenario says to the program."""
 
-    scenario: Scenario
     tool: Tool
     profile: Profile
     lowers: tuple[str, ...]  # the lowest first; at least one
@@ -26,6 +24,9 @@ class Stack:
     work: str
     merged: str
     program: str  # the shell word that calls the tool's main program
+    options: Mapping[str, str] = field(default_factory=dict)  # mount options for the kernel, for fuse-overlayfs
+    env: Mapping[str, str] = field(default_factory=dict)  # variables of the program's environment
+    prepared: bool = False  # whether there is something in the upper already
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,9 @@ class Driver:
         return self.plan(stack)
 
 
-def exports(scenario: Scenario) -> str:
-    """Lines that put a scenario's environment in place for a tool that runs containers; none when it has none."""
-    return "".join(f"export {key}={quote(value)}\n" for key, value in scenario.env.items())
+def exports(env: Mapping[str, str]) -> str:
+    """Lines that put an environment in place for a tool that runs containers; none when it is empty."""
+    return "".join(f"export {key}={quote(value)}\n" for key, value in env.items())
 
 
 def option_words(*parts: str) -> str:

@@ -11,9 +11,9 @@ def daemon(stack: Stack) -> Plan:
     """Mount and unmount of the daemon over the stack's folders; ``$daemon`` is its process."""
     options = option_words(
         "lowerdir=" + ":".join(reversed(stack.lowers)), f"upperdir={stack.upper}", f"workdir={stack.work}",
-        stack.scenario.options.get("fuse-overlayfs", ""),
+        stack.options.get("fuse-overlayfs", ""),
     )  # fmt: skip
-    environment = "".join(f"{key}={quote(value)} " for key, value in stack.scenario.env.items())
+    environment = "".join(f"{key}={quote(value)} " for key, value in stack.env.items())
     return Plan(
         mount=(
             f'{environment}{stack.program} -f -o {quote(options)} {stack.merged} >>"$out/daemon.log" 2>&1 </dev/null &\n'

@@ -28,7 +28,7 @@ def _plan(stack: Stack) -> Plan:
     prepare.append("image=$!")
     prepare.append('await ext3 $image || die "fuse2fs did not mount: $(tail -n 3 "$out/parts.log")"')
     prepare.append("mkdir ext3/work ext3/upper || die 'the ext3 image cannot be filled'")
-    if stack.scenario.upper:  # by tar: cp -a sets ACLs, which some fuse2fs then hand out with a wrong mode
+    if stack.prepared:  # by tar: cp -a sets ACLs, which some fuse2fs then hand out with a wrong mode
         pack, unpack = (
             f"tar -C {folder} --xattrs --xattrs-include='*' --numeric-owner" for folder in ("upper", "ext3/upper")
         )

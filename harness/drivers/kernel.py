@@ -12,7 +12,7 @@ EXPLICIT = {"redirect_dir": "off", "metacopy": "off", "index": "off", "xino": "o
 
 
 def _plan(stack: Stack) -> Plan:
-    said = stack.scenario.options.get("kernel", "")
+    said = stack.options.get("kernel", "")
     named = {word.partition("=")[0] for word in said.split(",")}
     defaults = EXPLICIT if stack.profile is Profile.ROOT else EXPLICIT | {"redirect_dir": "nofollow"}
     explicit = [f"{key}={value}" for key, value in defaults.items() if key not in named]

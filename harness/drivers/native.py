@@ -31,7 +31,7 @@ def _way(
     """*flag*: given to every run; *other*: what takes its place when the image is handed over to the other mode."""
     overlay = "--overlay $overlay" if upper else "--writable-tmpfs"
     enter = (
-        f"{exports(stack.scenario)}overlay=overlay\n"
+        f"{exports(stack.env)}overlay=overlay\n"
         # root in the container would get every capability that there is; a machine may not have this one to give
         'drop=; if [ -z "$who" ] && [ "$(id -u)" = 0 ]; then drop=--drop-caps=CAP_SYS_RESOURCE; fi\n'
         "case $1 in readonly) overlay=overlay:ro ;; sealed) overlay=sealed.sqfs:ro ;; esac\n"

@@ -59,7 +59,7 @@ if asked "overlay seal" {call} overlay seal image.sif; then
 fi"""
     return Way(
         prepare=_PREPARE.format(call=call, layers=" ".join(stack.lowers)),
-        enter=f'{exports(stack.scenario)}writable=\nif [ "$1" = writable ]; then writable=--writable; fi\nshift\n{execute}',
+        enter=f'{exports(stack.env)}writable=\nif [ "$1" = writable ]; then writable=--writable; fi\nshift\n{execute}',
         upper=f'{call} sif dump {overlay} image.sif >"$out/upper.img"',
         onward=onward,
         flattened=False,

@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import BrokenMachinery
-from harness.judge.findings import Finding
 from harness.places import Station
 from harness.profile import Profile
 from harness.scenario.model import Scenario
@@ -22,6 +21,7 @@ from harness.worlds.model import Tool
 
 SCHEMA = 1
 NAME = "recording.json"
+AGAIN = "again"  # the folder with the recordings of a cell's other runs
 
 
 class PartRecord(msgspec.Struct, frozen=True):
@@ -138,7 +138,7 @@ class Recording(msgspec.Struct, frozen=True):
     engines: dict[Station, str] = {}  # what merged the tree that a container showed at a station, read back inside
     refused: str = ""  # what the tool said when it refused to mount; empty when it did not
     manifests: tuple[Manifest, ...] = ()  # of an OCI image: written, synced, sealed, pushed
-    others: tuple[tuple[Finding, ...], ...] = ()  # of a cell that was repeated: what the runs that are not kept found
+    runs: int = 1  # how often the cell was run; the recordings of the others lie below, in ``again/1``, ``again/2`` …
     files: dict[str, FileRecord] | None = (
         None  # every other file of the folder, by name; None: of a time that did not count them
     )
@@ -163,7 +163,8 @@ def write(recording: Recording, folder: Path) -> Recording:
 
     Raises OSError.
     """
-    files = {path.name: _file_record(path.read_bytes()) for path in sorted(folder.iterdir()) if path.name != NAME}
+    there = [path for path in sorted(folder.iterdir()) if path.name not in {NAME, AGAIN}]
+    files = {path.name: _file_record(path.read_bytes()) for path in there}
     whole = msgspec.structs.replace(recording, files=files)
     partial = folder / f".{NAME}.part"
     partial.write_bytes(_encoder.encode(whole))
@@ -197,7 +198,7 @@ def read(folder: Path) -> Recording:
 def sizes_of(folder: Path) -> dict[str, int]:
     """The files of a recording's folder and their sizes in bytes. Raises OSError."""
     with os.scandir(folder) as entries:
-        return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
+        return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries if entry.name != AGAIN}
 
 
 def damage(recording: Recording, sizes: Mapping[str, int], read_digests: Mapping[str, str]) -> str:

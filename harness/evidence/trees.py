@@ -17,7 +17,7 @@ from harness.places import Station
 from harness.profile import Profile
 from harness.scenario.model import Scenario
 from harness.script.paths import spoken_paths
-from harness.snapshot.jsonl import write_jsonl
+from harness.snapshot.jsonl import read_jsonl, write_jsonl
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
 from harness.snapshot.names import packed_names, refused_names
 from harness.snapshot.tar import read_tar
@@ -94,6 +94,11 @@ def write_snapshots(trees: Mapping[Station, Snapshot], folder: Path) -> None:
     """One file of sorted JSON Lines for each station."""
     for station, snapshot in trees.items():
         write_jsonl(snapshot, folder / f"{station}.jsonl")
+
+
+def read_trees(folder: Path) -> dict[Station, Snapshot]:
+    """The snapshots of a recording."""
+    return {station: read_jsonl(path) for station in TREES if (path := folder / f"{station}.jsonl").exists()}
 
 
 def steps(out: Path, tree: str) -> tuple[Step, ...]:

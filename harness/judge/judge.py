@@ -42,14 +42,18 @@ def judge(
     recording: Recording,
     trees: Mapping[Station, Snapshot],
     raw: Mapping[Station, Sequence[Entry]] = MappingProxyType({}),
+    others: Sequence[Sequence[Finding]] = (),
 ) -> Verdict:
-    """Judge one cell. *raw*: every entry of the layers that were made, doubles too, in the order of their archives."""
+    """Judge one cell. *raw*: every entry of the layers that were made, doubles too, in the order of their archives.
+
+    *others*: of a cell that was run several times, what the other runs show.
+    """
     broken = recording.broken or refused_by_the_machine(recording)
     if broken:
         return Verdict(Outcome.BROKEN, broken, ())
     evidence = Evidence(recording, trees, raw)
     naming = Naming(recording)
-    bare = together((found(evidence), *recording.others))
+    bare = together((found(evidence), *others))
     findings = tuple(naming.named(finding) for finding in sorted(bare, key=_order))
     wrong = _wrong_scenario(recording)
     if wrong:

@@ -18,10 +18,9 @@ from harness.errors import BrokenMachinery
 from harness.evidence.recording import Recording, read, sizes_of
 from harness.evidence.recording import damage as damaged
 from harness.evidence.stations import LAYERS as ARCHIVES
-from harness.evidence.stations import raw_layers
 from harness.evidence.trees import TREES
 from harness.judge.findings import Outcome
-from harness.judge.judge import judge
+from harness.judge.judged import judged
 from harness.names import printable
 from harness.places import Station
 from harness.runs.results import CellResult, Results, RunFacts, cell_result, read_results
@@ -127,7 +126,7 @@ def _load(cell: CellResult, run: Path, decoder: _Trees, judge_again: bool) -> Lo
     if damage:
         return _damaged(cell, column, folder, damage)
     if judge_again:
-        now = cell_result(recording, judge(recording, trees, raw_layers(folder)), cell.folder)
+        now = cell_result(recording, judged(folder).verdict, cell.folder)
         cell = replace(now, id=cell.id, scenario=cell.scenario)
     linked = shared_whiteouts(trees[Station.UPPER]) if Station.UPPER in trees else ()
     found = Seen(cell.id, column, seen, cell.findings, recording.engines, linked)

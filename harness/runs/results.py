@@ -11,15 +11,11 @@ import msgspec
 
 from harness.errors import BrokenMachinery
 from harness.evidence.recording import Recording, ToolRecord, read
-from harness.evidence.trees import TREES
 from harness.judge.findings import Finding, Outcome
 from harness.judge.judge import Verdict
 from harness.machine.cache import write_whole
-from harness.places import Station
 from harness.profile import Profile
 from harness.scenario.known import Known
-from harness.snapshot.jsonl import read_jsonl
-from harness.snapshot.model import Snapshot
 
 SCHEMA = 1
 NAME = "results.json"
@@ -73,7 +69,7 @@ def cell_result(recording: Recording, verdict: Verdict, folder: str) -> CellResu
     return CellResult(
         recording.id, recording.scenario.name, recording.tool, recording.profile, verdict.outcome, verdict.reason,
         findings=verdict.findings, missing=verdict.missing, seconds=recording.seconds, folder=folder,
-        runs=1 + len(recording.others),
+        runs=recording.runs,
     )  # fmt: skip
 
 
@@ -102,11 +98,6 @@ def read_results(folder: Path) -> Results:
         ) from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: what is no UTF-8
         raise BrokenMachinery(f"is no results.json: {error}", where=str(path)) from error
-
-
-def read_trees(folder: Path) -> dict[Station, Snapshot]:
-    """The snapshots of a recording."""
-    return {station: read_jsonl(path) for station in TREES if (path := folder / f"{station}.jsonl").exists()}
 
 
 def read_recording(run: Path, cell: CellResult) -> Recording | None:

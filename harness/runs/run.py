@@ -13,16 +13,15 @@ import pytest
 
 from harness import __version__
 from harness.cells.plan import Cell, NotRun
-from harness.errors import BrokenMachinery, LabError
-from harness.evidence.recording import NAME, read
-from harness.evidence.stations import raw_layers
+from harness.errors import LabError
+from harness.evidence.recording import NAME
 from harness.judge.findings import Outcome
-from harness.judge.judge import judge
+from harness.judge.judged import judged
 from harness.launch.leaks import find_leaks
 from harness.machine.guarded import remove_tree
 from harness.names import printable
-from harness.runs.results import CellResult, Results, RunFacts, cell_result, read_trees, write_results
-from harness.runs.session import PlanFile, named_cells, not_run_result, reports_folder
+from harness.runs.results import CellResult, Results, RunFacts, cell_result, write_results
+from harness.runs.session import PlanFile, named_cells, not_run_result
 
 
 class Run:
@@ -60,9 +59,8 @@ class Run:
             if cell_id in self.results or isinstance(one, NotRun) or not (self.folder / place / NAME).exists():
                 continue
             with contextlib.suppress(LabError):
-                recording = read(self.folder / place)
-                verdict = judge(recording, read_trees(self.folder / place), raw_layers(self.folder / place))
-                self.take(cell_result(recording, verdict, place))
+                ran = judged(self.folder / place)
+                self.take(cell_result(ran.recording, ran.verdict, place))
 
     def abandon(self) -> None:
         """Nothing ran: leave nothing."""
@@ -101,27 +99,6 @@ class Run:
 def is_excluded(one: Cell | NotRun) -> bool:
     """Whether a cell is left out since it would say nothing."""
     return isinstance(one, NotRun) and one.excluded
-
-
-def finish_run(run: Run, results: Results) -> None:
-    """``results.json``, the report, the link ``latest``, and what need not be kept. What cannot be written is the run's trouble."""
-    from harness.report.html import write_report  # noqa: PLC0415 - the report's templates cost a worker's start
-
-    try:
-        write_results(results, run.folder)
-        for cell in write_report(run.folder, run.folder / "report.html").damaged:
-            run.trouble.append(BrokenMachinery(cell.damage, where=str(cell.folder)))
-        if run.plan.keep != "always":
-            drop_recordings(run, results)
-    except LabError as error:
-        run.trouble.append(error)
-        return
-    latest = reports_folder() / "latest"
-    if run.folder.parent == latest.parent:  # a folder that --out named is the user's own
-        beside = latest.with_name(f".latest-{run.folder.name}")
-        with contextlib.suppress(OSError):
-            beside.symlink_to(run.folder.name)
-            beside.replace(latest)
 
 
 def drop_recordings(run: Run, results: Results) -> None:

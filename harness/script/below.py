@@ -10,9 +10,14 @@ from harness.machine.quote import quote
 Lines = tuple[list[bytes], list[bytes]]
 
 
-def stack_of(cell: Cell, lowers: tuple[str, ...], upper: str, work: str, merged: str) -> Stack:
+def stack_of(
+    cell: Cell, lowers: tuple[str, ...], upper: str, work: str, merged: str, *, program: str = '"$program"'
+) -> Stack:
     """A stack of a cell's tool over some folders."""
-    return Stack(cell.scenario, cell.tool, cell.profile, lowers, upper, work, merged, '"$program"')
+    said = cell.scenario
+    return Stack(
+        cell.tool, cell.profile, lowers, upper, work, merged, program, said.options, said.env, prepared=bool(said.upper)
+    )
 
 
 def below(cell: Cell) -> Lines:

@@ -10,10 +10,11 @@ import hashlib
 
 from harness.cells.plan import Cell
 from harness.drivers import DRIVERS
-from harness.drivers.base import Stack, Way
+from harness.drivers.base import Way
 from harness.machine.quote import quote_bytes
 from harness.scenario.layers import layer
 from harness.scenario.model import Handover
+from harness.script.below import stack_of
 from harness.script.parts import carried, function, head, segments, step_functions, tree_lines, verdict
 from harness.script.paths import spoken_paths
 from harness.snapshot.model import EMPTY, Snapshot
@@ -91,9 +92,7 @@ def way_of(cell: Cell, layers: int) -> Way:
     driver = DRIVERS[cell.tool.driver]
     assert driver.way is not None, driver.name
     folders = tuple(f"image/{n}" for n in range(1, layers + 1))
-    return driver.way(
-        Stack(cell.scenario, cell.tool, cell.profile, folders, "upper", "work", "/lab", '$who "$program"')
-    )
+    return driver.way(stack_of(cell, folders, "upper", "work", "/lab", program='$who "$program"'))
 
 
 def _handed(handed: Handover | None, way: Way) -> list[bytes]:

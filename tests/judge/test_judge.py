@@ -37,6 +37,7 @@ def verdict(
     steps: tuple[Action, ...] = (Mkdir(path="a/new"),),
     did: tuple[Step, ...] = (Step(0, 0),),
     must: tuple[Step, ...] = (Step(0, 0),),
+    others: tuple[tuple[Finding, ...], ...] = (),
     **changes: object,
 ) -> Verdict:
     seen = evidence(
@@ -49,7 +50,7 @@ def verdict(
         tool=tool if isinstance(tool, ToolRecord) else ToolRecord(tool, version, tool),
         **changes,
     )
-    return judge(recording, seen.trees)
+    return judge(recording, seen.trees, others=others)
 
 
 def codes(result: Verdict) -> list[str]:

@@ -14,13 +14,14 @@ from harness.compare.describe import looks, shared_whiteouts
 from harness.compare.noise import normalise
 from harness.judge.findings import Outcome
 from harness.judge.judge import judge
-from harness.judge.judged import Judged, judged, run_and_judge
+from harness.judge.judged import Judged, judged
 from harness.launch.cell import Bench, Ran, run_cell
 from harness.machine.guarded import mark
 from harness.machine.workfolder import work_folder
 from harness.places import Station
 from harness.profile import Profile
 from harness.report.load import load
+from harness.runs.cell import run_and_judge
 from harness.runs.results import Results, RunFacts, cell_result, write_results
 from harness.runs.session import obstacles_here, project_folder
 from harness.scenario.loader import load_all, parse, scenarios_below
@@ -103,7 +104,7 @@ def sometimes(world: World, bench: Bench, tmp_path: Path, monkeypatch: pytest.Mo
         tool(tmp_path / "fo", next(texts))
         return run_cell(cell, where, keep_at)
 
-    monkeypatch.setattr("harness.judge.judged.run_cell", another)
+    monkeypatch.setattr("harness.runs.cell.run_cell", another)
     mark(tmp_path)  # as the folder of a run is: only below a mark is anything deleted
 
     def go(text: bytes) -> Judged:
@@ -173,7 +174,7 @@ def test_a_cell_that_lost_a_race_for_a_loop_device_is_run_again(
             tool(tmp_path / "fo", texts.pop(0))
             return run_cell(cell, where, keep_at)
 
-        monkeypatch.setattr("harness.judge.judged.run_cell", another)
+        monkeypatch.setattr("harness.runs.cell.run_cell", another)
         scenario = parse(DELETE, where="test", name="race")
         return run_and_judge(
             Cell(scenario, tool(tmp_path / "fo", honest), Profile.ROOT), bench, tmp_path / "cells" / "x"

@@ -11,10 +11,10 @@ import pytest
 from harness.cells.plan import Cell, matches, plan
 from harness.judge.findings import Outcome
 from harness.judge.judge import Verdict
-from harness.judge.judged import run_and_judge
 from harness.launch.cell import Bench
 from harness.machine.workfolder import work_folder
 from harness.profile import Profile
+from harness.runs.cell import run_and_judge
 from harness.runs.session import obstacles_here, project_folder
 from harness.scenario.known import Known
 from harness.scenario.loader import load_all, scenarios_below

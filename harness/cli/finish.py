@@ -1,0 +1,31 @@
+"""The end of a run: its results, its report, and what of it stays on disk."""
+
+from __future__ import annotations
+
+import contextlib
+
+from harness.errors import BrokenMachinery, LabError
+from harness.runs.results import Results, write_results
+from harness.runs.run import Run, drop_recordings
+from harness.runs.session import reports_folder
+
+
+def finish_run(run: Run, results: Results) -> None:
+    """``results.json``, the report, the link ``latest``, and what need not be kept. What cannot be written is the run's trouble."""
+    from harness.report.html import write_report  # noqa: PLC0415 - the report's templates cost a worker's start
+
+    try:
+        write_results(results, run.folder)
+        for cell in write_report(run.folder, run.folder / "report.html").damaged:
+            run.trouble.append(BrokenMachinery(cell.damage, where=str(cell.folder)))
+        if run.plan.keep != "always":
+            drop_recordings(run, results)
+    except LabError as error:
+        run.trouble.append(error)
+        return
+    latest = reports_folder() / "latest"
+    if run.folder.parent == latest.parent:  # a folder that --out named is the user's own
+        beside = latest.with_name(f".latest-{run.folder.name}")
+        with contextlib.suppress(OSError):
+            beside.symlink_to(run.folder.name)
+            beside.replace(latest)

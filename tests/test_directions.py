@@ -1,0 +1,62 @@
+"""The rooms of the house stand in one order: a room imports from the rooms above it, and from no other."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+HOUSE = Path(__file__).resolve().parents[1] / "harness"
+
+# From the ground up. A driver knows no scenario file: it is told what one says.
+ROOMS = (
+    "names", "errors", "profile", "places",
+    "machine", "snapshot", "whiteouts", "worlds", "doctor", "drivers", "scenario", "tools", "cells", "script", "evidence", "launch",
+    "judge", "runs", "compare", "report", "cli", "__main__",
+)  # fmt: skip
+ALONE = {"machine/process.py"}  # the one module that starts programs
+# What still runs back up: a scenario says what is known, until defects have files of their own.
+BACK = {("scenario.words", "judge.codes")}
+
+
+def arrows() -> Iterator[tuple[str, str]]:
+    """Who imports whom, as ``room.module``."""
+    modules = {".".join(path.relative_to(HOUSE).with_suffix("").parts): path for path in HOUSE.rglob("*.py")}
+    for name, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "harness":
+                base = (node.module or "").removeprefix("harness").removeprefix(".")
+                for alias in node.names:
+                    full = f"{base}.{alias.name}".removeprefix(".")
+                    yield name.removesuffix(".__init__"), full if full in modules else base
+            elif isinstance(node, ast.Import):
+                for alias in node.names:
+                    if alias.name.startswith("harness."):
+                        yield name.removesuffix(".__init__"), alias.name.removeprefix("harness.")
+
+
+def test_every_room_has_its_place() -> None:
+    there = {
+        path.stem if path.suffix else path.name for path in HOUSE.iterdir() if path.suffix == ".py" or path.is_dir()
+    }
+    assert there - {"__init__", "__pycache__"} == set(ROOMS)
+
+
+def test_no_arrow_runs_back_up() -> None:
+    back = {
+        (one, other)
+        for one, other in arrows()
+        if other and ROOMS.index(other.split(".")[0]) > ROOMS.index(one.split(".")[0] or "__main__")
+    }
+    assert back == BACK
+
+
+def test_programs_are_started_in_one_module() -> None:
+    starting = set()
+    for path in HOUSE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if {"sh", "subprocess"} & {name.split(".")[0] for name in names}:
+                starting.add(str(path.relative_to(HOUSE)))
+    assert starting == ALONE
