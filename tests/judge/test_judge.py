@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from harness.evidence.recording import PartRecord, Step, ToolRecord
-from harness.judge.findings import Outcome
+from harness.judge.findings import Finding, Outcome
 from harness.judge.judge import Verdict, judge
 from harness.judge.verdict_text import finding_lines
 from harness.places import Station
