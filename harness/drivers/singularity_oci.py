@@ -21,7 +21,7 @@ base() {{
     {call} -q overlay create --size 64 --sparse image.sif
 }}
 once "$made.sif" image.sif base >>"$out/parts.log" 2>&1 </dev/null ||
-  die "pull --oci, overlay create: $(tail -n 3 "$out/parts.log")\""""
+  refuse "pull --oci, overlay create: $(tail -n 3 "$out/parts.log")\""""
 _PODMAN = (
     '$who env TMPDIR=/tmp podman --root "$cell/podman" --runroot "$cell/podman.run" --storage-driver vfs --cgroup-manager cgroupfs '
     "--events-backend none --log-level error"

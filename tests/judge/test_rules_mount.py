@@ -102,3 +102,9 @@ def test_a_loop_device_that_another_process_took_is_no_answer_and_tried_again() 
     done = replace(seen(refused="").recording, imports=(Import("a run", 0, LOOP),))
     assert not mount.lost_a_race(done)
     assert not mount.lost_a_race(seen(refused="could not open /dev/loop0: permission denied").recording)
+
+
+def test_an_image_that_the_program_does_not_make_is_refused_once() -> None:
+    """SingularityCE's pull, of a layer with a name beside its whiteout: nothing was mounted before it, so nothing is mounted again."""
+    (said,) = messages(mount.mount_refused, seen(phase="image", refused="pull --oci: tar2sqfs error"))
+    assert said == "refuses to mount the stack: pull --oci: tar2sqfs error"

@@ -20,7 +20,7 @@ _MACHINE = re.compile(
 # Loop devices belong to the whole machine: one that another process detaches just then cannot be opened (ENXIO).
 _RACE = re.compile(r"could not open /dev/loop\d+: no such device or address")
 _CHANGING = ((re.compile(r"0x[0-9a-fA-F]+"), "0x…"), (re.compile(r"\[\d+\]|\b\d{4,}\b"), "…"))  # addresses, processes
-_BEFORE = ("", "layers", "mount")  # phases in which nothing is mounted yet
+_BEFORE = ("", "layers", "mount", "image")  # phases in which nothing is mounted yet
 _LONGEST = 300  # characters of a tool's words in a sentence; the recording has the rest
 
 
