@@ -10,7 +10,7 @@ HOUSE = Path(__file__).resolve().parents[1] / "harness"
 
 # From the ground up. A driver knows no scenario file: it is told what one says.
 ROOMS = (
-    "names", "errors", "profile", "places",
+    "names", "errors", "profile", "places", "protocol",
     "machine", "snapshot", "whiteouts", "worlds", "doctor", "drivers", "scenario", "tools", "cells", "script", "evidence", "launch",
     "judge", "runs", "compare", "report", "cli", "__main__",
 )  # fmt: skip

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from harness.judge.facts import Facts, key_of
 from harness.places import Station
 from harness.scenario.known import Known
 
@@ -24,7 +25,12 @@ SILENT = frozenset({"WL208", "WL209"})  # codes of a cell that was not seen to i
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a rule says about one path at one station. ``path`` is in the escaped text form; the root is ``/``."""
+    """What a rule says about one path at one station. ``path`` is in the escaped text form; the root is ``/``.
+
+    The rule's row makes ``message`` of the ``facts``, and nothing takes it apart again. ``key`` is made of them too, whatever is given
+    for it: it says which finding this is, and stays the same from night to night (``harness.judge.facts.key_of``). What was read
+    from a ``results.json`` of a time before facts has none.
+    """
 
     code: str  # "WL101"
     path: str
@@ -36,6 +42,11 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     times: int = 1  # in how many runs of the cell it was found …
     of: int = 1  # … of how many
     consequences: tuple[Finding, ...] = ()  # what follows from this one, and is no finding of its own
+    facts: Facts | None = None
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "key", key_of(self.code, self.station, self.path, self.facts))
 
 
 def often(finding: Finding) -> str:

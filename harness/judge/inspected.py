@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.judge.findings import Finding
-from harness.judge.rules.evidence import TreeEvidence, UpperRule, shown
+from harness.judge.rules.every import codes_that_need
+from harness.judge.rules.evidence import TreeEvidence, UpperEvidence, shown
 from harness.judge.rules.layer import layer_findings, when_converted
+from harness.judge.rules.rule import Need, Rule
 from harness.judge.rules.upper import RULES, unreadable_mark
 from harness.places import Station
 from harness.snapshot.image import Layer
@@ -20,8 +23,8 @@ from harness.whiteouts.markers import find_markers
 from harness.whiteouts.readers import IMPORTER
 from harness.whiteouts.union import merge
 
-_NEED_LAYERS = {"WL103", "WL106", "WL108"}
-_NEED_TRUSTED = {"WL105", "WL108"}
+_NEED_LAYERS = codes_that_need(Need.BELOW)
+_NEED_TRUSTED = codes_that_need(Need.TRUSTED)
 _USERS = {Encoding.OPAQUE_USER, Encoding.OPAQUE_FUSE, Encoding.XATTR_USER}  # what no root needs to write
 NO_LAYERS = "they compare with the layers below: name them with --lower"
 UNREAD_BELOW = "what lies below could not be read, or not all of it"
@@ -96,11 +99,14 @@ def _judge_tar(layer: Layer, layers: list[Snapshot]) -> list[Finding]:
     of_layer = layer_findings(layer.raw, form="tar")
     told = {one.path for one in of_layer if one.code == "WL306"}
     honoured = TreeEvidence(layer.snapshot, layers, honoured=IMPORTER.honours)
-    found = _findings([rule for rule in RULES if rule is not unreadable_mark], honoured)
-    found += _findings([unreadable_mark], TreeEvidence(layer.snapshot, layers, readers=(IMPORTER,)))
+    found = _findings([rule for rule in RULES if rule.check is not unreadable_mark], honoured)
+    found += _findings(
+        [rule for rule in RULES if rule.check is unreadable_mark],
+        TreeEvidence(layer.snapshot, layers, readers=(IMPORTER,)),
+    )
     return [*(one for one in found if one.path not in told), *of_layer]
 
 
-def _findings(rules: Iterable[UpperRule], evidence: TreeEvidence) -> list[Finding]:
+def _findings(rules: Iterable[Rule[UpperEvidence, Any]], evidence: TreeEvidence) -> list[Finding]:
     found = (finding for rule in rules for finding in rule(evidence))
     return [one for one in found if evidence.layers or one.code not in _NEED_LAYERS]

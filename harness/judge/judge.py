@@ -12,15 +12,13 @@ from harness.evidence.recording import Recording
 from harness.judge.causes import under_causes
 from harness.judge.findings import Finding, Outcome, flat
 from harness.judge.naming import Naming, speaks_of
-from harness.judge.rules import layer, mount, upper, view
+from harness.judge.rules.every import RULES, needs
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.mount import refused_by_the_machine
 from harness.places import Station
 from harness.scenario.known import Known
 from harness.scenario.steps import OBSERVING, Fails
 from harness.snapshot.model import Entry, Snapshot
-
-RULES = (*upper.RULES, *view.RULES, *mount.RULES, *layer.RULES)
 
 
 @dataclass(frozen=True)
@@ -100,14 +98,10 @@ def _is_missing(known: Known, findings: Sequence[Finding], evidence: Evidence) -
     """
     if known.optional or known.sometimes:
         return False
-    looked = {Station.VIEW, *_LOOKED.get(known.code[:3], ()), *_LOOKED.get(known.code, ())} <= evidence.trees.keys()
-    if not looked or not _did_the_same(evidence.recording):
+    trees = {Station.VIEW, *(need for need in needs(known.code) if isinstance(need, Station))}
+    if not trees <= evidence.trees.keys() or not _did_the_same(evidence.recording):
         return False
     return not any(one.known == known or speaks_of(known, one) for one in flat(findings))
-
-
-# Where one must have looked, besides the view, to say that a finding is not there.
-_LOOKED = {"WL1": (Station.UPPER,), "WL206": (Station.REMOUNT,)}
 
 
 def _did_the_same(recording: Recording) -> bool:

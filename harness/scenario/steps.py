@@ -44,6 +44,11 @@ class StepBase(
 
     paths: ClassVar[tuple[str, ...]] = ("path",)
 
+    @property
+    def do(self) -> str:
+        """The step's word in a scenario file: ``mkdir``."""
+        return str(self.__struct_config__.tag)
+
     def must(self, profile: str) -> Fails:
         """What the step must come to on the oracle with a privilege, ``root`` or ``user``."""
         return self.fails if isinstance(self.fails, Fails) else Fails(getattr(self.fails, profile))

@@ -40,7 +40,9 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """What a person must know of an encoding. ``badge`` is the short form that stands in tables."""
+    """What a person must know of an encoding. ``badge`` is the short form that stands in tables; ``entry`` is the entry alone, where
+    ``looks_like`` says more of it.
+    """
 
     encoding: Encoding
     says: Says
@@ -50,6 +52,12 @@ class Row:
     written_by: str
     read_by: str
     xattr: bytes = b""
+    entry: str = ""
+
+    @property
+    def noun(self) -> str:
+        """What marks, in a few words: ``a character device 0:0``."""
+        return self.entry or self.looks_like
 
 
 ENCODINGS: dict[Encoding, Row] = {
@@ -59,20 +67,21 @@ ENCODINGS: dict[Encoding, Row] = {
             Encoding.DEVICE, Says.GONE, "c 0:0", "a character device 0:0 with the deleted name",
             "native whiteout: the name is deleted, written as a character device 0:0",
             "kernel overlay, and fuse-overlayfs where mknod works",
-            "kernel overlay, fuse-overlayfs, containers/storage, containerd",
+            "kernel overlay, fuse-overlayfs, containers/storage, containerd", entry="a character device 0:0",
         ),
         Row(
             Encoding.XATTR_TRUSTED, Says.GONE, "xattr trusted.whiteout",
             "an empty regular file with the xattr trusted.overlay.whiteout, in a directory marked opaque=x",
             "xattr whiteout: the name is deleted, written as an empty file with trusted.overlay.whiteout",
             "layer makers that nest overlays", "kernel 6.7 and later, in lower layers", b"trusted.overlay.whiteout",
+            "an empty regular file",
         ),
         Row(
             Encoding.XATTR_USER, Says.GONE, "xattr user.whiteout",
             "an empty regular file with the xattr user.overlay.whiteout, in a directory marked opaque=x",
             "xattr whiteout: the name is deleted, written as an empty file with user.overlay.whiteout",
             "layer makers that nest overlays", "kernel 6.7 and later with userxattr, in lower layers",
-            b"user.overlay.whiteout",
+            b"user.overlay.whiteout", "an empty regular file",
         ),
         Row(
             Encoding.FILE, Says.GONE, ".wh. file", "a regular file .wh.NAME",

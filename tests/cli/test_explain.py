@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -8,8 +9,9 @@ from harness.cli.explain import explained, find, listing
 from harness.cli.main import main
 from harness.errors import EXIT_USAGE, UsageError
 from harness.judge.codes import CODES
-from harness.judge.judge import RULES
-from harness.judge.rules.layer import when_converted
+from harness.judge.rules.every import RULES
+from harness.judge.rules.layer import WHEN_CONVERTED
+from harness.judge.rules.rule import Rule
 from harness.scenario.schema import schema_text
 
 
@@ -31,9 +33,10 @@ def test_names_are_unique_and_in_order() -> None:
 
 
 def test_every_rule_names_a_code_that_is_explained() -> None:
-    named = {match for rule in (*RULES, when_converted) for match in re.findall(r"WL\d{3}", rule.__doc__ or "")}
-    assert len(RULES) == 21
-    assert named == set(CODES)
+    rows: tuple[Rule[Any, Any], ...] = (*RULES, WHEN_CONVERTED)
+    assert {row.code for row in rows} == set(CODES)
+    for row in rows:
+        assert row.code in (row.check.__doc__ or "")
 
 
 @pytest.mark.parametrize("columns", [20, 40, 80, 300])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from harness.evidence.recording import Recording, Step, ToolRecord
 from harness.judge.findings import Finding
-from harness.judge.rules.evidence import Evidence, Rule
+from harness.judge.rules.every import RULES
+from harness.judge.rules.evidence import Evidence
 from harness.places import Station
 from harness.profile import Profile
 from harness.scenario.model import Scenario, Tree
@@ -58,13 +60,22 @@ def evidence(
     return Evidence(recording, {station: one for station, one in given.items() if one is not None})
 
 
-def found(rule: Rule, seen: Evidence) -> list[tuple[str, str]]:
+Check = Callable[[Any], Iterator[Any]]  # what a rule is called by: how it looks
+
+
+def findings(check: Check, seen: Evidence) -> list[Finding]:
+    """What a rule finds, as its row of the table says it."""
+    (row,) = (rule for rule in RULES if rule.check is check)
+    return list(row(seen))
+
+
+def found(check: Check, seen: Evidence) -> list[tuple[str, str]]:
     """Code and path of what a rule finds."""
-    return [(finding.code, finding.path) for finding in rule(seen)]
+    return [(finding.code, finding.path) for finding in findings(check, seen)]
 
 
-def messages(rule: Rule, seen: Evidence) -> list[str]:
-    return [finding.message for finding in rule(seen)]
+def messages(check: Check, seen: Evidence) -> list[str]:
+    return [finding.message for finding in findings(check, seen)]
 
 
-__all__ = ["Finding", "evidence", "file", "folder", "found", "gone", "messages", "tree"]
+__all__ = ["Finding", "evidence", "file", "findings", "folder", "found", "gone", "messages", "tree"]

@@ -86,7 +86,7 @@ def test_what_the_scenario_put_into_the_upper_is_not_the_tools_doing() -> None:
         prepared=prepared,
     )
     for rule in upper.RULES:
-        assert found(rule, seen) == [], rule.__name__
+        assert found(rule.check, seen) == [], rule.code
 
 
 def test_a_name_beside_its_aufs_whiteout() -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import pytest
 
 from harness.evidence.recording import Step
-from harness.judge.rules import mount, view
+from harness.judge.rules import mount, view, words
 from harness.places import Station
 from harness.scenario.steps import Mkdir, Readdir
 from harness.snapshot.model import Entry, Kind, Snapshot
-from tests.judge.evidence import evidence, file, folder, found, gone, messages, tree
+from tests.judge.evidence import evidence, file, findings, folder, found, gone, messages, tree
+
+
+def said(wanted: Entry, seen: Entry) -> list[str]:
+    return [words.must(one) for one in view.difference(wanted, seen)]
+
 
 SAME = tree([folder("d"), file("d/f", "text")])
 
@@ -17,12 +22,12 @@ SAME = tree([folder("d"), file("d/f", "text")])
 def test_equal_trees_break_no_rule() -> None:
     seen = evidence(view=SAME, remount=SAME, oracle=SAME, did=(Step(0, 0),), must=(Step(0, 0),))
     for rule in view.RULES:
-        assert found(rule, seen) == [], rule.__name__
+        assert found(rule.check, seen) == [], rule.code
 
 
 def test_without_an_oracle_nothing_is_said() -> None:
     for rule in view.RULES:
-        assert found(rule, evidence(view=tree([file("extra")]))) == [], rule.__name__
+        assert found(rule.check, evidence(view=tree([file("extra")]))) == [], rule.code
 
 
 def test_a_name_too_many_is_resurrected_once_for_a_whole_directory() -> None:
@@ -33,8 +38,8 @@ def test_a_name_too_many_is_resurrected_once_for_a_whole_directory() -> None:
 
 def test_a_name_too_few_is_lost_at_the_station_where_it_is_missing() -> None:
     less = tree([folder("d")])
-    findings = list(view.lost(evidence(view=SAME, remount=less, oracle=SAME)))
-    assert [(f.code, f.path, f.station) for f in findings] == [("WL202", "d/f", Station.REMOUNT)]
+    lost = findings(view.lost, evidence(view=SAME, remount=less, oracle=SAME))
+    assert [(f.code, f.path, f.station) for f in lost] == [("WL202", "d/f", Station.REMOUNT)]
     assert found(view.resurrected, evidence(view=less, oracle=SAME)) == []
 
 
@@ -87,9 +92,9 @@ def test_what_differs_is_said(entry: Entry, word: str) -> None:
 def test_the_target_of_a_link_and_the_number_of_a_device_count() -> None:
     one = Entry(b"l", Kind.LINK, 0o777, target=b"a")
     two = Entry(b"l", Kind.LINK, 0o755, target=b"b")
-    assert view.difference(one, two) == ["points to b, must point to a"]
+    assert said(one, two) == ["points to b, must point to a"]
     null, zero = (Entry(b"c", Kind.CHAR, 0o666, device=(1, n)) for n in (3, 5))
-    assert view.difference(null, zero) == ["device is (1, 5), must be (1, 3)"]
+    assert said(null, zero) == ["device is (1, 5), must be (1, 3)"]
 
 
 def test_a_view_that_a_remount_changes_is_unstable() -> None:
@@ -118,7 +123,7 @@ def test_the_words_of_an_observing_step_count_and_those_of_others_do_not() -> No
 
 
 @pytest.mark.parametrize(
-    ("exits", "timed_out", "words"),
+    ("exits", "timed_out", "sentences"),
     [
         ((0, 0), False, []),
         ((0, 139), False, ["the daemon died of signal 11"]),
@@ -126,14 +131,14 @@ def test_the_words_of_an_observing_step_count_and_those_of_others_do_not() -> No
         ((), True, ["did not come to an end; it was stopped in the phase 'steps 1'"]),
     ],
 )
-def test_the_end_of_the_daemon(exits: tuple[int, ...], timed_out: bool, words: list[str]) -> None:
-    assert messages(mount.died, evidence(exits=exits, timed_out=timed_out)) == words
+def test_the_end_of_the_daemon(exits: tuple[int, ...], timed_out: bool, sentences: list[str]) -> None:
+    assert messages(mount.died, evidence(exits=exits, timed_out=timed_out)) == sentences
 
 
 def test_hostile_names_are_escaped_in_paths_and_messages() -> None:
     name = b"a\nb\x1b[31m\xff"
     more = Snapshot.of([folder(""), Entry(name, Kind.FILE)])
-    (finding,) = view.resurrected(evidence(view=more, oracle=tree([])))
+    (finding,) = findings(view.resurrected, evidence(view=more, oracle=tree([])))
     assert finding.path == "a\\nb\\x1b[31m\\xff"
     assert finding.message.isprintable()
 
@@ -155,7 +160,7 @@ def test_what_is_too_much_is_told_with_what_is_in_it() -> None:
 def test_contents_are_told_whole_where_they_are_short_and_links_by_their_first_name() -> None:
     long = Entry(b"f", Kind.FILE, 0o644, size=9999, digest="0123456789abcdef", same_as=b"a")
     short = file("f", "x")
-    assert view.difference(short, long) == [
+    assert said(short, long) == [
         "content is 9999 bytes, sha256 0123456789ab, must be 'x'",
         "is linked with a, must be linked with nothing",
     ]

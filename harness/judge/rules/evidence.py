@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
 from harness.evidence.recording import Recording
-from harness.judge.findings import Finding
 from harness.names import escape
 from harness.places import Station
 from harness.profile import Profile
 from harness.scenario.layers import layer
+from harness.snapshot.lab import named_in_lab
 from harness.snapshot.model import EMPTY, Entry, Snapshot
 from harness.whiteouts.encodings import Encoding, Says
 from harness.whiteouts.markers import Marker, find_markers
@@ -91,7 +92,31 @@ class TreeEvidence(UpperEvidence):
         return [one for one in found if self._honoured is None or one.encoding in self._honoured]
 
 
-class Evidence(UpperEvidence):
+@dataclass(frozen=True)
+class RawLayer:
+    """A layer that was made: every entry, doubles too, in the order of its archive; ``form``: ``tar`` or ``squashfs``."""
+
+    entries: Sequence[Entry]
+    form: str
+    station: Station
+
+
+class LayerEvidence:
+    """What the rules look at that speak of one layer by itself."""
+
+    def __init__(self, made: Sequence[RawLayer]) -> None:
+        self.made = made
+
+    @property
+    def tars(self) -> Sequence[RawLayer]:
+        """The layers in which a name can be a marker: in a squashfs every marker is what it is by itself."""
+        return [layer for layer in self.made if layer.form == "tar"]
+
+
+_FORMS = {Station.SEALED: "squashfs", Station.PUSHED: "tar"}
+
+
+class Evidence(UpperEvidence, LayerEvidence):
     """One cell's recording and trees."""
 
     def __init__(
@@ -102,14 +127,14 @@ class Evidence(UpperEvidence):
     ) -> None:
         self.recording = recording
         self.raw = raw
+        self.made = [
+            RawLayer([named_in_lab(entry) for entry in raw.get(station, ())], form, station)
+            for station, form in _FORMS.items()
+        ]
         self.trees = trees
         self.profile = recording.profile
         self.layers = [layer(tree, recording.profile) for tree in recording.scenario.layers]
         self.prepared = layer(recording.scenario.upper, recording.profile)
-
-
-UpperRule = Callable[[UpperEvidence], Iterator[Finding]]
-Rule = Callable[[Evidence], Iterator[Finding]]
 
 
 def shown(path: bytes) -> str:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from harness.evidence.recording import Recording
-from harness.judge.findings import Finding
-from harness.judge.rules.evidence import Evidence, Rule
+from harness.judge.errnos import error_of
+from harness.judge.facts.view import Died, MountRefused
+from harness.judge.rules import words
+from harness.judge.rules.evidence import Evidence
+from harness.judge.rules.rule import Hit, Rule
 from harness.places import Station
+from harness.protocol import NOT_MOUNTED
 from harness.worlds.ranges import one_matches
 
 # What has nothing to do with the stack: a full disk, no memory, too many files, no /dev/fuse, a program that is not there.
@@ -20,7 +25,6 @@ _MACHINE = re.compile(
 # Loop devices belong to the whole machine: one that another process detaches just then cannot be opened (ENXIO).
 _RACE = re.compile(r"could not open /dev/loop\d+: no such device or address")
 _CHANGING = ((re.compile(r"0x[0-9a-fA-F]+"), "0x…"), (re.compile(r"\[\d+\]|\b\d{4,}\b"), "…"))  # addresses, processes
-_BEFORE = ("", "layers", "mount", "image")  # phases in which nothing is mounted yet
 _LONGEST = 300  # characters of a tool's words in a sentence; the recording has the rest
 
 
@@ -36,46 +40,47 @@ def refused_by_the_machine(recording: Recording) -> str:
 def lost_a_race(recording: Recording) -> bool:
     """Whether the tool failed for what another process did at that moment: the next try may do."""
     said = [recording.refused, *(answer.words for answer in recording.imports if answer.code)]
-    return any(_RACE.search(words) for words in said)
+    return any(_RACE.search(text) for text in said)
 
 
-def died(evidence: Evidence) -> Iterator[Finding]:
+def died(evidence: Evidence) -> Iterator[Hit[Died]]:
     """WL208."""
     recording = evidence.recording
     if recording.timed_out:
-        yield Finding(
-            "WL208",
-            "/",
-            Station.STEPS,
-            f"did not come to an end; it was stopped in the phase {recording.phase or 'start'!r}",
-        )
+        yield Hit("/", Station.STEPS, Died(hang=True, phase=recording.phase or "start"))
     for code in () if recording.refused else recording.daemon_exits:
         if code > 128:
-            yield Finding("WL208", "/", Station.STEPS, f"the daemon died of signal {code - 128}")
+            yield Hit("/", Station.STEPS, Died(signal=code - 128))
         elif code:
-            yield Finding("WL208", "/", Station.STEPS, f"the daemon ended with exit code {code}")
+            yield Hit("/", Station.STEPS, Died(exit_code=code))
 
 
-def mount_refused(evidence: Evidence) -> Iterator[Finding]:
+def mount_refused(evidence: Evidence) -> Iterator[Hit[MountRefused]]:
     """WL209: an answer like others; a scenario may say that it must be so (``refuses``)."""
     recording = evidence.recording
     tool = recording.tool
     must = one_matches(recording.scenario.refuses, tool.name, tool.plain)
+    mounted = recording.phase not in NOT_MOUNTED
     if not recording.refused:
-        if must and recording.phase not in _BEFORE:
-            yield Finding("WL209", "/", Station.STEPS, "mounts the stack, which it must refuse")
-    elif recording.phase not in _BEFORE:
-        yield Finding("WL209", "/", Station.STEPS, f"refuses to mount the stack again: {_essence(recording.refused)}")
-    elif not must:
-        yield Finding("WL209", "/", Station.STEPS, f"refuses to mount the stack: {_essence(recording.refused)}")
+        if must and mounted:
+            yield Hit("/", Station.STEPS, MountRefused(refuses=False))
+    elif mounted or not must:
+        said, error = _essence(recording.refused), error_of(recording.refused)
+        yield Hit("/", Station.STEPS, MountRefused(refuses=True, again=mounted, error=error, words=said))
 
 
-def _essence(words: str) -> str:
+def _essence(text: str) -> str:
     """A tool's own words without what is different every time."""
     for changing, instead in _CHANGING:
-        words = changing.sub(instead, words)
-    words = " ".join(words.split())  # a program indents its second line
-    return words if len(words) <= _LONGEST else words[:_LONGEST] + "…"
+        text = changing.sub(instead, text)
+    text = " ".join(text.split())  # a program indents its second line
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
-RULES: tuple[Rule, ...] = (died, mount_refused)
+RULES: tuple[Rule[Evidence, Any], ...] = (
+    Rule("WL208", frozenset(), died, words.died, ("dies or hangs", "die or hang")),
+    Rule(
+        "WL209", frozenset(), mount_refused, words.mount_refused,
+        ("refuses to mount a stack", "refuse to mount a stack"),
+    ),
+)  # fmt: skip

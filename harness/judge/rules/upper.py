@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from harness.judge.findings import Finding
-from harness.judge.rules.evidence import UpperEvidence, UpperRule, shown
+from harness.judge.facts.upper import (
+    MarkerOfAMarker,
+    MixedEncodings,
+    NameAndWhiteout,
+    NeedlessOpaque,
+    NeedlessWhiteout,
+    UnportableXattr,
+    UnreadableMark,
+    WhiteoutInOpaque,
+)
+from harness.judge.rules import words
+from harness.judge.rules.evidence import UpperEvidence, shown
+from harness.judge.rules.rule import F, Hit, Need, Rule
 from harness.places import Station
 from harness.snapshot.model import EMPTY, Snapshot
-from harness.whiteouts.encodings import ENCODINGS, OPAQUE_NAME, OVERLAY_PREFIXES, WH, Encoding, Says
+from harness.whiteouts.encodings import OVERLAY_PREFIXES, WH, Encoding, Says
 from harness.whiteouts.markers import Marker
 from harness.whiteouts.union import merge
 
 
-def _found(code: str, path: bytes, message: str) -> Finding:
-    return Finding(code, shown(path), Station.UPPER, message)
+def _hit(path: bytes, facts: F) -> Hit[F]:
+    return Hit(shown(path), Station.UPPER, facts)
 
 
 def _is_marker_name(name: bytes) -> bool:
@@ -29,7 +41,7 @@ def _opaque(evidence: UpperEvidence) -> list[Marker]:
     return [m for m in evidence.written if m.says is Says.OPAQUE]
 
 
-def marker_of_a_marker(evidence: UpperEvidence) -> Iterator[Finding]:
+def marker_of_a_marker(evidence: UpperEvidence) -> Iterator[Hit[MarkerOfAMarker]]:
     """WL101: sylabs/singularity#3176. A whiteout is for a name of a user, and a marker's name is one only where a lower layer has it so."""
     for marker in _whiteouts(evidence):
         name = marker.path.rpartition(b"/")[2]
@@ -38,13 +50,7 @@ def marker_of_a_marker(evidence: UpperEvidence) -> Iterator[Finding]:
         ):  # a user's own .wh. file, deleted by the kernel's overlay (containers/podman#3582)
             continue
         if _is_marker_name(name) or (name == b".opq" and marker.encoding is Encoding.DEVICE):
-            row = ENCODINGS[marker.encoding]
-            twin = "; in a tar layer it becomes a second " + shown(OPAQUE_NAME) if name == b".wh..opq" else ""
-            yield _found(
-                "WL101",
-                marker.at,
-                f"{row.looks_like.split(' with ')[0]} deletes {shown(name)}, which is a marker's own name{twin}",
-            )
+            yield _hit(marker.at, MarkerOfAMarker(encoding=marker.encoding, name=shown(name)))
 
 
 def _opaque_above(evidence: UpperEvidence, path: bytes) -> bytes | None:
@@ -56,7 +62,7 @@ def _opaque_above(evidence: UpperEvidence, path: bytes) -> bytes | None:
     return None
 
 
-def whiteout_in_opaque(evidence: UpperEvidence) -> Iterator[Finding]:
+def whiteout_in_opaque(evidence: UpperEvidence) -> Iterator[Hit[WhiteoutInOpaque]]:
     """WL102: containers/fuse-overlayfs#306. The kernel lists such a name and cannot open it.
 
     Nothing between an opaque directory and the whiteout can make the lower layers visible again: a lookup goes down with the layers
@@ -69,10 +75,9 @@ def whiteout_in_opaque(evidence: UpperEvidence) -> Iterator[Finding]:
             and not _is_marker_name(marker.path.rpartition(b"/")[2])
             and not _led_elsewhere(evidence, marker, top)
         ):
-            yield _found(
-                "WL102",
+            yield _hit(
                 marker.at,
-                f"{shown(top)} is opaque, so the whiteout of {shown(marker.path)} has nothing to hide there",
+                WhiteoutInOpaque(encoding=marker.encoding, deletes=shown(marker.path), opaque=shown(top)),
             )
 
 
@@ -87,7 +92,7 @@ def _led_elsewhere(evidence: UpperEvidence, marker: Marker, top: bytes) -> bool:
     return False
 
 
-def needless_whiteout(evidence: UpperEvidence) -> Iterator[Finding]:
+def needless_whiteout(evidence: UpperEvidence) -> Iterator[Hit[NeedlessWhiteout]]:
     """WL103: containers/fuse-overlayfs#327, canonical/craft-parts#274.
 
     Where a directory above is opaque WL102 says it alone: what lies below such a directory is hidden already, whether or not a lower
@@ -99,26 +104,23 @@ def needless_whiteout(evidence: UpperEvidence) -> Iterator[Finding]:
             continue
         top = _opaque_above(evidence, marker.path)
         if top is None or _led_elsewhere(evidence, marker, top):
-            yield _found("WL103", marker.at, f"no lower layer has {shown(marker.path)}: the whiteout hides nothing")
+            yield _hit(marker.at, NeedlessWhiteout(encoding=marker.encoding, deletes=shown(marker.path)))
 
 
-def name_and_whiteout(evidence: UpperEvidence) -> Iterator[Finding]:
+def name_and_whiteout(evidence: UpperEvidence) -> Iterator[Hit[NameAndWhiteout]]:
     """WL104: opencontainers/image-spec, layer.md: readers differ in which of the two wins."""
     upper = evidence.upper
     for marker in _whiteouts(evidence):
         if upper is not None and marker.encoding is Encoding.FILE and marker.path in upper:
             other = upper.entries[marker.path]
             if not other.is_whiteout_device:
-                yield _found(
-                    "WL104",
-                    marker.at,
-                    f"{shown(marker.path)} is there, and {shown(marker.at)} beside it says that it is gone",
-                )
+                facts = NameAndWhiteout(encoding=marker.encoding, deletes=shown(marker.path), kind=other.kind.value)
+                yield _hit(marker.at, facts)
 
 
-def mixed_encodings(evidence: UpperEvidence) -> Iterator[Finding]:
+def mixed_encodings(evidence: UpperEvidence) -> Iterator[Hit[MixedEncodings]]:
     """WL105: containers/podman#12347."""
-    for says, word in ((Says.GONE, "deletions"), (Says.OPAQUE, "opaque marks")):
+    for says in (Says.GONE, Says.OPAQUE):
         if not any(marker.says is says for marker in evidence.written):
             continue
         groups: dict[bytes, set[Encoding]] = {}
@@ -128,47 +130,46 @@ def mixed_encodings(evidence: UpperEvidence) -> Iterator[Finding]:
         if len(groups) < 2:
             continue
         if not any(all(forms & reader.honours for forms in groups.values()) for reader in evidence.readers):
-            forms = sorted({form.value for group in groups.values() for form in group})
-            yield _found("WL105", b"", f"{word} are written as {', '.join(forms)}, and no reader honours all of them")
+            forms = sorted({form for group in groups.values() for form in group})
+            yield _hit(b"", MixedEncodings(says=says, encodings=tuple(forms)))
 
 
-def needless_opaque(evidence: UpperEvidence) -> Iterator[Finding]:
+def needless_opaque(evidence: UpperEvidence) -> Iterator[Hit[NeedlessOpaque]]:
     """WL106: moby/moby#34300. Such a directory hides what a later change of the lower layers puts there.
 
     A mark over a lower name, even over an empty directory, is not needless: it says that the name was replaced, and the kernel must set it.
     """
-    for path in sorted({marker.path for marker in _opaque(evidence)}):
+    marks = _opaque(evidence)
+    for path in sorted({marker.path for marker in marks}):
         if path not in evidence.below:
-            yield _found("WL106", path, f"{shown(path)} is opaque, and no lower layer has anything of that name")
+            forms = sorted({marker.encoding for marker in marks if marker.path == path})
+            yield _hit(path, NeedlessOpaque(encodings=tuple(forms)))
 
 
 _CHANGING = ("redirect", "metacopy")
 
 
-def unportable_xattr(evidence: UpperEvidence) -> Iterator[Finding]:
+def unportable_xattr(evidence: UpperEvidence) -> Iterator[Hit[UnportableXattr]]:
     """WL107: moby/moby#34342, moby/moby#47962: only the kernel's overlay with the same options follows them."""
     for entry in evidence.upper or ():
         for prefix in OVERLAY_PREFIXES:
             for word in _CHANGING:
                 name = prefix + word.encode()
                 if name in entry.xattrs:
-                    value = entry.xattrs[name]
-                    to = f" to {shown(value)}" if word == "redirect" else ""
-                    yield _found(
-                        "WL107", entry.path, f"{name.decode()}{to}: readers that do not follow it see another tree"
-                    )
+                    to = shown(entry.xattrs[name]) if word == "redirect" else None
+                    yield _hit(entry.path, UnportableXattr(xattrs=(name.decode(),), to=to))
 
 
-def unreadable_mark(evidence: UpperEvidence) -> Iterator[Finding]:
+def unreadable_mark(evidence: UpperEvidence) -> Iterator[Hit[UnreadableMark]]:
     """WL108: sylabs/singularity#3177, containers/podman#12347."""
     upper = evidence.upper
     if upper is None or not evidence.markers:
         return
     whole = merge(evidence.layers, upper)
     oracle = evidence.trees.get(Station.ORACLE, EMPTY)  # what users made themselves comes back to nobody
-    forms: dict[bytes, set[str]] = {}
+    forms: dict[bytes, set[Encoding]] = {}
     for marker in evidence.markers:
-        forms.setdefault(marker.path, set()).add(ENCODINGS[marker.encoding].badge)
+        forms.setdefault(marker.path, set()).add(marker.encoding)
     for reader in evidence.readers:
         missed = {m.path: m for m in evidence.written if m.says is not Says.HOLDS}
         read = {m.path for m in evidence.markers if m.encoding in reader.honours}
@@ -180,9 +181,11 @@ def unreadable_mark(evidence: UpperEvidence) -> Iterator[Finding]:
         for path, marker in sorted(unread.items()):
             back = _comes_back(path, marker, extra)
             if back:
-                said = ", ".join(sorted(forms[path]))
-                names = ", ".join(shown(name) for name in back[:3]) + (" …" if len(back) > 3 else "")
-                yield _found("WL108", path, f"{reader.name} does not honour {said} and would show {names}")
+                facts = UnreadableMark(
+                    reader=reader.name, says=marker.says, encodings=tuple(sorted(forms[path])),
+                    shows=tuple(shown(name) for name in back[:3]), count=len(back),
+                )  # fmt: skip
+                yield _hit(path, facts)
 
 
 def _comes_back(path: bytes, marker: Marker, extra: Snapshot) -> list[bytes]:
@@ -195,7 +198,45 @@ def _comes_back(path: bytes, marker: Marker, extra: Snapshot) -> list[bytes]:
     ]
 
 
-RULES: tuple[UpperRule, ...] = (
-    marker_of_a_marker, whiteout_in_opaque, needless_whiteout, name_and_whiteout,
-    mixed_encodings, needless_opaque, unportable_xattr, unreadable_mark,
+UNPORTABLE = (
+    "leaves a private xattr on {} that changes what other readers see",
+    "leave a private xattr on {} that changes what other readers see",
+)
+_LOOKED = frozenset({Station.VIEW, Station.UPPER})
+_COMPARED = _LOOKED | {Need.BELOW}
+
+RULES: tuple[Rule[UpperEvidence, Any], ...] = (
+    Rule(
+        "WL101", _LOOKED, marker_of_a_marker, words.marker_of_a_marker,
+        ("leaves {encodings} {}, a whiteout of a marker's own name", "leave {encodings} {}, a whiteout of a marker's own name"),
+    ),
+    Rule(
+        "WL102", _LOOKED, whiteout_in_opaque, words.whiteout_in_opaque,
+        ("leaves {} in a directory that is opaque already", "leave {} in a directory that is opaque already"),
+    ),
+    Rule(
+        "WL103", _COMPARED, needless_whiteout, words.needless_whiteout,
+        ("leaves a whiteout {} that hides nothing", "leave a whiteout {} that hides nothing"),
+    ),
+    Rule(
+        "WL104", _LOOKED, name_and_whiteout, words.name_and_whiteout,
+        ("leaves a name beside its own whiteout {}", "leave a name beside its own whiteout {}"),
+    ),
+    Rule(
+        "WL105", _LOOKED | {Need.TRUSTED}, mixed_encodings, words.mixed_encodings,
+        ("mixes encodings in one upper that no single reader honours together",
+         "mix encodings in one upper that no single reader honours together"),
+    ),
+    Rule(
+        "WL106", _COMPARED, needless_opaque, words.needless_opaque,
+        ("marks {} opaque, where nothing lies below to be hidden", "mark {} opaque, where nothing lies below to be hidden"),
+    ),
+    Rule(
+        "WL107", _LOOKED, unportable_xattr, words.unportable_xattr,
+        UNPORTABLE,
+    ),
+    Rule(
+        "WL108", _COMPARED | {Need.TRUSTED}, unreadable_mark, words.unreadable_mark,
+        ("writes a mark on {} that another reader does not honour", "write a mark on {} that another reader does not honour"),
+    ),
 )  # fmt: skip

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
 from harness.drivers import DRIVERS
-from harness.judge.findings import Finding
+from harness.judge.errnos import error_of
+from harness.judge.facts.base import Difference, Digest, Field, Value
+from harness.judge.facts.view import (
+    Changed,
+    How,
+    Lost,
+    MarkerVisible,
+    Phantom,
+    Resurrected,
+    StepResult,
+    Turn,
+    Unstable,
+)
+from harness.judge.rules import words
 from harness.judge.rules.evidence import Evidence, shown
+from harness.judge.rules.rule import Hit, Rule
 from harness.names import escape
 from harness.places import Station
 from harness.scenario.steps import OBSERVING
 from harness.snapshot.model import Entry, Kind, Snapshot, ancestors
-from harness.whiteouts.encodings import ENCODINGS, PRIVATE_PREFIXES
+from harness.whiteouts.encodings import PRIVATE_PREFIXES
 from harness.whiteouts.markers import is_marker_entry, markers_of
 
 PAIR = (Station.VIEW, Station.REMOUNT)
@@ -44,54 +59,50 @@ def _unlisted(view: Snapshot) -> set[bytes]:
     return {e.path for e in view if e.path and view.listed is not None and e.path not in view.listed}
 
 
-def resurrected(evidence: Evidence) -> Iterator[Finding]:
+def resurrected(evidence: Evidence) -> Iterator[Hit[Resurrected]]:
     """WL201: a name that the steps deleted, or a marker of a layer hid, is visible."""
     for station, view, oracle in _pairs(evidence):
         extra = {e.path for e in view if e.path not in oracle and not is_marker_entry(e)} - _phantoms(view)
+        unlisted = _unlisted(view)
         for path in topmost(extra):
-            yield Finding(
-                "WL201", shown(path), station, f"{shown(path)} was deleted and is there again: {_what(view, path)}"
-            )
+            how = How.LOOKED_UP if path in unlisted else How.LISTED
+            kind = view.entries[path].kind.value
+            yield Hit(shown(path), station, Resurrected(kind=kind, found=how, inside=_inside(view, path)))
 
 
-def lost(evidence: Evidence) -> Iterator[Finding]:
+def lost(evidence: Evidence) -> Iterator[Hit[Lost]]:
     """WL202."""
     for station, view, oracle in _pairs(evidence):
         for path in topmost({e.path for e in oracle if e.path not in view}):
-            yield Finding(
-                "WL202", shown(path), station, f"{shown(path)} must be there and is not: {_what(oracle, path)}"
-            )
+            kind = oracle.entries[path].kind.value
+            yield Hit(shown(path), station, Lost(kind=kind, inside=_inside(oracle, path)))
 
 
-def phantom(evidence: Evidence) -> Iterator[Finding]:
+def phantom(evidence: Evidence) -> Iterator[Hit[Phantom]]:
     """WL203: containers/fuse-overlayfs#306, moby/moby#9572."""
     for station, view, _ in _pairs(evidence):
         unlisted = _unlisted(view)
         for path in sorted(_phantoms(view) - unlisted):
-            yield Finding("WL203", shown(path), station, f"{shown(path)} is listed and cannot be opened")
+            yield Hit(shown(path), station, Phantom(found=How.LISTED))
         for path in topmost(unlisted):
-            yield Finding("WL203", shown(path), station, f"{shown(path)} is found by its name and is not listed")
+            yield Hit(shown(path), station, Phantom(found=How.LOOKED_UP))
 
 
-def marker_visible(evidence: Evidence) -> Iterator[Finding]:
+def marker_visible(evidence: Evidence) -> Iterator[Hit[MarkerVisible]]:
     """WL204: containers/fuse-overlayfs#172 for the xattrs."""
     for station, view, oracle in _pairs(evidence):
         for entry in view:
             if entry.path not in oracle and is_marker_entry(entry):
-                forms = ", ".join(ENCODINGS[m.encoding].badge for m in markers_of(entry))
-                yield Finding(
-                    "WL204", shown(entry.path), station, f"the marker {shown(entry.path)} ({forms}) is shown as a file"
-                )
+                forms = tuple(marker.encoding for marker in markers_of(entry))
+                yield Hit(shown(entry.path), station, MarkerVisible(encodings=forms))
             twin = oracle.get(entry.path)
             mine = twin.xattrs if twin is not None else {}
             for name in sorted(entry.xattrs):
                 if name.startswith(PRIVATE_PREFIXES) and name not in mine:
-                    yield Finding(
-                        "WL204", shown(entry.path), station, f"the private xattr {escape(name)} is shown to users"
-                    )
+                    yield Hit(shown(entry.path), station, MarkerVisible(xattr=escape(name)))
 
 
-def changed(evidence: Evidence) -> Iterator[Finding]:
+def changed(evidence: Evidence) -> Iterator[Hit[Changed]]:
     """WL205."""
     for station, view, oracle in _pairs(evidence):
         for entry in oracle:
@@ -100,7 +111,7 @@ def changed(evidence: Evidence) -> Iterator[Finding]:
                 continue
             differences = difference(entry, seen_by(evidence, station, other, entry))
             if differences:
-                yield Finding("WL205", shown(entry.path), station, f"{shown(entry.path)}: {'; '.join(differences)}")
+                yield Hit(shown(entry.path), station, Changed(kind=entry.kind.value, differences=differences))
 
 
 def _same_reader(evidence: Evidence, station: Station) -> bool:
@@ -118,31 +129,31 @@ def seen_by(evidence: Evidence, station: Station, seen: Entry, wanted: Entry) ->
     return msgspec.structs.replace(seen, uid=wanted.uid, gid=wanted.gid)
 
 
-def difference(wanted: Entry, seen: Entry) -> list[str]:
-    """What differs between an entry of the oracle and of a view, in words; private xattrs are WL204's."""
+def difference(wanted: Entry, seen: Entry) -> tuple[Difference, ...]:
+    """What differs between an entry of the oracle and of a view; private xattrs are WL204's."""
     if wanted.kind is not seen.kind:
-        return [f"is a {seen.kind}, must be a {wanted.kind}"]
-    said: list[str] = []
+        return (Difference(Field.TYPE, seen.kind.value, wanted.kind.value),)
+    found: list[Difference] = []
     if wanted.digest != seen.digest:
-        said.append(f"content is {_content(seen)}, must be {_content(wanted)}")
+        found.append(Difference(Field.CONTENT, _content(seen), _content(wanted)))
     if wanted.mode != seen.mode and wanted.kind is not Kind.LINK:
-        said.append(f"mode is {seen.mode:04o}, must be {wanted.mode:04o}")
+        found.append(Difference(Field.MODE, seen.mode, wanted.mode))
     if (wanted.uid, wanted.gid) != (seen.uid, seen.gid):
-        said.append(f"owner is {seen.uid}:{seen.gid}, must be {wanted.uid}:{wanted.gid}")
+        found.append(Difference(Field.OWNER, (seen.uid, seen.gid), (wanted.uid, wanted.gid)))
     if wanted.device != seen.device:
-        said.append(f"device is {seen.device}, must be {wanted.device}")
+        found.append(Difference(Field.DEVICE, seen.device, wanted.device))
     if wanted.target != seen.target:
-        said.append(f"points to {shown(seen.target or b'')}, must point to {shown(wanted.target or b'')}")
+        found.append(Difference(Field.TARGET, _path(seen.target), _path(wanted.target)))
     if wanted.same_as != seen.same_as:
-        said.append(f"is linked with {_links(seen)}, must be linked with {_links(wanted)}")
+        found.append(Difference(Field.LINKS, _path(seen.same_as), _path(wanted.same_as)))
     for name in sorted(wanted.xattrs.keys() | seen.xattrs.keys()):
         here, there = seen.xattrs.get(name), wanted.xattrs.get(name)
         if here != there and not (name.startswith(PRIVATE_PREFIXES) and there is None):
-            said.append(f"xattr {escape(name)} is {_value(here)}, must be {_value(there)}")
-    return said
+            found.append(Difference(Field.XATTR, _xattr(here), _xattr(there), escape(name)))
+    return tuple(found)
 
 
-def unstable(evidence: Evidence) -> Iterator[Finding]:
+def unstable(evidence: Evidence) -> Iterator[Hit[Unstable]]:
     """WL206: nothing but an unmount and a mount lies between the two views."""
     before, after = (evidence.trees.get(station) for station in PAIR)
     if before is None or after is None:
@@ -150,32 +161,23 @@ def unstable(evidence: Evidence) -> Iterator[Finding]:
     gone = {e.path for e in before if e.path not in after} - _unlisted(before)  # WL203 tells of what is not listed
     new = {e.path for e in after if e.path not in before} - _unlisted(after)
     for path in topmost(gone):
-        yield Finding(
-            "WL206", shown(path), Station.REMOUNT, f"{shown(path)} was there before the remount and is not after it"
-        )
+        yield Hit(shown(path), Station.REMOUNT, Unstable(turn=Turn.GONE, before=before.entries[path].kind.value))
     for path in topmost(new):
-        yield Finding(
-            "WL206", shown(path), Station.REMOUNT, f"{shown(path)} was not there before the remount and is after it"
-        )
+        yield Hit(shown(path), Station.REMOUNT, Unstable(turn=Turn.NEW, after=after.entries[path].kind.value))
     for entry in before:
         other = after.get(entry.path)
-        if other is not None and Kind.UNKNOWN in {entry.kind, other.kind} and entry.kind is not other.kind:
-            yield Finding(
-                "WL206",
-                shown(entry.path),
-                Station.REMOUNT,
-                f"{shown(entry.path)} can be opened on one side of the remount alone",
-            )
-        elif other is not None:
-            said = difference(entry, other)
-            if said:
-                text = "; ".join(said).replace("must be", "was").replace("must point to", "pointed to")
-                yield Finding(
-                    "WL206", shown(entry.path), Station.REMOUNT, f"{shown(entry.path)} after the remount: {text}"
-                )
+        if other is None:
+            continue
+        kinds = (entry.kind.value, other.kind.value)
+        if Kind.UNKNOWN in kinds and entry.kind is not other.kind:
+            facts = Unstable(turn=Turn.UNREADABLE, before=kinds[0], after=kinds[1])
+            yield Hit(shown(entry.path), Station.REMOUNT, facts)
+        elif differences := difference(entry, other):
+            facts = Unstable(turn=Turn.DIFFERS, before=kinds[0], after=kinds[1], differences=differences)
+            yield Hit(shown(entry.path), Station.REMOUNT, facts)
 
 
-def step_result(evidence: Evidence) -> Iterator[Finding]:
+def step_result(evidence: Evidence) -> Iterator[Hit[StepResult]]:
     """WL207. A step that observes (readdir, stat, read) is compared with its words too."""
     wanted = {step.index: step for step in evidence.recording.oracle_steps}
     for step in evidence.recording.steps:
@@ -183,45 +185,63 @@ def step_result(evidence: Evidence) -> Iterator[Finding]:
         if other is None:
             continue
         said = evidence.recording.scenario.steps[step.index]
-        name = said.__struct_config__.tag
-        path = getattr(said, "path", "/")
-        if bool(step.code) is not bool(other.code):
-            here = f"failed ({step.words})" if step.code else "succeeded"
-            there = "fails" if other.code else "succeeds"
-            yield Finding(
-                "WL207",
-                path,
-                Station.STEPS,
-                f"step {step.index + 1}, {name} {path}: {here}; on a plain directory it {there}",
-                step=step.index,
-            )
-        elif isinstance(said, OBSERVING) and step.words != other.words:
-            here, there = step.words or "nothing", other.words or "nothing"
-            yield Finding(
-                "WL207",
-                path,
-                Station.STEPS,
-                f"step {step.index + 1}, {name} {path} says {here}, must say {there}",
-                step=step.index,
-            )
+        observing = isinstance(said, OBSERVING)
+        if bool(step.code) is bool(other.code) and not (observing and step.words != other.words):
+            continue
+        facts = StepResult(
+            index=step.index,
+            action=said.do,
+            paths=tuple(path for _, path in said.named()),
+            succeeds=not step.code,
+            must_succeed=not other.code,
+            error=error_of(step.words) if step.code else None,
+            must_error=error_of(other.words) if other.code else None,
+            words=step.words,
+            must_words=other.words,
+        )
+        yield Hit(getattr(said, "path", "/"), Station.STEPS, facts)
 
 
-def _what(tree: Snapshot, path: bytes) -> str:
-    entry = tree.entries[path]
-    inside = sum(1 for _ in tree.below(path))
-    return f"a {entry.kind}" + (f" with {inside} {'entry' if inside == 1 else 'entries'}" if inside else "")
+def _inside(tree: Snapshot, path: bytes) -> int:
+    return sum(1 for _ in tree.below(path))
 
 
-def _content(entry: Entry) -> str:
-    return repr(escape(entry.text)) if entry.text is not None else f"{entry.size} bytes, sha256 {entry.digest[:12]}"
+def _content(entry: Entry) -> Value:
+    return escape(entry.text) if entry.text is not None else Digest(entry.size, entry.digest[:12])
 
 
-def _links(entry: Entry) -> str:
-    return shown(entry.same_as) if entry.same_as is not None else "nothing"
+def _path(path: bytes | None) -> str | None:
+    return None if path is None else shown(path)
 
 
-def _value(value: bytes | None) -> str:
-    return "absent" if value is None else repr(escape(value))
+def _xattr(value: bytes | None) -> str | None:
+    return None if value is None else escape(value)
 
 
-RULES = (resurrected, lost, phantom, marker_visible, changed, unstable, step_result)
+_WRITTEN = frozenset({Station.VIEW, Station.ORACLE})
+
+RULES: tuple[Rule[Evidence, Any], ...] = (
+    Rule(
+        "WL201", _WRITTEN, resurrected, words.resurrected,
+        ("shows {} again after it was deleted", "show {} again after it was deleted"),
+    ),
+    Rule("WL202", _WRITTEN, lost, words.lost, ("loses {}, which must be there", "lose {}, which must be there")),
+    Rule(
+        "WL203", _WRITTEN, phantom, words.phantom,
+        ("finds {} by name and does not list it, or the reverse", "find {} by name and do not list it, or the reverse"),
+    ),
+    Rule(
+        "WL204", _WRITTEN, marker_visible, words.marker_visible,
+        ("shows the marker {} to users", "show the marker {} to users"),
+    ),
+    Rule("WL205", _WRITTEN, changed, words.changed, ("changes {}", "change {}")),
+    Rule(
+        "WL206", frozenset(PAIR), unstable, words.unstable,
+        ("shows {} differently after a remount", "show {} differently after a remount"),
+    ),
+    Rule(
+        "WL207", frozenset({Station.VIEW}), step_result, words.step_result,
+        ("gives another result for a step on {} than a plain directory",
+         "give another result for a step on {} than a plain directory"),
+    ),
+)  # fmt: skip
