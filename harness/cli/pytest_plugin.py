@@ -203,7 +203,9 @@ class CellItem(pytest.Item):
         keep_at = Path(plan.folder) / "cells" / cell.id
         bench = Bench(Path(plan.work), plan.kernel, plan.environment, plan.timeout)
         try:
-            ran = run_and_judge(cell, bench, keep_at, self.config.option.lab_repeat or cell.scenario.repeat)
+            ran = run_and_judge(
+                cell, bench, keep_at, self.config.option.lab_repeat or cell.scenario.repeat, plan.defects
+            )
         except BrokenMachinery as error:  # nothing was recorded
             self._bring(broken_result(cell, plan.kernel, error))
             raise

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from harness.compare.words import Column
+from harness.judge.defects.model import Named
 from harness.judge.findings import SILENT, Finding, Outcome, flat
 from harness.runs.results import CellResult
 
@@ -19,16 +20,18 @@ from harness.runs.results import CellResult
 class Rank(IntEnum):
     """How a group of findings stands to what is known, the most urgent first."""
 
-    NEW = 0  # nobody has named it
-    FIXED = 1  # it is named, and did not appear
-    KNOWN = 2
+    NEW = 0  # no defect explains it
+    BACK = 1  # a defect that the version should not have any more
+    GONE = 2  # a defect that must show, and did not
+    KNOWN = 3
 
 
 @dataclass(frozen=True, order=True)
 class Way:
-    """In which way a cell has a code: what a sentence is made for. ``link`` and ``reason`` are of the known finding."""
+    """In which way a cell has a code: what a sentence is made for. ``link`` and ``reason`` are the defect's."""
 
     rank: Rank
+    defect: str = ""
     link: str = ""
     reason: str = ""  # empty where there is a link
 
@@ -80,10 +83,13 @@ def column_of(cell: CellResult) -> Column:
 
 def way_of(finding: Finding) -> Way:
     """How a finding stands to what is known."""
-    known = finding.known
-    if known is None:
-        return Way(Rank.NEW)
-    return Way(Rank.KNOWN, known.link, "" if known.link else known.reason)
+    if finding.known is not None:
+        return _way(Rank.KNOWN, finding.known)
+    return Way(Rank.NEW) if finding.back is None else _way(Rank.BACK, finding.back)
+
+
+def _way(rank: Rank, defect: Named) -> Way:
+    return Way(rank, defect.defect, defect.link, "" if defect.link else defect.reason)
 
 
 def groups(cells: Iterable[CellResult]) -> tuple[Group, ...]:
@@ -120,8 +126,8 @@ def _units(scenario: str, cells: Sequence[CellResult]) -> dict[Unit, dict[Column
                 follows.setdefault((one.code, scenario, one.path), set()).add(column)
         for missing in cell.missing:
             if not any(finding.code == missing.code for finding in cell.new):  # then it is there, and told as new
-                way = Way(Rank.FIXED, missing.link, "" if missing.link else missing.reason)
-                has.setdefault((missing.code, scenario, ""), {}).setdefault(column, set()).add(way)
+                unit = (missing.code, scenario, "")
+                has.setdefault(unit, {}).setdefault(column, set()).add(_way(Rank.GONE, missing))
     unknown = {column_of(cell) for cell in cells if _unseen(cell)}
     return {
         unit: {

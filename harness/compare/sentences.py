@@ -29,6 +29,7 @@ class Sentence:
     words: Words
     scenarios: tuple[str, ...]
     cells: int
+    defect: str = ""
     link: str = ""
     reason: str = ""
     tools: tuple[Column, ...] = ()
@@ -98,7 +99,7 @@ def sentences(cells: Iterable[CellResult]) -> tuple[Sentence, ...]:
 
 
 def _importance(one: Sentence) -> tuple[object, ...]:
-    founding = one.code == FOUNDING and one.rank is not Rank.FIXED
+    founding = one.code == FOUNDING and one.rank is not Rank.GONE
     subject = tuple(column.order for column in one.tools)
     return (
         not founding, one.rank, not one.code.startswith("WL2"), -one.cells, one.code, one.link, one.reason, subject,
@@ -120,13 +121,15 @@ def _sentence(
     for code, scenario in dict.fromkeys((code, scenario) for code, scenario, _ in group.units):
         for cell in there[code, scenario]:
             mine = [f for f in cell.findings if (f.code, scenario, f.path) in units and way_of(f) == way]
-            if column_of(cell) in having and (mine or way.rank is Rank.FIXED):
+            if column_of(cell) in having and (mine or way.rank is Rank.GONE):
                 found[cell.id], cells[cell.id] = mine, cell
     scenarios = tuple(dict.fromkeys(cell.scenario for cell in cells.values()))
     subject, many = who(having, group.states)
     findings = [finding for mine in found.values() for finding in mine]
     does = (
-        _fixed(group.code, many=many) if way.rank is Rank.FIXED else _does(group.code, findings, many=many, whole=whole)
+        _gone(way.defect or group.code, many=many)
+        if way.rank is Rank.GONE
+        else _does(group.code, findings, many=many, whole=whole)
     )
     said = {(column.name, column.version) for column, state in group.states.items() if state}
     without = [column for column in group.without if (column.name, column.version) not in said]
@@ -134,15 +137,26 @@ def _sentence(
     times = {often(finding) for finding in findings}
     if "" not in times and times:
         words += (f" ({', '.join(sorted(times))})",)
-    if without and way.rank is not Rank.FIXED:
+    if without and way.rank is not Rank.GONE:
         others, several = who(without, group.states)
         words += (f"; {others} {'do' if several else 'does'} not",)
     tools, others_than = (tuple(sorted(some, key=lambda column: column.order)) for some in (having, without))
     at = tuple(sorted({(cells[cell].scenario, one.path) for cell, mine in found.items() for one in mine}))
-    why = way.reason or next((f.known.reason for f in findings if f.known), "")
+    why = way.reason or next((known.reason for f in findings if (known := f.known or f.back)), "")
     spread = _spread(cells.values())
     return Sentence(
-        way.rank, group.code, (*words, "."), scenarios, len(found), way.link, why, tools, spread, others_than, at
+        way.rank,
+        group.code,
+        (*words, "."),
+        scenarios,
+        len(found),
+        way.defect,
+        way.link,
+        why,
+        tools,
+        spread,
+        others_than,
+        at,
     )
 
 
@@ -165,8 +179,8 @@ def _spread(cells: Iterable[CellResult]) -> str:
     return "; ".join(told)
 
 
-def _fixed(code: str, *, many: bool) -> Words:
-    return (f"no longer {'have' if many else 'has'} the known {code}: it seems fixed, and the scenario should say so",)
+def _gone(defect: str, *, many: bool) -> Words:
+    return (f"no longer {'show' if many else 'shows'} {defect}: it seems fixed, and its file should say so",)
 
 
 def _does(code: str, findings: list[Finding], *, many: bool, whole: bool) -> Words:
@@ -227,7 +241,7 @@ def not_run(cells: Iterable[CellResult]) -> tuple[NotRun, ...]:
     return tuple(sorted(made, key=lambda one: (order.index(one.kind), -len(one.cells), one.reason)))
 
 
-_SIGNS = {Rank.NEW: "✗ NEW", Rank.FIXED: "✓ FIXED?", Rank.KNOWN: "✗ known"}
+_SIGNS = {Rank.NEW: "✗ NEW", Rank.BACK: "✗ BACK", Rank.GONE: "✓ GONE", Rank.KNOWN: "✗ known"}
 
 
 def summary_lines(results: Results, most: int | None = None) -> list[str]:
@@ -239,6 +253,7 @@ def summary_lines(results: Results, most: int | None = None) -> list[str]:
         lines.append(f"{_SIGNS[one.rank]}  {plain(one.words)}")
         facts = [
             f"{one.code} {one.name}".strip(),
+            one.defect,
             one.link or one.reason,
             one.spread,
             "in " + plain(where).replace("`", ""),

@@ -7,9 +7,9 @@ from enum import StrEnum
 
 import msgspec
 
+from harness.judge.defects.model import Named
 from harness.judge.facts import Facts, key_of
 from harness.places import Station
-from harness.scenario.known import Known
 
 
 class Outcome(StrEnum):
@@ -36,7 +36,8 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     path: str
     station: Station
     message: str  # one sentence, names escaped
-    known: Known | None = None
+    known: Named | None = None  # the defect that explains it
+    back: Named | None = None  # the defect that it is, in a version that should not have it any more
     carried: tuple[Station, ...] = ()  # the later stations of an image's way that show the same
     step: int | None = None  # of WL207: the index of the step
     times: int = 1  # in how many runs of the cell it was found …

@@ -10,25 +10,25 @@ import msgspec
 
 from harness.evidence.recording import Recording
 from harness.judge.causes import under_causes
-from harness.judge.findings import Finding, Outcome, flat
-from harness.judge.naming import Naming, speaks_of
+from harness.judge.defects.explain import Explainer
+from harness.judge.defects.model import Defect, Named
+from harness.judge.findings import Finding, Outcome
 from harness.judge.rules.every import RULES, needs
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.mount import refused_by_the_machine
 from harness.places import Station
-from harness.scenario.known import Known
 from harness.scenario.steps import OBSERVING, Fails
 from harness.snapshot.model import Entry, Snapshot
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What comes of a cell. ``missing``: known findings that should be there and are not."""
+    """What comes of a cell. ``missing``: defects that should show and do not."""
 
     outcome: Outcome
     reason: str
     findings: tuple[Finding, ...]
-    missing: tuple[Known, ...] = ()
+    missing: tuple[Named, ...] = ()
 
     @property
     def new(self) -> tuple[Finding, ...]:
@@ -41,18 +41,19 @@ def judge(
     trees: Mapping[Station, Snapshot],
     raw: Mapping[Station, Sequence[Entry]] = MappingProxyType({}),
     others: Sequence[Sequence[Finding]] = (),
+    defects: Sequence[Defect] = (),
 ) -> Verdict:
     """Judge one cell. *raw*: every entry of the layers that were made, doubles too, in the order of their archives.
 
-    *others*: of a cell that was run several times, what the other runs show.
+    *others*: of a cell that was run several times, what the other runs show. *defects*: what is known.
     """
     broken = recording.broken or refused_by_the_machine(recording)
     if broken:
         return Verdict(Outcome.BROKEN, broken, ())
     evidence = Evidence(recording, trees, raw)
-    naming = Naming(recording)
+    explainer = Explainer(recording, defects)
     bare = together((found(evidence), *others))
-    findings = tuple(naming.named(finding) for finding in sorted(bare, key=_order))
+    findings = tuple(explainer.explained(finding) for finding in sorted(bare, key=_order))
     wrong = _wrong_scenario(recording)
     if wrong:
         return Verdict(Outcome.BROKEN, wrong, findings)
@@ -63,17 +64,23 @@ def judge(
             f"the script stopped in the phase {recording.phase or 'start'!r} with exit code {recording.exit_code}",
             findings,
         )
-    missing = tuple(known for known in naming.own if _is_missing(known, findings, evidence))
+    missing = explainer.gone(findings, lambda code: _looked(code, evidence)) if _did_the_same(recording) else ()
     new = [finding for finding in findings if finding.known is None]
     if new:
-        codes = ", ".join(sorted({finding.code for finding in new}))
-        return Verdict(Outcome.FINDING, f"{len(new)} unnamed: {codes}", findings, missing)
+        return Verdict(Outcome.FINDING, _unexplained(new), findings, missing)
     if missing:
-        codes = ", ".join(known.code for known in missing)
-        return Verdict(
-            Outcome.FINDING, f"known {codes} did not appear: it seems fixed, say so in the scenario", findings, missing
-        )
+        names = ", ".join(defect.defect for defect in missing)
+        return Verdict(Outcome.FINDING, f"{names} did not show: it seems fixed, say so in its file", findings, missing)
     return Verdict(Outcome.PASSED, "", findings)
+
+
+def _unexplained(new: Sequence[Finding]) -> str:
+    """``2 unnamed: WL101, WL106; back: fuse-overlayfs-306``."""
+    back = sorted({finding.back.defect for finding in new if finding.back is not None})
+    bare = [finding for finding in new if finding.back is None]
+    codes = ", ".join(sorted({finding.code for finding in bare}))
+    said = [f"{len(bare)} unnamed: {codes}"] if bare else []
+    return "; ".join([*said, *([f"back: {', '.join(back)}"] if back else [])])
 
 
 def found(evidence: Evidence) -> list[Finding]:
@@ -90,18 +97,10 @@ def together(runs: Sequence[Sequence[Finding]]) -> list[Finding]:
     return [msgspec.structs.replace(same[0], times=len(same), of=len(runs)) for same in every.values()]
 
 
-def _is_missing(known: Known, findings: Sequence[Finding], evidence: Evidence) -> bool:
-    """Whether a known finding would be there if it were not fixed, and is not.
-
-    A cell whose steps did not do what the oracle's did, or where nobody looked, says nothing of it; what stands under another
-    finding is there.
-    """
-    if known.optional or known.sometimes:
-        return False
-    trees = {Station.VIEW, *(need for need in needs(known.code) if isinstance(need, Station))}
-    if not trees <= evidence.trees.keys() or not _did_the_same(evidence.recording):
-        return False
-    return not any(one.known == known or speaks_of(known, one) for one in flat(findings))
+def _looked(code: str, evidence: Evidence) -> bool:
+    """Whether somebody looked where findings of a code are."""
+    trees = {Station.VIEW, *(need for need in needs(code) if isinstance(need, Station))}
+    return trees <= evidence.trees.keys()
 
 
 def _did_the_same(recording: Recording) -> bool:

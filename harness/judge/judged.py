@@ -10,6 +10,7 @@ from harness.evidence import recording as recordings
 from harness.evidence.recording import AGAIN, Recording
 from harness.evidence.stations import raw_layers
 from harness.evidence.trees import read_trees
+from harness.judge.defects.model import Defect
 from harness.judge.judge import Verdict, found, judge
 from harness.judge.rules.evidence import Evidence
 from harness.places import Station
@@ -26,11 +27,14 @@ class Judged:
     verdict: Verdict
 
 
-def judged(folder: Path) -> Judged:
-    """Read and judge a recording, with those of the cell's other runs. Raises BrokenMachinery where one is damaged."""
+def judged(folder: Path, defects: Sequence[Defect] = ()) -> Judged:
+    """Read and judge a recording, with those of the cell's other runs. *defects*: what is known.
+
+    Raises BrokenMachinery where one is damaged.
+    """
     evidence = _evidence(folder)
     others = [found(_evidence(folder / AGAIN / str(number))) for number in range(1, evidence.recording.runs)]
-    verdict = judge(evidence.recording, evidence.trees, evidence.raw, others)
+    verdict = judge(evidence.recording, evidence.trees, evidence.raw, others, defects)
     return Judged(evidence.recording, evidence.trees, evidence.raw, verdict)
 
 

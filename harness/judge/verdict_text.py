@@ -19,15 +19,15 @@ def describe(recording: Recording, verdict: Verdict, trees: Mapping[Station, Sna
     """Findings first, then the trees side by side: the oracle, the view, and the upper with its markers named."""
     lines = [f"{recording.id}: {verdict.reason}", ""]
     lines += [line for finding in verdict.findings for line in finding_lines(finding)]
-    for known in verdict.missing:
-        lines.append(f"  {known.code} is known here ({known.reason}) and did not appear")
+    for defect in verdict.missing:
+        lines.append(f"  the defect {defect.defect} ({defect.title}) must show here and does not")
     lines += ["", *side_by_side(trees)]
     return "\n".join(lines)
 
 
 def finding_lines(finding: Finding) -> list[str]:
     """A finding on one line; what follows from it, and is no finding of its own, on lines below."""
-    mark = "known" if finding.known else "NEW  "
+    mark = "known" if finding.known else "BACK " if finding.back else "NEW  "
     times = f" ({often(finding)})" if often(finding) else ""
     below = [f"           so {one.code} {_named(one)}" for one in finding.consequences]
     return [f"  {mark} {finding.code} {_named(finding)}{times}", *below]

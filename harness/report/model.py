@@ -81,7 +81,7 @@ def page(loaded: LoadedRuns) -> Page:
     made = [(section(name, cells, brief=brief), cells) for name, cells in by_scenario.items()]
     attached = attach(made)
     found = sentences(results.cells)
-    lead = tuple(one for one in found[:1] if one.code == "WL101" and one.rank is not Rank.FIXED)
+    lead = tuple(one for one in found[:1] if one.code == "WL101" and one.rank is not Rank.GONE)
     rest = found[len(lead) :]
     reasons = not_run(results.cells)
     table = grid(results.cells, {one.name: one.title for one, _ in made})
@@ -94,8 +94,8 @@ def page(loaded: LoadedRuns) -> Page:
         date=results.run.started[:16].replace("T", " ") + " UTC",
         lead=lead,
         images=images_of([one for one, _ in made]),
-        new=tuple(one for one in rest if one.rank is Rank.NEW),
-        fixed=tuple(one for one in rest if one.rank is Rank.FIXED),
+        new=tuple(one for one in rest if one.rank in {Rank.NEW, Rank.BACK}),
+        fixed=tuple(one for one in rest if one.rank is Rank.GONE),
         known=tuple(one for one in rest if one.rank is Rank.KNOWN),
         counts=counts(results),
         not_run=tuple(one for one in reasons if one.kind != "excluded"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from harness.cells.plan import Cell
 from harness.evidence import recording as recordings
 from harness.evidence.recording import AGAIN
+from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome, flat
 from harness.judge.judge import Verdict
 from harness.judge.judged import Judged, judged
@@ -19,7 +21,7 @@ from harness.machine.guarded import remove_tree
 TRIES = 3  # of a cell that another process of this machine came between
 
 
-def run_and_judge(cell: Cell, bench: Bench, keep_at: Path, times: int = 1) -> Judged:
+def run_and_judge(cell: Cell, bench: Bench, keep_at: Path, times: int = 1, defects: Sequence[Defect] = ()) -> Judged:
     """Run a cell, once or several *times*; its recording is then at *keep_at*.
 
     Of several runs the one with the most findings is kept there, the first of those, and the others in a folder below it. A broken
@@ -29,7 +31,7 @@ def run_and_judge(cell: Cell, bench: Bench, keep_at: Path, times: int = 1) -> Ju
         for _ in range(TRIES):
             if not lost_a_race(run_cell(cell, bench, keep_at).recording):
                 break
-        return judged(keep_at)
+        return judged(keep_at, defects)
     runs: dict[Path, Judged] = {}
     for number in range(1, times + 1):
         folder = keep_at.with_name(f"{keep_at.name}.run{number}")
@@ -50,7 +52,7 @@ def run_and_judge(cell: Cell, bench: Bench, keep_at: Path, times: int = 1) -> Ju
     if keep_at.exists():
         remove_tree(keep_at)
     kept.rename(keep_at)
-    return judged(keep_at)
+    return judged(keep_at, defects)
 
 
 def _weight(verdict: Verdict) -> tuple[bool, int]:

@@ -11,11 +11,11 @@ import msgspec
 
 from harness.errors import BrokenMachinery
 from harness.evidence.recording import Recording, ToolRecord, read
+from harness.judge.defects.model import Defect, Named
 from harness.judge.findings import Finding, Outcome
 from harness.judge.judge import Verdict
 from harness.machine.cache import write_whole
 from harness.profile import Profile
-from harness.scenario.known import Known
 
 SCHEMA = 1
 NAME = "results.json"
@@ -33,7 +33,7 @@ class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
     remedy: str = ""
     excluded: bool = False  # skipped since it would say nothing, not since something is missing
     findings: tuple[Finding, ...] = ()
-    missing: tuple[Known, ...] = ()  # known findings that should be there and are not
+    missing: tuple[Named, ...] = ()  # defects that should show and do not
     seconds: float = 0.0  # of the shell program
     folder: str = ""
     runs: int = 1  # how often the cell was run; each finding says in how many of them it was found
@@ -62,6 +62,7 @@ class Results(msgspec.Struct, frozen=True):
     schema: int
     run: RunFacts
     cells: tuple[CellResult, ...]
+    defects: tuple[Defect, ...] = ()  # what was known when the run was judged
 
 
 def cell_result(recording: Recording, verdict: Verdict, folder: str) -> CellResult:

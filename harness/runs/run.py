@@ -59,7 +59,7 @@ class Run:
             if cell_id in self.results or isinstance(one, NotRun) or not (self.folder / place / NAME).exists():
                 continue
             with contextlib.suppress(LabError):
-                ran = judged(self.folder / place)
+                ran = judged(self.folder / place, self.plan.defects)
                 self.take(cell_result(ran.recording, ran.verdict, place))
 
     def abandon(self) -> None:
@@ -91,7 +91,8 @@ class Run:
             environment=self.plan.environment,
             unavailable=tuple(self.plan.unavailable),
         )
-        results = Results(1, facts, tuple(sorted(self.results.values(), key=lambda r: order[r.id])))
+        cells = tuple(sorted(self.results.values(), key=lambda r: order[r.id]))
+        results = Results(1, facts, cells, tuple(self.plan.defects))
         self.ended = results
         return results
 

@@ -18,8 +18,11 @@ import msgspec
 from harness.cells.plan import Cell, NotRun, cell_of, plan
 from harness.doctor.obstacle import Obstacle
 from harness.doctor.probe import probe
+from harness.drivers import DRIVERS
 from harness.errors import BrokenMachinery, LabError, MissingProgram, UsageError, text_path
 from harness.evidence.recording import tool_record
+from harness.judge.defects.load import Words, load_defects
+from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
 from harness.machine.cache import cache_folder
 from harness.machine.guarded import MARKER
@@ -27,8 +30,9 @@ from harness.machine.packages import package_of
 from harness.names import printable
 from harness.profile import Profile
 from harness.runs.results import CellResult
-from harness.scenario.loader import canonical, find, load_all, load_known
+from harness.scenario.loader import DEFECTS, canonical, find, load_all, scenarios_below
 from harness.scenario.model import Scenario
+from harness.scenario.words import TOOLS
 from harness.tools.asked import parse_words
 from harness.tools.discover import asked_by, discover, unmet
 from harness.worlds.build import worlds_in_place
@@ -82,6 +86,7 @@ class PlanFile(msgspec.Struct, frozen=True):
     tools: list[Tool]
     decisions: list[Decision]
     unavailable: list[dict[str, str]]
+    defects: list[Defect] = []  # what is known
     unmet: list[dict[str, str]] = []  # of those, what the user named and nothing here is
 
     def cells(self) -> list[Cell | NotRun]:
@@ -110,6 +115,16 @@ def scenario_files(words: Sequence[str]) -> list[Path]:
     return find(words, project_folder() / "scenarios")
 
 
+def known_defects() -> tuple[Defect, ...]:
+    """The defects of the project's own files. Raises ScenarioError."""
+    folder = project_folder() / "scenarios"
+    programs = {driver.partition("+")[0] for driver in TOOLS} | {
+        name for one in DRIVERS.values() for name in one.programs
+    }
+    words = Words(TOOLS, sorted(programs), [path.stem for path in scenarios_below(folder)])
+    return load_defects(folder / DEFECTS, words)
+
+
 def obstacles_here() -> dict[str, Obstacle]:
     """What this machine cannot run, in the words of the plan; ``host:PROGRAM`` is a program that the host lacks."""
     facts = probe(work_parent())
@@ -127,7 +142,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
     Raises ScenarioError, UsageError.
     """
     files = scenario_files(wanted.scenarios)
-    scenarios = load_all(files, load_known(project_folder() / "scenarios"))
+    scenarios = load_all(files)
     if not scenarios:
         raise UsageError("there is no scenario", where=str(project_folder() / "scenarios"))
     found = discover([host_world(), *worlds_in_place()], wanted.tools, say=say)
@@ -154,6 +169,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         tools=tools,
         decisions=[_decision(one, where, which) for one in decided],
         unavailable=[why(one) for one in found if not isinstance(one, Tool)],
+        defects=list(known_defects()),
         unmet=[why(one) for one in unmet(words, found)],
     )
 

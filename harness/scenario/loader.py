@@ -16,16 +16,15 @@ from harness.errors import ScenarioError, UsageError
 from harness.profile import Profile
 from harness.scenario.check import check_path, check_text, check_tree
 from harness.scenario.convert import BAD, check_keys, fields_of, read, read_entries, read_list
-from harness.scenario.known import Known
 from harness.scenario.mistakes import Enough, Mistakes, together
-from harness.scenario.model import SCHEMA, KnownFile, Node, Scenario, Tree
+from harness.scenario.model import SCHEMA, Node, Scenario, Tree
 from harness.scenario.options import check_env, check_options
 from harness.scenario.rehearse import slips
 from harness.scenario.steps import StepBase
 from harness.scenario.toml import read_toml
-from harness.scenario.words import check_known, check_names, check_tools
+from harness.scenario.words import check_names, check_tools
 
-KNOWN = "known.toml"  # beside the scenarios, and none of them
+DEFECTS = "defects"  # the folder beside the scenarios, whose files are none of them
 MAX_FILE = 1 << 20  # bytes: a scenario is a page of text, and tomllib reads its file whole
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
@@ -75,15 +74,15 @@ def scenarios_below(folder: Path) -> list[Path]:
 
     walked = os.walk(folder, onerror=refused)
     return sorted(
-        Path(top, name) for top, _, names in walked for name in names if name.endswith(".toml") and name != KNOWN
+        Path(top, name)
+        for top, _, names in walked
+        for name in names
+        if name.endswith(".toml") and Path(top).name != DEFECTS
     )
 
 
-def load_all(paths: Iterable[Path], shared: tuple[Known, ...] = ()) -> list[Scenario]:
-    """Load scenarios, and refuse two of one name. *shared*: known findings that each has besides its own.
-
-    Raises ScenarioError with the mistakes of all files.
-    """
+def load_all(paths: Iterable[Path]) -> list[Scenario]:
+    """Load scenarios, and refuse two of one name. Raises ScenarioError with the mistakes of all files."""
     by_name: dict[str, tuple[Scenario, Path]] = {}
     wrong: list[Mistakes] = []
     for path in paths:
@@ -101,7 +100,7 @@ def load_all(paths: Iterable[Path], shared: tuple[Known, ...] = ()) -> list[Scen
         wrong[0].end()
     if wrong:
         raise together([error for told in wrong for error in told.found])
-    return [msgspec.structs.replace(scenario, known=scenario.known + shared) for scenario, _ in by_name.values()]
+    return [scenario for scenario, _ in by_name.values()]
 
 
 def load(path: Path) -> Scenario:
@@ -113,26 +112,8 @@ def load(path: Path) -> Scenario:
     return scenario
 
 
-def load_known(folder: Path) -> tuple[Known, ...]:
-    """What ``known.toml`` of a folder says of tools, whatever the scenario: optional, since it is not seen in every one.
-
-    No file: nothing. Raises ScenarioError as for a scenario.
-    """
-    path = folder / KNOWN
-    if not path.exists():
-        return ()
-    told = Mistakes(str(path))
-    with contextlib.suppress(Enough):
-        data = _table(_raw(path), told.where)
-        check_keys(data, KnownFile, "", told)
-        every = _known(data, told)
-        if not told.found:
-            return tuple(msgspec.structs.replace(known, optional=True) for known in every)
-    told.end()
-    raise AssertionError(path)
-
-
-def _raw(path: Path) -> bytes:
+def raw_file(path: Path) -> bytes:
+    """A file of at most MAX_FILE bytes. Raises ScenarioError."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE + 1)
@@ -145,13 +126,14 @@ def _raw(path: Path) -> bytes:
     return raw
 
 
-def _table(raw: bytes, where: str) -> dict[str, Any]:
+def table(raw: bytes, where: str, schema: int = SCHEMA) -> dict[str, Any]:
+    """The top table of a file of this schema. Raises ScenarioError."""
     data = read_toml(raw, where)
-    if data.get("schema") != SCHEMA or isinstance(data["schema"], bool):
+    if data.get("schema") != schema or isinstance(data["schema"], bool):
         raise ScenarioError(
             f"schema is {str(data.get('schema', 'missing'))[:80]!r}",
             where=f"{where}: schema",
-            remedy=f"this version reads schema = {SCHEMA}",
+            remedy=f"this version reads schema = {schema}",
         )
     return data
 
@@ -170,7 +152,7 @@ def parse(raw: bytes, *, where: str, name: str) -> Scenario:
 def _scenario(path: Path, told: Mistakes) -> Scenario | None:
     """The scenario of a file, or None where it has mistakes, or a step that cannot come to what is said."""
     with contextlib.suppress(Enough), told.taken():
-        scenario = _parsed(_raw(path), path.stem, told)
+        scenario = _parsed(raw_file(path), path.stem, told)
         for index, what in _slips(scenario) if scenario else ():
             told.add(what, f"steps[{index}]", "mend the step, what stands before it, or its 'fails'")
         return None if told.found else scenario
@@ -183,7 +165,7 @@ def _slips(scenario: Scenario) -> Iterable[tuple[int, str]]:
 
 
 def _parsed(raw: bytes, name: str, told: Mistakes) -> Scenario | None:
-    data = _table(raw, told.where)
+    data = table(raw, told.where)
     if not NAME.fullmatch(name):
         told.add(f"the name {name[:80]!r} is not one for a scenario", remedy="use lower-case letters, digits and '-'")
     if "name" in data:
@@ -194,14 +176,12 @@ def _parsed(raw: bytes, name: str, told: Mistakes) -> Scenario | None:
     _check(said, told)
     if told.found:
         return None
-    return msgspec.convert({**data, "known": _one_each(data.get("known", []))[0], "name": name}, Scenario)
+    return msgspec.convert({**data, "name": name}, Scenario)
 
 
 def _field(data: dict[str, Any], field: msgspec.structs.FieldInfo, told: Mistakes) -> Any:
     """What a key of the file says, as the model has it: BAD, or with BAD in it, where there are mistakes."""
     value, key = data[field.name], field.name
-    if key == "known":
-        return _known(data, told)
     if key == "layers" and isinstance(value, list):
         return [_tree(tree, f"{key}[{i}]", told) for i, tree in enumerate(value)]
     if key == "upper":
@@ -213,33 +193,6 @@ def _field(data: dict[str, Any], field: msgspec.structs.FieldInfo, told: Mistake
 
 def _tree(value: Any, key: str, told: Mistakes) -> Any:
     return read_entries(value, str | Node, key, told) if isinstance(value, dict) else read(value, Tree, key, told)
-
-
-def _known(data: dict[str, Any], told: Mistakes) -> list[Known]:
-    """The known findings that a file names, without those that have mistakes."""
-    value = data.get("known", [])
-    if not isinstance(value, list):
-        read(value, tuple[Known, ...], "known", told)
-        return []
-    found = []
-    for entry, i in zip(*_one_each(value), strict=True):
-        known = read(entry, Known, f"known[{i}]", told)
-        if known is not BAD:
-            check_known(known, f"known[{i}]", told)
-            found.append(known)
-    return found
-
-
-def _one_each(known: Any) -> tuple[Any, list[int]]:
-    """``code = ["WL203", "WL204"]`` is an entry for each of the codes, alike in everything else. Also each entry's place in the file."""
-    if not isinstance(known, list):
-        return known, []
-    every = [
-        (({**entry, "code": code} if isinstance(entry, dict) and isinstance(entry.get("code"), list) else entry), i)
-        for i, entry in enumerate(known)
-        for code in (entry["code"] if isinstance(entry, dict) and isinstance(entry.get("code"), list) else [None])
-    ]
-    return [entry for entry, _ in every], [i for _, i in every]
 
 
 def _check(said: dict[str, Any], told: Mistakes) -> None:

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from harness.scenario.known import Known
 from harness.scenario.steps import Step
 
 SCHEMA = 1
@@ -103,15 +102,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     handover: Handover | None = None
     refuses: tuple[str, ...] = ()  # tools (as in known: "fuse-overlayfs>=1.8") that must refuse to mount this stack
     repeat: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1  # how often a cell is run, where runs may differ
-    known: tuple[Known, ...] = ()
     name: str = ""
-
-
-class KnownFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``known.toml``: findings that are known of tools, whatever the scenario."""
-
-    schema: Literal[1]
-    known: tuple[Known, ...]
 
 
 def as_node(value: str | Node) -> Node:

@@ -14,8 +14,6 @@ def schema() -> dict[str, Any]:
     """The schema as a JSON object (draft 2020-12). ``name`` is left out: the file's name says it."""
     whole = msgspec.json.schema(Scenario)
     whole["$defs"]["Scenario"]["properties"].pop("name")
-    one = whole["$defs"]["Known"]["properties"]["code"]
-    whole["$defs"]["Known"]["properties"]["code"] = {"anyOf": [one, {"type": "array", "items": one}]}  # see the loader
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Whiteout Lab scenario",

@@ -1,34 +1,14 @@
-"""The words of a scenario that only a table can know: codes, tools and their versions, profiles, drivers. Pure."""
+"""The words of a scenario that only a table can know: tools and their versions. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from harness.drivers import DRIVERS
-from harness.judge.codes import CODES
-from harness.profile import Profile
-from harness.scenario.known import Known
 from harness.scenario.mistakes import Mistakes
 from harness.worlds.ranges import choices, mistake_in
 
 TOOLS = (*DRIVERS, "kernel-nouserxattr")
-
-
-def check_known(known: Known, key: str, told: Mistakes) -> None:
-    """Tell the words of one known finding that nobody knows: it would hide nothing, or the wrong thing."""
-    if not re.fullmatch(r"WL\d{3}", known.code):
-        told.add(f"{known.code!r} is no code", f"{key}.code", "write WL and three digits")
-    elif known.code not in CODES:
-        told.add(f"there is no code {known.code!r}", f"{key}.code", choices(known.code, CODES))
-    check_tools(known.tools, f"{key}.tools", told)
-    for i, profile in enumerate(known.profiles):
-        if profile not in set(Profile):
-            told.add(
-                f"there is no profile {profile!r}",
-                f"{key}.profiles[{i}]",
-                choices(profile, [str(one) for one in Profile]),
-            )
 
 
 def check_tools(patterns: Sequence[str], key: str, told: Mistakes) -> None:

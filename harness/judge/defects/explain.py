@@ -1,0 +1,195 @@
+"""Which defects explain a cell's findings; which are back where they should be gone; which should be there and are not. Pure.
+
+A defect is one program's, and a cell has several: the one under test, those that it calls, and below a container the overlay that merged
+a tree. So a defect of fuse-overlayfs explains what a container shows where fuse-overlayfs was the container's overlay at that place.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from harness.evidence.recording import Recording
+from harness.judge.defects.model import ANY, Defect, Fact, Named, Sign, named
+from harness.judge.facts import Flat, as_table
+from harness.judge.findings import Finding, flat
+from harness.places import Station
+from harness.worlds.ranges import parse_pattern
+from harness.worlds.versions import kernel_number
+
+_WROTE = (Station.VIEW, Station.REMOUNT)  # the writable runs: whose overlay made the upper, and what is made of it
+_OVERLAYS = ("fuse-overlayfs", "kernel")
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program of a cell at a place. ``tool``: the name of the tool that it would be by itself."""
+
+    tool: str
+    version: str  # the number alone
+    main: bool = True  # it is under test itself, and not below a container
+
+    @property
+    def name(self) -> str:
+        return self.tool.partition("+")[0]
+
+
+class Explainer:
+    """What is known of one cell."""
+
+    def __init__(self, recording: Recording, defects: Sequence[Defect]) -> None:
+        self.recording = recording
+        self._signs: dict[str, list[tuple[Defect, Sign]]] = {}  # code -> the signs that may speak of it here
+        for defect in defects:
+            for sign in defect.signs:
+                if self._speaks(sign):
+                    for code in sign.codes:
+                        self._signs.setdefault(code, []).append((defect, sign))
+        self._programs = {place: tuple(programs(recording, place)) for place in Station}
+
+    def _speaks(self, sign: Sign) -> bool:
+        recording = self.recording
+        return (not sign.profiles or recording.profile in sign.profiles) and (
+            not sign.scenarios or recording.scenario.name in sign.scenarios
+        )
+
+    def explained(self, finding: Finding) -> Finding:
+        """The finding with the defect that explains it, or that is back; what follows from it is as known, or as new, as it is."""
+        known = next((named(defect) for defect in self._of(finding)), None)
+        back = None if known else next((named(defect) for defect in self._mended(finding)), None)
+        below = tuple(msgspec.structs.replace(one, known=known, back=back) for one in finding.consequences)
+        return msgspec.structs.replace(finding, known=known, back=back, consequences=below)
+
+    def _of(self, finding: Finding) -> Iterator[Defect]:
+        """The defects that explain a finding."""
+        for defect, sign, program in self._fitting(finding):
+            if _covers(defect, sign, program.version):
+                yield defect
+
+    def _mended(self, finding: Finding) -> Iterator[Defect]:
+        """The defects that a finding is a sign of, and that its program's version comes after."""
+        for defect, _, program in self._fitting(finding):
+            if not _in(defect.versions, program.version) and _is_over(defect.versions, program.version):
+                yield defect
+
+    def _fitting(self, finding: Finding) -> Iterator[tuple[Defect, Sign, Program]]:
+        """The signs that a finding is such as, whatever the version, and the programs whose they would be."""
+        for defect, sign in self._signs.get(finding.code, ()):
+            if not _says(sign, finding):
+                continue
+            for program in self._programs[finding.station]:
+                if program.name == defect.program and _of_tool(sign, self.recording.tool.name, program.tool):
+                    yield defect, sign, program
+
+    def gone(self, findings: Iterable[Finding], seen: Callable[[str], bool]) -> tuple[Named, ...]:
+        """The defects that must show in this cell, and do not: the program under test has them, and the scenario is a witness.
+
+        *seen*: whether somebody looked where a code's findings are.
+        """
+        shown = {defect.name for one in flat(findings) for defect in self._of(one)}
+        must: dict[str, Named] = {}
+        for signs in self._signs.values():
+            for defect, sign in signs:
+                if defect.name not in shown and all(map(seen, sign.codes)) and self._must_show(defect, sign):
+                    must.setdefault(defect.name, named(defect, sign.codes[0]))
+        return tuple(must[name] for name in sorted(must))
+
+    def _must_show(self, defect: Defect, sign: Sign) -> bool:
+        tool = self.recording.tool
+        return (
+            self.recording.scenario.name in defect.witnesses
+            and not sign.sometimes
+            and any(
+                one.main
+                and one.name == defect.program
+                and _covers(defect, sign, one.version)
+                and _of_tool(sign, tool.name, one.tool)
+                for one in self._programs[Station.VIEW]
+            )
+        )
+
+
+def _says(sign: Sign, finding: Finding) -> bool:
+    """Whether a finding is such as a sign says, whosever it is."""
+    return (
+        (sign.sometimes or finding.times == finding.of)
+        and (not sign.places or finding.station in sign.places)
+        and (not sign.paths or _one_fits(sign.paths, finding.path))
+        and _facts_fit(sign.facts, finding)
+    )
+
+
+def _of_tool(sign: Sign, *names: str) -> bool:
+    """Whether a sign speaks of the cell's tool, or of the tool that a program below a container would be by itself."""
+    return not sign.tools or any(_one_fits(sign.tools, name) for name in names)
+
+
+def programs(recording: Recording, place: Station) -> Iterator[Program]:
+    """The programs of a cell that may be the cause of what a place shows.
+
+    A layer or a step has the overlays of the writable runs. Without any recorded overlay (no container came so far as to be asked, or an
+    old recording) nobody knows, and it may be any that the tool has.
+    """
+    tool = recording.tool
+    yield Program(tool.name, tool.plain)
+    contained = tool.driver not in {"kernel", "fuse-overlayfs", "fuse-stack"}
+    yield from (Program(part.name, part.plain, main=False) for part in tool.parts if part.name not in _OVERLAYS)
+    if not contained:
+        if tool.driver == "fuse-stack":
+            yield Program("fuse-overlayfs+stack", tool.plain)
+        return
+    merged = recording.engines.get(place)
+    if merged is not None:
+        ran: Iterable[str | None] = (merged,)
+    else:
+        ran = dict.fromkeys(recording.engines[one] for one in _WROTE if one in recording.engines) or (None,)
+    for overlay in ran:
+        if overlay is None or overlay == "fuse-overlayfs":
+            yield from (Program(one.name, one.plain, main=False) for one in tool.parts if one.name == "fuse-overlayfs")
+        if overlay is None or overlay.startswith("kernel overlay"):
+            names = ["kernel"]
+            if overlay is None or (overlay == "kernel overlay" and recording.profile == "user"):
+                names.append("kernel-nouserxattr")  # as a user, and not told to use user.*
+            yield from (Program(name, kernel_number(tool.kernel), main=False) for name in names)
+
+
+def _covers(defect: Defect, sign: Sign, version: str) -> bool:
+    return _in(defect.versions, version) and (not sign.versions or _in(sign.versions, version))
+
+
+def _in(ranges: Iterable[str], version: str) -> bool:
+    return any(
+        one == ANY or ((bounds := parse_pattern(f"x{one}")) is not None and bounds.fits("x", version)) for one in ranges
+    )
+
+
+def _is_over(ranges: Iterable[str], version: str) -> bool:
+    """Whether a version comes after one that was mended: it lies beyond the upper bound of a range."""
+    uppers = [
+        f"{sign}{bound}"
+        for one in ranges
+        if (parsed := parse_pattern(f"x{one}")) is not None
+        for sign, bound in parsed.bounds
+        if sign in {"<", "<="}
+    ]
+    return any(not _in([upper], version) for upper in uppers)
+
+
+def _facts_fit(wanted: Mapping[str, Fact], finding: Finding) -> bool:
+    if not wanted:
+        return True
+    there = as_table(finding.facts) if finding.facts is not None else {}
+    return all(name in there and _fact_fits(value, there[name]) for name, value in wanted.items())
+
+
+def _fact_fits(wanted: Fact, there: Flat) -> bool:
+    if isinstance(wanted, str):
+        return any(fnmatch.fnmatchcase(one, wanted) for one in (there if isinstance(there, list) else [str(there)]))
+    return type(there) is type(wanted) and there == wanted
+
+
+def _one_fits(patterns: Iterable[str], text: str) -> bool:
+    return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
