@@ -7,14 +7,16 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from harness.drivers import DRIVERS
 from harness.evidence.recording import Recording
+from harness.evidence.stations import FUSE, KERNEL, KERNEL_USERXATTR
 from harness.judge.findings import Finding
 from harness.places import Station
 from harness.scenario.known import Known
 from harness.worlds.ranges import one_matches
 from harness.worlds.versions import kernel_number
 
+# The kernel's overlay that a user mounts without userxattr, by its name of today and of older recordings.
+_NOUSERXATTR = ("kernel+nouserxattr", "kernel-nouserxattr")
 _WROTE = (Station.VIEW, Station.REMOUNT)  # the writable runs: whose engine made the upper, and what is made of it
 
 
@@ -60,8 +62,7 @@ def _engines(recording: Recording, station: Station) -> Iterator[tuple[str, str]
     A layer or a step has the engines of the writable runs. Without any recorded engine (no container came so far as to be asked,
     or an old recording) nobody knows, and it may be any that the tool has.
     """
-    driver = DRIVERS.get(recording.tool.driver)
-    if driver is None or driver.way is None:
+    if recording.tool.kind != "containers":
         return
     merged = recording.engines.get(station)
     if merged is not None:
@@ -69,12 +70,12 @@ def _engines(recording: Recording, station: Station) -> Iterator[tuple[str, str]
     else:
         ran = [recording.engines[one] for one in _WROTE if one in recording.engines] or (None,)
     for engine in ran:
-        if engine is None or engine == "fuse-overlayfs":
-            yield from ((part.name, part.plain) for part in recording.tool.parts if part.name == "fuse-overlayfs")
-        if engine is None or engine.startswith("kernel overlay"):
+        if engine in {None, FUSE}:
+            yield from ((part.name, part.plain) for part in recording.tool.parts if part.name == FUSE)
+        if engine in {None, KERNEL, KERNEL_USERXATTR}:
             names = ["kernel"]
-            if engine is None or (engine == "kernel overlay" and recording.profile == "user"):
-                names.append("kernel-nouserxattr")  # as a user, and not told to use user.*
+            if engine is None or (engine == KERNEL and recording.profile == "user"):
+                names += _NOUSERXATTR  # as a user, and not told to use user.*
             yield from ((name, kernel_number(recording.tool.kernel)) for name in names)
 
 

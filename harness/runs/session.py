@@ -19,7 +19,7 @@ from harness.cells.plan import Cell, NotRun, cell_of, plan
 from harness.doctor.obstacle import Obstacle
 from harness.doctor.probe import probe
 from harness.errors import BrokenMachinery, LabError, MissingProgram, UsageError, text_path
-from harness.evidence.recording import tool_record
+from harness.evidence.tools import tool_record
 from harness.judge.findings import Outcome
 from harness.machine.cache import cache_folder
 from harness.machine.guarded import MARKER

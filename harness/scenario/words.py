@@ -1,18 +1,19 @@
-"""The words of a scenario that only a table can know: codes, tools and their versions, profiles, drivers. Pure."""
+"""The words of a scenario that only a table can know: codes, tools and their versions, profiles. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from harness.drivers import DRIVERS
+from harness.drivers import SETUPS
 from harness.judge.codes import CODES
 from harness.profile import Profile
 from harness.scenario.known import Known
 from harness.scenario.mistakes import Mistakes
 from harness.worlds.ranges import choices, mistake_in
+from harness.worlds.renamed import RENAMED
 
-TOOLS = (*DRIVERS, "kernel-nouserxattr")
+TOOLS = tuple(SETUPS)
 
 
 def check_known(known: Known, key: str, told: Mistakes) -> None:
@@ -42,5 +43,7 @@ def check_tools(patterns: Sequence[str], key: str, told: Mistakes) -> None:
 def check_names(names: Sequence[str], key: str, told: Mistakes) -> None:
     """Tell words that are no tool's name: where a range or a pattern would never hold."""
     for i, name in enumerate(names):
-        if name not in TOOLS:
+        if name in RENAMED:
+            told.add(f"{name!r} is now called {RENAMED[name]}", f"{key}[{i}]", f"write {RENAMED[name]!r}")
+        elif name not in TOOLS:
             told.add(f"there is no tool {name!r}", f"{key}[{i}]", choices(name, TOOLS))

@@ -103,7 +103,7 @@ def usual_run(run: Path) -> Path:
             FakeCell("kernel", "6.18", upper=PLAIN_UPPER),
             FakeCell("kernel", "6.18", profile=Profile.USER, broken="mount refused"),
             FakeCell("kernel", "6.18", scenario=named, skipped="no world"),
-            FakeCell("fuse-stack", "1.14", scenario=named, skipped="not for it", excluded=True),
+            FakeCell("fuse-overlayfs+stack", "1.14", scenario=named, skipped="not for it", excluded=True),
         ],
         {"work file system": "ext4"},
     )

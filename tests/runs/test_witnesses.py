@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="both profiles are run; run as root"),
 ]
 SCENARIOS = load_all(scenarios_below(project_folder() / "scenarios"))
-NAMES = ("kernel", "kernel-nouserxattr", "fuse-overlayfs")
+NAMES = ("kernel", "kernel+nouserxattr", "fuse-overlayfs")
 
 
 def is_sure(known: Known) -> bool:

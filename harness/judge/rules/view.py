@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from harness.drivers import DRIVERS
 from harness.judge.findings import Finding
 from harness.judge.rules.evidence import Evidence, shown
 from harness.names import escape
@@ -105,8 +104,8 @@ def changed(evidence: Evidence) -> Iterator[Finding]:
 
 def _same_reader(evidence: Evidence, station: Station) -> bool:
     """Whether owners are evidence: FUSE shows each reader as the owner, and --fakeroot shows the user as root."""
-    driver, handed = DRIVERS.get(evidence.recording.tool.driver), evidence.recording.scenario.handover
-    if driver is not None and driver.as_root:
+    handed = evidence.recording.scenario.handover
+    if evidence.recording.tool.owners == "mapped":
         return False
     return handed is None or handed.profile is None or station in PAIR
 
