@@ -15,6 +15,8 @@ ROOMS = (
     "judge", "runs", "compare", "report", "cli", "__main__",
 )  # fmt: skip
 ALONE = {"machine/process.py"}  # the one module that starts programs
+# A recording is self-sufficient: whoever judges, compares or reports asks no driver of today what one did then.
+WITHOUT_DRIVERS = ("judge", "compare", "report")
 # What still runs back up: a scenario says what is known, until defects have files of their own.
 BACK = {("scenario.words", "judge.codes")}
 
@@ -60,3 +62,20 @@ def test_programs_are_started_in_one_module() -> None:
             if {"sh", "subprocess"} & {name.split(".")[0] for name in names}:
                 starting.add(str(path.relative_to(HOUSE)))
     assert starting == ALONE
+
+
+def test_what_judges_compares_and_reports_reaches_no_driver() -> None:
+    """Not through another module either: a module, and every package above it, is run by whoever imports it."""
+    graph: dict[str, set[str]] = {}
+    for one, other in arrows():
+        parts = other.split(".")
+        graph.setdefault(one, set()).update(".".join(parts[:length]) for length in range(1, len(parts) + 1))
+    for start in (one for one in graph if one.split(".")[0] in WITHOUT_DRIVERS):
+        reached, waiting = {start: start}, [start]
+        while waiting:
+            one = waiting.pop()
+            for other in graph.get(one, ()):
+                if other not in reached:
+                    reached[other] = f"{reached[one]} > {other}"
+                    waiting.append(other)
+        assert not [way for name, way in reached.items() if name.split(".")[0] == "drivers"]

@@ -6,20 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.doctor.obstacle import Obstacles
-from harness.drivers import DRIVERS
+from harness.drivers import PLACE, SETUPS, Driver
+from harness.drivers.base import Mounter, Runner
 from harness.profile import Profile
 from harness.scenario.layers import layer
 from harness.scenario.model import Node, Scenario
 from harness.scenario.steps import Remount
 from harness.snapshot.model import Entry
+from harness.worlds.inside import GIVEN
 from harness.worlds.model import Tool, version_order
 from harness.worlds.ranges import matches_version
-
-# Tools that say nothing new in most scenarios, and cost much (the stack makes two images for each cell).
-ON_REQUEST = frozenset({"fuse-stack", "kernel-nouserxattr"}) | {
-    n for n, driver in DRIVERS.items() if driver.way is not None
-}
-GIVEN_PROGRAM = "/mnt/tool"  # where a program that is not part of the world stands in the cell
 
 
 @dataclass(frozen=True)
@@ -36,11 +32,16 @@ class Cell:
         return f"{self.scenario.name}[{self.tool.key}-{self.profile}]"
 
     @property
+    def driver(self) -> Driver:
+        """The driver of its tool's program, in the tool's setup."""
+        return SETUPS[self.tool.name]
+
+    @property
     def laid_by_root(self) -> bool:
         """Whether root lays the layers out before a user mounts them: a user may read what somebody marked, and not mark so."""
         return (
             self.profile is Profile.USER
-            and DRIVERS[self.tool.driver].way is None
+            and isinstance(self.driver, Mounter)
             and any(name.startswith(b"trusted.") for e in laid_out(self.scenario) for name in e.xattrs)
         )
 
@@ -49,8 +50,8 @@ class Cell:
         """How the tool's main program is called inside the cell."""
         main = self.tool.main
         if self.tool.origin == "installed":
-            return "singularity"  # of the installation at /opt/tool, whose bin stands first in PATH
-        return GIVEN_PROGRAM if self.tool.origin in {"given", "crate"} else main.path or main.name
+            return "singularity"  # of the installation at INSTALLED, whose bin stands first in PATH
+        return GIVEN if self.tool.origin in {"given", "crate"} else main.path or main.name
 
 
 @dataclass(frozen=True)
@@ -90,20 +91,18 @@ def plan(
 
 
 def tool_order(tool: Tool) -> tuple[object, ...]:
-    """Kinds in the order of ``DRIVERS``, then names, then versions as people read them, then as they were named."""
-    return (list(DRIVERS).index(tool.driver), tool.name, version_order(tool.version), tool.rank, tool.world.name)
+    """In the order of setups, then versions as people read them, then as they were named."""
+    return (PLACE[tool.name], version_order(tool.version), tool.rank, tool.world.name)
 
 
 def _decide(cell: Cell, obstacles: Obstacles, asked: frozenset[str]) -> Cell | NotRun:
-    scenario, tool, driver = cell.scenario, cell.tool, DRIVERS[cell.tool.driver]
+    scenario, tool, driver = cell.scenario, cell.tool, cell.driver
     if scenario.on and not any(matches(word, tool) for word in scenario.on):
         return NotRun(cell, f"the scenario is for {', '.join(scenario.on)}", excluded=True)
-    if tool.name in ON_REQUEST and tool.name not in asked and tool.name not in (*scenario.on, *scenario.also):
+    if driver.on_request and tool.name not in asked and tool.name not in (*scenario.on, *scenario.also):
         return NotRun(cell, f"{tool.name} runs the scenarios that name it; all with --tool {tool.name}", excluded=True)
     if scenario.profiles and cell.profile not in scenario.profiles:
         return NotRun(cell, f"the scenario is for the profile {', '.join(scenario.profiles)}", excluded=True)
-    if "nouserxattr" in tool.options and cell.profile is Profile.ROOT:
-        return NotRun(cell, "as root there is no userxattr to leave away", excluded=True)
     if cell.profile not in driver.profiles:
         return NotRun(cell, f"{tool.name} is not for the profile {cell.profile}", excluded=True)
     if driver.fs_of_its_own and scenario.below.fs != "host":
@@ -114,19 +113,22 @@ def _decide(cell: Cell, obstacles: Obstacles, asked: frozenset[str]) -> Cell | N
         )
     if driver.fs_of_its_own and scenario.stack != "plain":
         return NotRun(cell, "the stack has lowers of its own kind and is not nested", excluded=True)
-    if reason := _not_for_images(cell):
+    reason = _not_for_images(cell, driver) if isinstance(driver, Runner) else _not_for_stacks(scenario)
+    if reason:
         return NotRun(cell, reason, excluded=True)
     blocked = _blocked(cell, obstacles)
     return blocked or cell
 
 
-def _not_for_images(cell: Cell) -> str:
-    """Why a scenario says nothing about a tool that runs containers, or the other way round; empty when it does."""
-    scenario, driver = cell.scenario, DRIVERS[cell.tool.driver]
-    handed, runs_containers = scenario.handover, driver.way is not None
+def _not_for_stacks(scenario: Scenario) -> str:
+    """Why a scenario says nothing about a tool that mounts a stack; empty when it does."""
+    return "the scenario hands an image over, and the tool makes none" if scenario.handover is not None else ""
+
+
+def _not_for_images(cell: Cell, driver: Runner) -> str:
+    """Why a scenario says nothing about a tool that runs containers; empty when it does."""
+    scenario, handed = cell.scenario, cell.scenario.handover
     if handed is not None:
-        if not runs_containers:
-            return "the scenario hands an image over, and the tool makes none"
         if handed.profile == cell.profile:
             return f"the scenario hands over to the profile {cell.profile}: nothing would change"
         if handed.mode is not None and not driver.mode:
@@ -135,15 +137,15 @@ def _not_for_images(cell: Cell) -> str:
             return f"the scenario hands over to the mode {handed.mode}: nothing would change"
     if not driver.keeps_upper and any(isinstance(step, Remount) for step in scenario.steps):
         return "the scenario mounts again, and the tool's upper goes with the container"
-    if runs_containers and any(isinstance(n, Node) and n.literal for tree in scenario.layers for n in tree.values()):
+    if any(isinstance(n, Node) and n.literal for tree in scenario.layers for n in tree.values()):
         return "a layer holds a user's own name that begins with .wh., which no layer of an image can"
-    if runs_containers and scenario.upper:
+    if scenario.upper:
         return "the tool makes its upper itself, and the scenario has one prepared"
     return ""
 
 
 def _blocked(cell: Cell, obstacles: Obstacles) -> NotRun | None:
-    needs = [*DRIVERS[cell.tool.driver].needs]
+    needs = [*cell.driver.needs]
     if cell.profile is Profile.USER:
         needs.append("userns")
         why = _beyond_a_user(cell, as_root="root" not in obstacles)

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 
 from harness.doctor.capabilities import Capability, Facts, assess
 from harness.doctor.probe import examine
+from harness.drivers import setups_of
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN
 from harness.names import one_line
 from harness.runs.session import work_parent
 from harness.tools.discover import Found, discover, where_of
 from harness.worlds.build import worlds_in_place
 from harness.worlds.model import Tool, Unavailable, World
+
+_KERNEL = tuple(setup.name for setup in setups_of("kernel"))  # whose version says all that a package would
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -50,7 +53,7 @@ def text(capabilities: list[Capability], tools: list[Found]) -> list[str]:
         where = where_of(tool)
         if isinstance(tool, Tool):
             package = (
-                f"package {tool.main.package}" if tool.main.package and tool.driver != "kernel" else tool.main.says
+                f"package {tool.main.package}" if tool.main.package and tool.name not in _KERNEL else tool.main.says
             )
             lines.append(f"ok  {tool.name} {tool.version} ({where}; {package})")
         else:

@@ -21,6 +21,7 @@ from harness.tools.asked import HELP as TOOL_HELP
 from harness.tools.asked import parse_words
 from harness.tools.discover import discover, unmet
 from harness.worlds.build import worlds_in_place
+from harness.worlds.renamed import renamed
 
 
 def register(commands: Any) -> None:
@@ -54,6 +55,7 @@ def find_cell(cell_id: str, tools: list[str], scenarios: Sequence[str] = ()) -> 
     Raises UsageError with what was perhaps meant, and MissingProgram where no version of its tool is here.
     """
     scenario, cell_id = scenario_in(cell_id), plain_id(cell_id)
+    _check_name(cell_id)
     decided = decide(Wanted(tuple(scenarios) or (scenario,), tuple(tools), tuple(Profile)), {}, lambda _line: None)
     cells = named_cells(decided.cells())
     if cell_id not in cells:
@@ -69,6 +71,15 @@ def find_cell(cell_id: str, tools: list[str], scenarios: Sequence[str] = ()) -> 
             f"no cell {cell_id!r}", remedy=f"did you mean {', '.join(near)}?" if near else "see: whiteout-lab list"
         )
     return cell_of(cells[cell_id])
+
+
+def _check_name(cell_id: str) -> None:
+    """Raises UsageError where a cell's id has a tool's name of before."""
+    head, bracket, key = cell_id.rpartition("[")
+    old, now = renamed(key)
+    if old:
+        remedy = f"{head}{bracket}{key.replace(old, now, 1)}"
+        raise UsageError(f"{old!r} is now called {now}", where=cell_id, remedy=remedy)
 
 
 def scenario_in(cell_id: str) -> str:

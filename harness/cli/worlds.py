@@ -11,7 +11,7 @@ from harness.compare.words import count
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, UsageError, WorldError
 from harness.machine.cache import cache_folder, prune_folder
 from harness.names import one_line
-from harness.tools.asked import NATIVE
+from harness.tools.asked import NATIVE, parse_words
 from harness.tools.crate import crates_in_place, ensure_crate
 from harness.tools.installed import installations
 from harness.worlds.build import ensure, prune, world_in_place
@@ -41,7 +41,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def unasked(tools: Sequence[str] = ()) -> list[str]:
     """The worlds that can be used here. *tools*: the words of ``--tool``."""
-    given = any(word.startswith(NATIVE) for word in tools) or bool(installations())
+    given = any(word.name.partition("+")[0] == NATIVE for word in parse_words(tools)) or bool(installations())
     return wanted(containers=os.geteuid() == 0, singularity=given)
 
 

@@ -5,30 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.drivers import DRIVERS
 from harness.evidence.recording import ToolRecord
 from harness.worlds.model import version_order
 
-TITLES = {
-    "fuse-stack": "fuse stack",
-    "kernel-nouserxattr": "kernel without userxattr",
-    "apptainer-ext3": "apptainer with ext3",
-    "apptainer-sandbox": "apptainer with a sandbox",
-    "apptainer-tmpfs": "apptainer --writable-tmpfs",
-    "apptainer-userns": "apptainer --userns",
-    "apptainer-fakeroot": "apptainer --fakeroot",
-    "singularity-ce": "SingularityCE",
-    "singularity-ce-tmpfs": "SingularityCE --writable-tmpfs",
-    "singularity-ce-userns": "SingularityCE --userns",
-    "singularity-ce-ext3": "SingularityCE with ext3",
-    "singularity-ce-oci": "SingularityCE OCI mode",
-    "singularity-ce-oci-folder": "SingularityCE OCI mode with a folder",
-    "singularity-ce-oci-ext3": "SingularityCE OCI mode with ext3",
-}
-
-
 MANY = 4  # versions in a row, from which on the first and the last are named
-_PROGRAMS = ("apptainer", "SingularityCE")  # which are several tools each
 
 
 @dataclass(frozen=True)
@@ -76,21 +56,26 @@ def count(number: int, one: str, many: str = "") -> str:
 class Column:
     """A tool at a version, in a profile: what a column of the grid is, and a subject of sentences."""
 
-    driver: str
-    name: str
+    program: str
+    name: str  # program and setup
     version: str  # as people see it, with what tells it apart from another build
     profile: str
     number: str = field(default="", compare=False)  # the version alone, by which columns are ordered
     rank: int = field(default=0, compare=False)  # among builds of one version: as they were named
+    called: str = field(default="", compare=False)  # the program as people say it; empty: by its name
+    titled: str = field(default="", compare=False)  # the tool without its version; empty: by its name
+    place: int = field(default=0, compare=False)  # in the order of tools
 
     @staticmethod
     def of(tool: ToolRecord, profile: str) -> Column:
-        return Column(tool.driver, tool.name, tool.version, profile, tool.plain, tool.rank)
+        return Column(
+            tool.program, tool.name, tool.version, profile, tool.plain, tool.rank, tool.called, tool.title, tool.place
+        )
 
     @property
     def title(self) -> str:
         """The tool without its version, as people say it."""
-        return TITLES.get(self.name, self.name)
+        return self.titled or self.name
 
     @property
     def label(self) -> str:
@@ -98,10 +83,9 @@ class Column:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Kernel, fuse-overlayfs, stacks; then names, then versions as people read them, then as they were named, then root before user."""
-        known = list(DRIVERS)
-        place = known.index(self.driver) if self.driver in known else len(known)
-        return (place, self.name, version_order(self.number or self.version), self.rank, self.version, self.profile)
+        """By the order of tools; then names, then versions as people read them, then as they were named, then root before user."""
+        number = version_order(self.number or self.version)
+        return (self.place, self.name, number, self.rank, self.version, self.profile)
 
 
 def who(columns: Iterable[Column], ran: Iterable[Column]) -> tuple[str, bool]:
@@ -114,6 +98,7 @@ def who(columns: Iterable[Column], ran: Iterable[Column]) -> tuple[str, bool]:
     every = sorted({*having, *ran}, key=lambda column: column.order)
     profiles: dict[tuple[str, str], set[str]] = {}
     neighbours: dict[str, list[str]] = {}  # title -> every version that ran, in order
+    programs = {column.title: column.called or column.program for column in every}
     for column in every:
         profiles.setdefault((column.name, column.version), set()).add(column.profile)
         versions = neighbours.setdefault(column.title, [])
@@ -130,7 +115,7 @@ def who(columns: Iterable[Column], ran: Iterable[Column]) -> tuple[str, bool]:
         only = "" if mine >= profiles.get(key, set()) else listing(sorted(mine))
         groups.setdefault((column.title, only), []).append(column.version)
     named = {key: _runs(versions, neighbours[key[0]]) for key, versions in groups.items()}
-    return listing(_together(named)), len(seen) > 1
+    return listing(_together(named, programs)), len(seen) > 1
 
 
 def _runs(versions: Sequence[str], every: Sequence[str]) -> list[str]:
@@ -145,12 +130,14 @@ def _runs(versions: Sequence[str], every: Sequence[str]) -> list[str]:
     return [name for run in runs for name in ([f"{run[0]}–{run[-1]}"] if len(run) >= MANY else run)]
 
 
-def _together(groups: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
-    """``SingularityCE 4.2.0, 4.5.0 (plain, with ext3)``: set-ups of one program that share versions and profile are named once."""
+def _together(groups: Mapping[tuple[str, str], Sequence[str]], programs: Mapping[str, str]) -> list[str]:
+    """``SingularityCE 4.2.0, 4.5.0 (plain, with ext3)``: setups of one program that share versions and profile are named once.
+
+    *programs*: by title, as people say them.
+    """
     merged: dict[tuple[str, tuple[str, ...], str], list[str]] = {}
     for (title, only), versions in groups.items():
-        program = next((one for one in _PROGRAMS if title.startswith(one)), title)
-        merged.setdefault((program, tuple(versions), only), []).append(title)
+        merged.setdefault((programs[title], tuple(versions), only), []).append(title)
     parts = []
     for (program, versions, only), titles in merged.items():
         setups = ", ".join(title.removeprefix(program).strip() or "plain" for title in titles)

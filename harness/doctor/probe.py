@@ -27,10 +27,10 @@ from harness.machine.process import run, which
 from harness.machine.room import Room
 from harness.machine.workfolder import locked_folder
 from harness.worlds.host import host_world
+from harness.worlds.inside import NOBODY
 from harness.worlds.ledger import Ledger
 from harness.worlds.versions import number_in
 
-NOBODY = 65534
 SETTINGS = (
     "user.max_user_namespaces",
     "kernel.unprivileged_userns_clone",

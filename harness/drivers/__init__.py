@@ -1,9 +1,26 @@
-"""How each kind of tool mounts a stack: one file each, and this list of them."""
+"""The drivers, one file for each kind of program, and every setup that they have, by name and in the order of tools."""
+
+from __future__ import annotations
 
 from harness.drivers import fuse_overlayfs, fuse_stack, kernel, native, singularity_oci
-from harness.drivers.base import Driver
+from harness.drivers.base import Mounter, Runner
 
-DRIVERS: dict[str, Driver] = {
-    driver.name: driver
-    for driver in (kernel.DRIVER, fuse_overlayfs.DRIVER, fuse_stack.DRIVER, *native.DRIVERS, singularity_oci.DRIVER)
+Driver = Mounter | Runner
+
+SETUPS: dict[str, Driver] = {
+    setup.name: setup
+    for setup in (
+        *kernel.SETUPS,
+        *fuse_overlayfs.SETUPS,
+        *fuse_stack.SETUPS,
+        *native.SETUPS,
+        *singularity_oci.SETUPS,
+    )
 }
+PLACE = {name: place for place, name in enumerate(SETUPS)}  # of each in the order of tools
+PROGRAMS = tuple(dict.fromkeys(setup.program for setup in SETUPS.values()))
+
+
+def setups_of(program: str) -> tuple[Driver, ...]:
+    """The setups of a program, the plain one first where there is one."""
+    return tuple(setup for setup in SETUPS.values() if setup.program == program)

@@ -1,37 +1,43 @@
-"""What a driver is: how one kind of tool mounts a stack and lets go, as shell text. Pure."""
+"""What a driver is: how one kind of program mounts a stack, or runs containers, and lets go, as shell text. Pure.
+
+A driver is a class, a *setup* one row of it: a program as it is used. What sets a setup apart from the program's others is a field.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 from harness.machine.quote import quote
 from harness.profile import Profile
-from harness.worlds.model import Tool
+from harness.worlds.inside import CELL, SCRIPT
 
 # What every container sees of the cell besides its image: the world's programs, and the cell's folder.
-BINDS = '--bind /usr:/usr --bind "$cell":/mnt'
+BINDS = f'--bind /usr:/usr --bind "$cell":{CELL}'
+# The words that a container runs: the script again, which is told so.
+INSIDE = f'/bin/sh {SCRIPT} {CELL} inside "$@"'
 
 
 @dataclass(frozen=True)
 class Stack:
     """What a driver is asked to mount: folders of the cell, all relative to it; and what the scenario says to the program."""
 
-    tool: Tool
     profile: Profile
     lowers: tuple[str, ...]  # the lowest first; at least one
     upper: str
     work: str
     merged: str
     program: str  # the shell word that calls the tool's main program
-    options: Mapping[str, str] = field(default_factory=dict)  # mount options for the kernel, for fuse-overlayfs
+    options: Mapping[str, str] = field(default_factory=dict)  # program -> mount options
     env: Mapping[str, str] = field(default_factory=dict)  # variables of the program's environment
     prepared: bool = False  # whether there is something in the upper already
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The shell text of a driver: functions that the script calls. Each is whole lines.
+class MountText:
+    """The shell text of a driver that mounts a stack. Each part is whole lines.
 
     ``prepare`` runs once before the first mount, ``mount`` and ``unmount`` are bodies of the functions of that name; a
     mount that the tool refuses must ``refuse`` with the tool's words; one whose daemon ended by a signal must not.
@@ -44,53 +50,99 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Way:
-    """The shell text of a driver that runs containers: the way of an image and of its overlay.
+class ContainerText:
+    """The shell text of a driver that runs containers: what becomes of an image and of its overlay.
 
     The tree under test is the folder ``/lab`` of the image. ``prepare`` makes the image of the folders ``image/1``, ``image/2`` …,
     which hold ``lab`` and empty mount points. ``enter`` is the body of a function: ``$1`` is ``writable`` or ``readonly``; ``"$@"``
     after a shift are words to run in the container, which must see the cell's folder at ``/mnt`` and the world's ``/usr``.
-    ``upper`` leaves the upper in ``$out/upper.tar`` or, as an ext3 image, ``$out/upper.img``. ``onward``: what happens after that.
+    ``upper`` leaves the upper in ``$out/upper.tar`` or, as an ext3 image, ``$out/upper.img``; empty where nothing of it is left.
+    ``onward``: what happens after that. ``switch``: lines that go on in the program's other mode, where the setup has one.
     """
 
     prepare: str
     enter: str
-    upper: str  # empty: nothing of the writable layer is left to look at, and it cannot be run again
+    upper: str
     onward: str = ""
-    other: str | None = (
-        None  # lines that switch to the program's other mode (native, OCI), where that takes the same image
-    )
-    flattened: bool = True  # whether the image is made of the layers merged, or of one layer each
+    switch: str = ""
 
 
-@dataclass(frozen=True)
-class Driver:
-    """One kind of tool, with a ``plan`` when it mounts a stack, or a ``way`` when it runs containers from images.
+@dataclass(frozen=True, kw_only=True)
+class Setup(ABC):
+    """One row: a program as it is used.
 
-    ``needs`` are capabilities of the host per profile (keys of ``harness.doctor.probe``'s facts); ``programs`` are the others that it calls
-    and that a recording names; ``family``: the program whose installation it needs, where one installation is several tools.
-    ``fs_of_its_own``: the stack brings the file system below the upper, so a scenario that names one is not for it.
-    ``has_program``: the tool is a program, and another one can take its place in the script.
+    ``called``: the program, and ``how`` the setup, as people say them; ``how`` is empty for the plain setup. ``needs`` are
+    capabilities of the host per profile (keys of ``harness.doctor.probe``'s facts); ``parts`` are the programs that it calls
+    and that a recording names. ``fs_of_its_own``: it brings the file system below the upper, so a scenario that names one is not
+    for it. ``helpers``: programs that make what it mounts; they are not under test, but without them there is no such tool.
+    ``on_request``: it runs the scenarios that name it alone, since it says little new in others and costs much.
+    ``owners``: whether the tree that it shows has the owners that it was given, or all are mapped to whoever runs it.
     """
 
-    name: str
-    title: str
-    profiles: tuple[Profile, ...]
-    plan: Callable[[Stack], Plan] | None = None
-    needs: tuple[str, ...] = ()
-    programs: tuple[str, ...] = ()
-    family: str = ""
-    keeps_upper: bool = True  # whether the upper outlives the run
-    as_root: bool = False  # whether an ordinary user is shown as root inside, and so owners are no evidence
-    mode: str = ""  # "native" or "oci", where an image and its overlay can be handed over to the other one
-    fs_of_its_own: bool = False
-    has_program: bool = True
-    way: Callable[[Stack], Way] | None = None
+    kind: ClassVar[Literal["mounts", "containers"]]
 
-    def stack(self, stack: Stack) -> Plan:
-        """The plan of a driver that mounts a stack."""
-        assert self.plan is not None, self.name
-        return self.plan(stack)
+    program: str
+    setup: str = ""
+    called: str
+    how: str = ""
+    profiles: tuple[Profile, ...] = (Profile.ROOT, Profile.USER)
+    needs: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    helpers: tuple[str, ...] = ()
+    on_request: bool = False
+    fs_of_its_own: bool = False
+    owners: Literal["visible", "mapped"] = "visible"
+
+    @property
+    def name(self) -> str:
+        """``apptainer``, ``apptainer+ext3``: how scenarios and the command line speak of it."""
+        return f"{self.program}+{self.setup}" if self.setup else self.program
+
+    @property
+    def title(self) -> str:
+        """``SingularityCE OCI mode with ext3``: how sentences speak of it."""
+        return f"{self.called} {self.how}".rstrip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mounter(Setup):
+    """A driver that mounts a stack.
+
+    ``is_program``: it is a program, and another one can take its place in the script. ``upper``, ``work``: where in the cell the
+    stack has them.
+    """
+
+    kind = "mounts"
+
+    is_program: bool = True
+    upper: str = "upper"
+    work: str = "work"
+
+    @abstractmethod
+    def script(self, stack: Stack) -> MountText:
+        """The lines that mount a stack, and let go of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner(Setup):
+    """A driver that runs containers from images.
+
+    ``keeps_upper``: whether the upper outlives the run. ``mode``: "native" or "oci", where an image and its overlay can be handed over
+    to the other one. ``flattened``: whether the image is made of the layers merged, or of one layer each.
+    """
+
+    kind = "containers"
+
+    needs: tuple[str, ...] = ("container",)
+    on_request: bool = True
+    fs_of_its_own: bool = True
+    keeps_upper: bool = True
+    mode: Literal["", "native", "oci"] = ""
+    flattened: bool = True
+
+    @abstractmethod
+    def script(self, stack: Stack) -> ContainerText:
+        """The lines that make an image, run it, and go on with it."""
 
 
 def exports(env: Mapping[str, str]) -> str:

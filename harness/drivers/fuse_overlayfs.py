@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from harness.drivers.base import Driver, Plan, Stack, option_words
+from dataclasses import dataclass
+
+from harness.drivers.base import Mounter, MountText, Stack, option_words
 from harness.machine.quote import quote
-from harness.profile import Profile
+
+PROGRAM = "fuse-overlayfs"
 
 
-def daemon(stack: Stack) -> Plan:
+def daemon(stack: Stack) -> MountText:
     """Mount and unmount of the daemon over the stack's folders; ``$daemon`` is its process."""
     options = option_words(
         "lowerdir=" + ":".join(reversed(stack.lowers)), f"upperdir={stack.upper}", f"workdir={stack.work}",
-        stack.options.get("fuse-overlayfs", ""),
+        stack.options.get(PROGRAM, ""),
     )  # fmt: skip
     environment = "".join(f"{key}={quote(value)} " for key, value in stack.env.items())
-    return Plan(
+    return MountText(
         mount=(
             f'{environment}{stack.program} -f -o {quote(options)} {stack.merged} >>"$out/daemon.log" 2>&1 </dev/null &\n'
             "daemon=$!\n"
@@ -32,4 +35,13 @@ def daemon(stack: Stack) -> Plan:
     )  # fmt: skip
 
 
-DRIVER = Driver("fuse-overlayfs", "fuse-overlayfs", (Profile.ROOT, Profile.USER), daemon, needs=("fuse",))
+@dataclass(frozen=True, kw_only=True)
+class FuseOverlayfs(Mounter):
+    """The daemon over folders of the cell."""
+
+    def script(self, stack: Stack) -> MountText:
+        """The daemon in the foreground, its log and its exit codes in ``$out``."""
+        return daemon(stack)
+
+
+SETUPS = (FuseOverlayfs(program=PROGRAM, called=PROGRAM, needs=("fuse",)),)

@@ -2,48 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from harness.drivers.base import Driver, Plan, Stack
-from harness.drivers.fuse_overlayfs import daemon
-from harness.profile import Profile
+from harness.drivers.base import Mounter, MountText, Stack
+from harness.drivers.fuse_overlayfs import PROGRAM, daemon
+
+_EXT3 = "ext3"  # where the image is mounted that holds upper and work
 
 
-def _plan(stack: Stack) -> Plan:
-    squashed = [f"squashed/{n}" for n in range(1, len(stack.lowers) + 1)]
-    inner = daemon(replace(stack, lowers=tuple(squashed), upper="ext3/upper", work="ext3/work"))
-    prepare = ["mkdir -p ext3 " + " ".join(squashed)]
-    for source, target in zip(stack.lowers, squashed, strict=True):
+@dataclass(frozen=True, kw_only=True)
+class FuseStack(Mounter):
+    """fuse-overlayfs over images that are mounted by FUSE too."""
+
+    def script(self, stack: Stack) -> MountText:
+        """Images of the layers and of the upper, mounted; then the daemon over them."""
+        squashed = [f"squashed/{n}" for n in range(1, len(stack.lowers) + 1)]
+        inner = daemon(replace(stack, lowers=tuple(squashed), upper=self.upper, work=self.work))
+        prepare = [f"mkdir -p {_EXT3} " + " ".join(squashed)]
+        for source, target in zip(stack.lowers, squashed, strict=True):
+            prepare.append(
+                f'mksquashfs {source} {target}.sqfs -quiet -no-progress -noappend >>"$out/parts.log" 2>&1 ||\n'
+                f'  die "mksquashfs: $(tail -n 3 "$out/parts.log")"'
+            )
+            prepare.append(f'squashfuse -f {target}.sqfs {target} >>"$out/parts.log" 2>&1 </dev/null &')
+            prepare.append(f'await {target} $! || die "squashfuse did not mount: $(tail -n 3 "$out/parts.log")"')
         prepare.append(
-            f'mksquashfs {source} {target}.sqfs -quiet -no-progress -noappend >>"$out/parts.log" 2>&1 ||\n'
-            f'  die "mksquashfs: $(tail -n 3 "$out/parts.log")"'
+            f'truncate -s 8M {_EXT3}.img && mke2fs -q -F -t ext3 -J size=1 {_EXT3}.img >>"$out/parts.log" 2>&1 ||\n'
+            '  die "mke2fs: $(tail -n 3 "$out/parts.log")"'
         )
-        prepare.append(f'squashfuse -f {target}.sqfs {target} >>"$out/parts.log" 2>&1 </dev/null &')
-        prepare.append(f'await {target} $! || die "squashfuse did not mount: $(tail -n 3 "$out/parts.log")"')
-    prepare.append(
-        'truncate -s 8M ext3.img && mke2fs -q -F -t ext3 -J size=1 ext3.img >>"$out/parts.log" 2>&1 ||\n'
-        '  die "mke2fs: $(tail -n 3 "$out/parts.log")"'
-    )
-    prepare.append('fuse2fs -f ext3.img ext3 >>"$out/parts.log" 2>&1 </dev/null &')
-    prepare.append("image=$!")
-    prepare.append('await ext3 $image || die "fuse2fs did not mount: $(tail -n 3 "$out/parts.log")"')
-    prepare.append("mkdir ext3/work ext3/upper || die 'the ext3 image cannot be filled'")
-    if stack.prepared:  # by tar: cp -a sets ACLs, which some fuse2fs then hand out with a wrong mode
-        pack, unpack = (
-            f"tar -C {folder} --xattrs --xattrs-include='*' --numeric-owner" for folder in ("upper", "ext3/upper")
+        prepare.append(f'fuse2fs -f {_EXT3}.img {_EXT3} >>"$out/parts.log" 2>&1 </dev/null &')
+        prepare.append("image=$!")
+        prepare.append(f'await {_EXT3} $image || die "fuse2fs did not mount: $(tail -n 3 "$out/parts.log")"')
+        prepare.append(f"mkdir {self.work} {self.upper} || die 'the ext3 image cannot be filled'")
+        if stack.prepared:  # by tar: cp -a sets ACLs, which some fuse2fs then hand out with a wrong mode
+            pack, unpack = (
+                f"tar -C {folder} --xattrs --xattrs-include='*' --numeric-owner" for folder in (stack.upper, self.upper)
+            )
+            prepare.append(f"{pack} -cf - . | {unpack} -xpf - || die 'the ext3 image cannot be filled'")
+        return MountText(
+            mount=inner.mount,
+            unmount=inner.unmount,
+            prepare="\n".join(prepare),
+            release=f"umount {_EXT3}; wait $image",
         )
-        prepare.append(f"{pack} -cf - . | {unpack} -xpf - || die 'the ext3 image cannot be filled'")
-    return Plan(
-        mount=inner.mount, unmount=inner.unmount, prepare="\n".join(prepare), release="umount ext3; wait $image"
-    )
 
 
-DRIVER = Driver(
-    "fuse-stack",
-    "squashfuse + fuse2fs + fuse-overlayfs",
-    (Profile.ROOT, Profile.USER),
-    _plan,
-    needs=("fuse",),
-    programs=("squashfuse", "fuse2fs", "fuse-overlayfs"),
-    fs_of_its_own=True,
+SETUPS = (
+    FuseStack(
+        program=PROGRAM,
+        setup="stack",
+        called=PROGRAM,
+        how="stack",
+        needs=("fuse",),
+        parts=("squashfuse", "fuse2fs", "fuse-overlayfs"),
+        helpers=("mksquashfs", "mke2fs"),
+        on_request=True,
+        fs_of_its_own=True,
+        upper=f"{_EXT3}/upper",
+        work=f"{_EXT3}/work",
+    ),
 )

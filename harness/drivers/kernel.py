@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from harness.drivers.base import Driver, Plan, Stack, option_words
+from dataclasses import dataclass
+
+from harness.drivers.base import Mounter, MountText, Stack, option_words
 from harness.machine.quote import quote
 from harness.profile import Profile
 
@@ -11,31 +13,45 @@ from harness.profile import Profile
 EXPLICIT = {"redirect_dir": "off", "metacopy": "off", "index": "off", "xino": "off"}
 
 
-def _plan(stack: Stack) -> Plan:
-    said = stack.options.get("kernel", "")
-    named = {word.partition("=")[0] for word in said.split(",")}
-    defaults = EXPLICIT if stack.profile is Profile.ROOT else EXPLICIT | {"redirect_dir": "nofollow"}
-    explicit = [f"{key}={value}" for key, value in defaults.items() if key not in named]
-    options = option_words(
-        "nodev",  # a device of a layer must not lead to this machine's
-        "lowerdir=" + ":".join(reversed(stack.lowers)), f"upperdir={stack.upper}", f"workdir={stack.work}", *explicit, said,
-        "userxattr" if stack.profile is Profile.USER and "nouserxattr" not in stack.tool.options else "",
-    )  # fmt: skip
-    return Plan(
-        mount=(
-            f'mount -t overlay overlay -o {quote(options)} {stack.merged} 2>>"$out/daemon.log" ||\n'
-            '  refuse "$(tail -n 2 "$out/daemon.log")"'
-        ),
-        unmount=f"umount {stack.merged}",
-    )
+@dataclass(frozen=True, kw_only=True)
+class Kernel(Mounter):
+    """``userxattr``: whether a user's mount keeps its marks in ``user.*``; root's has no need of it."""
+
+    userxattr: bool = True
+
+    def script(self, stack: Stack) -> MountText:
+        """``mount -t overlay``, with every option named; what mount(8) says of a refusal is the tool's answer."""
+        said = stack.options.get("kernel", "")
+        named = {word.partition("=")[0] for word in said.split(",")}
+        defaults = EXPLICIT if stack.profile is Profile.ROOT else EXPLICIT | {"redirect_dir": "nofollow"}
+        explicit = [f"{key}={value}" for key, value in defaults.items() if key not in named]
+        options = option_words(
+            "nodev",  # a device of a layer must not lead to this machine's
+            "lowerdir=" + ":".join(reversed(stack.lowers)), f"upperdir={stack.upper}", f"workdir={stack.work}", *explicit, said,
+            "userxattr" if stack.profile is Profile.USER and self.userxattr else "",
+        )  # fmt: skip
+        return MountText(
+            mount=(
+                f'mount -t overlay overlay -o {quote(options)} {stack.merged} 2>>"$out/daemon.log" ||\n'
+                '  refuse "$(tail -n 2 "$out/daemon.log")"'
+            ),
+            unmount=f"umount {stack.merged}",
+        )
 
 
-DRIVER = Driver(
-    "kernel",
-    "kernel overlay",
-    (Profile.ROOT, Profile.USER),
-    _plan,
-    needs=("overlay",),
-    programs=("mount", "umount"),
-    has_program=False,
+PLAIN = Kernel(program="kernel", called="kernel", needs=("overlay",), parts=("mount", "umount"), is_program=False)
+SETUPS = (
+    PLAIN,
+    Kernel(
+        program="kernel",
+        setup="nouserxattr",
+        called="kernel",
+        how="without userxattr",
+        needs=PLAIN.needs,
+        parts=PLAIN.parts,
+        is_program=False,
+        profiles=(Profile.USER,),  # as root there is no userxattr to leave away
+        on_request=True,
+        userxattr=False,
+    ),
 )

@@ -6,10 +6,12 @@ fuse-overlayfs, the image mounted by the kernel or by fuse2fs) is the program's 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
-from harness.drivers.base import BINDS, Driver, Stack, Way, exports
+from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, exports
 from harness.profile import Profile
+from harness.worlds.inside import LAB
 
 _IMAGE = (  # a bare squashfs is not mounted by squashfuse: SingularityCE 4 unpacks it then, for a user
     'once "$made.sif" image.sif $who "$program" -q build image.sif image/1 >>"$out/parts.log" 2>&1 </dev/null ||\n'
@@ -23,107 +25,106 @@ say seal
 if asked "overlay seal by mksquashfs" $who mksquashfs overlay/upper sealed.sqfs -quiet -no-progress; then
   sealed_as sealed
 fi"""
+_TAKE_FOLDER = (
+    f"if [ -e overlay/upper{LAB} ]; then take upper overlay/upper{LAB}; else mkdir none; take upper none; fi\n"
+    "left overlay/work"
+)
+_TAKE_EXT3 = 'cp --sparse=always overlay "$out/upper.img"'
+
+_FLAGS = {"native": "", "oci": "--oci"}  # the modes of SingularityCE
+_OTHER = {"native": "oci", "oci": "native"}
 
 
-def _way(
-    stack: Stack, flag: str, other: str | None, *, prepare: str, upper: str, onward: str = "", image: str = "image.sif"
-) -> Way:
-    """*flag*: given to every run; *other*: what takes its place when the image is handed over to the other mode."""
-    overlay = "--overlay $overlay" if upper else "--writable-tmpfs"
-    enter = (
-        f"{exports(stack.env)}overlay=overlay\n"
-        # root in the container would get every capability that there is; a machine may not have this one to give
-        'drop=; if [ -z "$who" ] && [ "$(id -u)" = 0 ]; then drop=--drop-caps=CAP_SYS_RESOURCE; fi\n'
-        "case $1 in readonly) overlay=overlay:ro ;; sealed) overlay=sealed.sqfs:ro ;; esac\n"
-        "shift\n"
-        f"{stack.program} -q exec $flag {overlay} --no-home --pwd / {BINDS} $drop \\\n"
-        f'  {image} /bin/sh /mnt/script.sh /mnt inside "$@"'
-    )
-    switch = None if other is None else f"flag={other}"
-    return Way(f"flag={flag}\n{prepare}", enter, upper, onward, switch)
+@dataclass(frozen=True, kw_only=True)
+class Native(Runner):
+    """``flag``: given to every run. ``overlay``: what it is in; nothing, where the upper goes with the container.
 
+    ``sandbox``: the image is a folder, for which a program may choose another engine than for a SIF.
+    """
 
-Make = Callable[[Stack], Way]
+    flag: str = ""
+    overlay: Literal["folder", "ext3", ""] = "folder"
+    sandbox: bool = False
 
-
-def _folder(flag: str = "", other: str | None = None, *, sandbox: bool = False) -> Make:
-    """The overlay is a folder; so is the image of a *sandbox*, for which a program may choose another engine than for a SIF."""
-    upper = (
-        "if [ -e overlay/upper/lab ]; then take upper overlay/upper/lab; else mkdir none; take upper none; fi\n"
-        "left overlay/work"
-    )
-    prepare, image = ("$who mkdir overlay", "image/1") if sandbox else (f"$who mkdir overlay\n{_IMAGE}", "image.sif")
-    return lambda stack: _way(stack, flag, other, prepare=prepare, upper=upper, onward=_SEAL, image=image)
-
-
-def _ext3(flag: str = "", other: str | None = None) -> Make:
-    """The overlay is an ext3 image."""
-    upper = 'cp --sparse=always overlay "$out/upper.img"'
-    return lambda stack: _way(stack, flag, other, prepare=f"{_IMAGE}\n{_EXT3}", upper=upper)
-
-
-def _tmpfs() -> Make:
-    """``--writable-tmpfs``: the upper goes with the container, so only the view inside is there to look at."""
-    return lambda stack: _way(stack, "", None, prepare=_IMAGE, upper="")
+    def script(self, stack: Stack) -> ContainerText:
+        """``exec --overlay``, or ``--writable-tmpfs``; a folder is sealed by mksquashfs."""
+        flag = _FLAGS.get(self.mode, self.flag)
+        made = [f"flag={flag}"]
+        if self.overlay == "folder":
+            made.append("$who mkdir overlay")
+        if not self.sandbox:
+            made.append(_IMAGE)
+        if self.overlay == "ext3":
+            made.append(_EXT3)
+        overlay = "--overlay $overlay" if self.overlay else "--writable-tmpfs"
+        enter = (
+            f"{exports(stack.env)}overlay=overlay\n"
+            # root in the container would get every capability that there is; a machine may not have this one to give
+            'drop=; if [ -z "$who" ] && [ "$(id -u)" = 0 ]; then drop=--drop-caps=CAP_SYS_RESOURCE; fi\n'
+            "case $1 in readonly) overlay=overlay:ro ;; sealed) overlay=sealed.sqfs:ro ;; esac\n"
+            "shift\n"
+            f"{stack.program} -q exec $flag {overlay} --no-home --pwd / {BINDS} $drop \\\n"
+            f"  {'image/1' if self.sandbox else 'image.sif'} {INSIDE}"
+        )
+        return ContainerText(
+            prepare="\n".join(made),
+            enter=enter,
+            upper={"folder": _TAKE_FOLDER, "ext3": _TAKE_EXT3, "": ""}[self.overlay],
+            onward=_SEAL if self.overlay == "folder" else "",
+            switch=f"flag={_FLAGS[_OTHER[self.mode]]}" if self.mode else "",
+        )
 
 
 # What the two call, seen by running them. mksquashfs packs what is under test.
+APPTAINER, SINGULARITY = "apptainer", "singularity-ce"
 CALLS = {
-    "apptainer": ("squashfuse", "fuse2fs", "fuse-overlayfs"),
-    "singularity-ce": ("squashfuse", "fuse2fs", "fuse-overlayfs", "mksquashfs"),
+    APPTAINER: ("squashfuse", "fuse2fs", "fuse-overlayfs"),
+    SINGULARITY: ("squashfuse", "fuse2fs", "fuse-overlayfs", "mksquashfs"),
 }
-_FLAGS = {"native": "", "oci": "--oci"}  # the modes of SingularityCE
+CALLED = {APPTAINER: "apptainer", SINGULARITY: "SingularityCE"}
 
 
-def _driver(
-    name: str,
-    title: str,
-    way: Make,
-    *profiles: Profile,
-    mode: str = "",
-    keeps_upper: bool = True,
-    as_root: bool = False,
-) -> Driver:
-    family = next(family for family in CALLS if name.startswith(family))
-    return Driver(
-        name,
-        title,
-        profiles or (Profile.ROOT, Profile.USER),
-        needs=("container",),
-        programs=CALLS[family],
-        family=family,
+def _row(
+    program: str,
+    setup: str = "",
+    how: str = "",
+    *,
+    profile: Profile | None = None,
+    flag: str = "",
+    overlay: Literal["folder", "ext3", ""] = "folder",
+    mode: Literal["", "native", "oci"] = "",
+    sandbox: bool = False,
+    owners: Literal["visible", "mapped"] = "visible",
+) -> Native:
+    return Native(
+        program=program,
+        setup=setup,
+        called=CALLED[program],
+        how=how,
+        parts=CALLS[program],
+        profiles=tuple(Profile) if profile is None else (profile,),
+        keeps_upper=bool(overlay),
+        flag=flag,
+        overlay=overlay,
         mode=mode,
-        keeps_upper=keeps_upper,
-        as_root=as_root,
-        fs_of_its_own=True,
-        way=way,
+        sandbox=sandbox,
+        owners=owners,
     )
 
 
-def _in_mode(mode: str, name: str, title: str, make: Callable[[str, str], Make], *profiles: Profile) -> Driver:
-    """SingularityCE in a mode, whose image and overlay the other mode can take over."""
-    (other,) = (flag for one, flag in _FLAGS.items() if one != mode)
-    return _driver(name, title, make(_FLAGS[mode], other), *profiles, mode=mode)
-
-
-DRIVERS = (
-    _driver("apptainer", "apptainer, overlay in a folder", _folder()),
-    _driver("apptainer-ext3", "apptainer, overlay in an ext3 image", _ext3()),
-    _driver("apptainer-tmpfs", "apptainer --writable-tmpfs", _tmpfs(), keeps_upper=False),
-    _driver("apptainer-sandbox", "apptainer, image and overlay in folders", _folder(sandbox=True)),
-    _driver("apptainer-userns", "apptainer --userns, overlay in a folder", _folder("--userns"), Profile.ROOT),
-    _driver(
-        "apptainer-fakeroot",
-        "apptainer --fakeroot, overlay in a folder",
-        _folder("--fakeroot"),
-        Profile.USER,
-        as_root=True,
-    ),
-    _in_mode("native", "singularity-ce", "SingularityCE, overlay in a folder", _folder),
-    _driver("singularity-ce-tmpfs", "SingularityCE --writable-tmpfs", _tmpfs(), keeps_upper=False),
-    _driver("singularity-ce-userns", "SingularityCE --userns, overlay in a folder", _folder("--userns"), Profile.ROOT),
+SETUPS = (
+    _row(APPTAINER),
+    _row(APPTAINER, "ext3", "with ext3", overlay="ext3"),
+    _row(APPTAINER, "tmpfs", "--writable-tmpfs", overlay=""),
+    _row(APPTAINER, "sandbox", "with a sandbox", sandbox=True),
+    _row(APPTAINER, "userns", "--userns", flag="--userns", profile=Profile.ROOT),
+    # shows the user as root
+    _row(APPTAINER, "fakeroot", "--fakeroot", flag="--fakeroot", profile=Profile.USER, owners="mapped"),
+    _row(SINGULARITY, mode="native"),
+    _row(SINGULARITY, "tmpfs", "--writable-tmpfs", overlay=""),
+    _row(SINGULARITY, "userns", "--userns", flag="--userns", profile=Profile.ROOT),
     # without a setuid starter it asks for a loop device, which no ordinary user gets
-    _in_mode("native", "singularity-ce-ext3", "SingularityCE, overlay in an ext3 image", _ext3, Profile.ROOT),
-    _in_mode("oci", "singularity-ce-oci-folder", "SingularityCE, OCI mode, overlay in a folder", _folder),
-    _in_mode("oci", "singularity-ce-oci-ext3", "SingularityCE, OCI mode, overlay in an ext3 image", _ext3),
+    _row(SINGULARITY, "ext3", "with ext3", overlay="ext3", mode="native", profile=Profile.ROOT),
+    _row(SINGULARITY, "oci+folder", "OCI mode with a folder", mode="oci"),
+    _row(SINGULARITY, "oci+ext3", "OCI mode with ext3", overlay="ext3", mode="oci"),
 )

@@ -6,9 +6,10 @@ The way of sylabs/singularity#3176: squashfuse, fuse2fs and fuse-overlayfs below
 
 from __future__ import annotations
 
-from harness.drivers.base import BINDS, Driver, Stack, Way, exports
-from harness.drivers.native import CALLS
-from harness.profile import Profile
+from dataclasses import dataclass
+
+from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, exports
+from harness.drivers.native import CALLED, CALLS, SINGULARITY
 
 # --no-home: the caller's home would be bound over a folder of the image.
 _EXEC = f"--no-home --cwd / {BINDS}"
@@ -28,11 +29,16 @@ _PODMAN = (
 )
 
 
-def _way(stack: Stack) -> Way:
-    call = stack.program
-    overlay = len(stack.lowers) + 1  # the number of its descriptor: the layers stand first in the SIF
-    execute = f'{call} -q exec --oci $writable {_EXEC} image.sif /bin/sh /mnt/script.sh /mnt inside "$@"'
-    onward = f"""\
+@dataclass(frozen=True, kw_only=True)
+class OciMode(Runner):
+    """The overlay is in the image itself."""
+
+    def script(self, stack: Stack) -> ContainerText:
+        """``overlay create``, ``exec --oci``, ``overlay sync``, ``overlay seal``, ``push``, and podman's answer."""
+        call = stack.program
+        overlay = len(stack.lowers) + 1  # the number of its descriptor: the layers stand first in the SIF
+        execute = f"{call} -q exec --oci $writable {_EXEC} image.sif {INSIDE}"
+        onward = f"""\
 say sync
 kept_as written
 asked "overlay sync" {call} overlay sync image.sif
@@ -57,22 +63,22 @@ if asked "overlay seal" {call} overlay seal image.sif; then
   fi
   registry_down
 fi"""
-    return Way(
-        prepare=_PREPARE.format(call=call, layers=" ".join(stack.lowers)),
-        enter=f'{exports(stack.env)}writable=\nif [ "$1" = writable ]; then writable=--writable; fi\nshift\n{execute}',
-        upper=f'{call} sif dump {overlay} image.sif >"$out/upper.img"',
-        onward=onward,
+        return ContainerText(
+            prepare=_PREPARE.format(call=call, layers=" ".join(stack.lowers)),
+            enter=f'{exports(stack.env)}writable=\nif [ "$1" = writable ]; then writable=--writable; fi\nshift\n{execute}',
+            upper=f'{call} sif dump {overlay} image.sif >"$out/upper.img"',
+            onward=onward,
+        )
+
+
+SETUPS = (
+    OciMode(
+        program=SINGULARITY,
+        setup="oci",
+        called=CALLED[SINGULARITY],
+        how="OCI mode",
+        needs=("fuse", "container"),
+        parts=(*CALLS[SINGULARITY], "sqfs2tar", "crun", "podman", "docker-registry"),
         flattened=False,
-    )
-
-
-DRIVER = Driver(
-    "singularity-ce-oci",
-    "SingularityCE, OCI mode",
-    (Profile.ROOT, Profile.USER),
-    needs=("fuse", "container"),
-    programs=(*CALLS["singularity-ce"], "sqfs2tar", "crun", "podman", "docker-registry"),
-    family="singularity-ce",
-    fs_of_its_own=True,
-    way=_way,
+    ),
 )

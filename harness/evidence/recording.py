@@ -10,14 +10,15 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from harness.errors import BrokenMachinery
+from harness.evidence.older import said_before
 from harness.places import Station
 from harness.profile import Profile
 from harness.scenario.model import Scenario
-from harness.worlds.model import Tool
 
 SCHEMA = 1
 NAME = "recording.json"
@@ -45,11 +46,13 @@ class ToolRecord(msgspec.Struct, frozen=True):
     """A tool, as recorded: what other programs read of it too.
 
     ``version`` is what people see and what tells two builds apart (``1.15+b6b56130``, ``1.14 patched``); ``number`` is the version alone.
+    From ``program`` on it is what the tool's driver was in that run, so that nobody asks a driver of another day. A recording that
+    says no ``program`` is of before: then it is what that day's name meant (``harness.evidence.older``).
     """
 
-    name: str
+    name: str  # program and setup: "apptainer+ext3"
     version: str
-    driver: str
+    driver: str = ""  # the program; in a recording of before, whatever told its drivers apart
     package: str = ""
     world: str = ""
     kernel: str = ""
@@ -61,6 +64,18 @@ class ToolRecord(msgspec.Struct, frozen=True):
     parts: tuple[PartRecord, ...] = ()
     number: str = ""
     rank: int = 0  # among tools of one name and number: as they were named on the command line
+    program: str = ""
+    setup: str = ""  # empty: the plain one
+    called: str = ""  # the program, as people say it: "SingularityCE"
+    title: str = ""  # program and setup, as people say them: "SingularityCE OCI mode with ext3"
+    kind: Literal["mounts", "containers"] = "mounts"  # it mounts a stack, or it runs containers from images
+    place: int = 0  # of the setup, in the order of tools
+    owners: Literal["visible", "mapped"] = "visible"  # mapped to whoever runs it: then they are no evidence
+
+    def __post_init__(self) -> None:
+        if not self.program:
+            for name, value in said_before(self.name).items():
+                msgspec.structs.force_setattr(self, name, value)
 
     @property
     def label(self) -> str:
@@ -148,16 +163,6 @@ _encoder = msgspec.json.Encoder(enc_hook=str)
 _decoder = msgspec.json.Decoder(Recording)
 
 
-def tool_record(tool: Tool, kernel: str) -> ToolRecord:
-    """The record of a tool."""
-    main = tool.main
-    parts = tuple(PartRecord(p.name, p.shown, p.package, p.path, p.sha256, p.says, p.version) for p in tool.parts)
-    return ToolRecord(
-        tool.name, main.shown, tool.driver, main.package, tool.world.name, kernel, main.path, main.sha256, main.says,
-        tool.options, tool.origin, parts, main.version, tool.rank,
-    )  # fmt: skip
-
-
 def write(recording: Recording, folder: Path) -> Recording:
     """Write ``recording.json`` into the folder of the recording, in one step, when all else is there; returns what was written.
 
@@ -180,19 +185,35 @@ def read(folder: Path) -> Recording:
     """Read a recording. Raises BrokenMachinery when it is none, is damaged, or of a later schema."""
     path = folder / NAME
     try:
-        recording = _decoder.decode(path.read_bytes())
+        raw = path.read_bytes()
+        check_schema(raw, SCHEMA, str(path))
+        recording = _decoder.decode(raw)
     except OSError as error:
         raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: what is no UTF-8
         raise BrokenMachinery(
             f"is no recording: {error}", where=str(path), remedy="was it cut, or written by a later version?"
         ) from error
-    if recording.schema > SCHEMA:
-        raise BrokenMachinery(f"has schema {recording.schema}", where=str(path), remedy="update this program")
     there = range(len(recording.scenario.steps))
     if any(step.index not in there for step in (*recording.steps, *recording.oracle_steps)):
         raise BrokenMachinery("is no recording: it tells of a step that its scenario does not have", where=str(path))
     return recording
+
+
+class _Head(msgspec.Struct):
+    schema: int
+
+
+def check_schema(raw: bytes, known: int, where: str) -> None:
+    """Refuse JSON of a later schema before anything else of it is looked at, which may be otherwise there.
+
+    Raises BrokenMachinery; what is no such JSON at all raises msgspec.MsgspecError.
+    """
+    schema = msgspec.json.decode(raw, type=_Head).schema
+    if schema > known:
+        raise BrokenMachinery(
+            f"has schema {schema}, and this version reads {known}", where=where, remedy="update this program"
+        )
 
 
 def sizes_of(folder: Path) -> dict[str, int]:

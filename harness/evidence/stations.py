@@ -25,6 +25,8 @@ from harness.snapshot.oci import image_in_sif
 from harness.snapshot.sif import read_sif
 from harness.snapshot.tar import entries_of_tar, join_links
 
+# What merged a tree, in the words of ``Recording.engines``; others are the file system's own name.
+KERNEL, KERNEL_USERXATTR, FUSE = "kernel overlay", "kernel overlay, userxattr", "fuse-overlayfs"
 LAYERS = {Station.SEALED: "sealed.tar", Station.PUSHED: "pushed.layer"}
 _STATES = (
     ("written", "written.sif"), ("synced", "synced.sif"), ("sealed", "sealed.sif"),
@@ -91,7 +93,7 @@ def _engine(words: list[bytes]) -> str:
     """Of a line of mountinfo (proc(5)): after the lone dash come the file system's type, its source and its options."""
     kind, _, options = [*words[words.index(b"-") + 1 :], b"", b"", b""][:3]
     if kind == b"overlay":
-        return "kernel overlay, userxattr" if b"userxattr" in options.split(b",") else "kernel overlay"
+        return KERNEL_USERXATTR if b"userxattr" in options.split(b",") else KERNEL
     return escape(kind.removeprefix(b"fuse."))
 
 

@@ -21,6 +21,7 @@ from harness.snapshot.jsonl import read_jsonl, write_jsonl
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
 from harness.snapshot.names import packed_names, refused_names
 from harness.snapshot.tar import read_tar
+from harness.worlds.inside import CELL, GIVEN, SCRIPT
 
 TAKEN = (Station.VIEW, Station.UPPER, Station.REMOUNT, Station.READONLY, Station.SEALED_VIEW, Station.ORACLE)
 TREES = (*TAKEN, Station.SEALED, Station.PUSHED, Station.IMPORTED)
@@ -134,12 +135,12 @@ def daemon_exits(out: Path) -> tuple[int, ...]:
 
 
 def mounts(out: Path) -> tuple[str, ...]:
-    """The lines of mountinfo that are the cell's own: what was mounted below its folder, which is the last mount at ``/mnt``."""
+    """The lines of mountinfo that are the cell's own: what was mounted below its folder, which is the last mount where that stands."""
     lines = [line.split(b" ") for line in _bytes(out / "mounts").splitlines()]
-    ours = set([words[0] for words in lines if words[4] == b"/mnt"][-1:])
+    ours = set([words[0] for words in lines if words[4] == CELL.encode()][-1:])
     found = []
     for words in lines:
-        if words[1] in ours and words[4] not in {b"/mnt/tool", b"/mnt/script.sh"}:
+        if words[1] in ours and words[4] not in {GIVEN.encode(), SCRIPT.encode()}:
             ours.add(words[0])
             found.append(escape(b" ".join(words)))
     return tuple(found)

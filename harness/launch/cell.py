@@ -13,14 +13,15 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cells.plan import GIVEN_PROGRAM, Cell
-from harness.drivers import DRIVERS
+from harness.cells.plan import Cell
+from harness.drivers.base import Runner
 from harness.errors import BrokenMachinery
 from harness.evidence import recording as records
 from harness.evidence import trees as evidence
 from harness.evidence import whole
 from harness.evidence.recording import Recording
 from harness.evidence.stations import answers, engines, manifests, raw_layers
+from harness.evidence.tools import tool_record
 from harness.launch.enclosure import PLACES, Enclosure, Mounted, read_mountinfo
 from harness.launch.untouched import only_files
 from harness.machine.guarded import mark, remove_tree
@@ -30,9 +31,8 @@ from harness.places import Station
 from harness.profile import Profile
 from harness.script.compile import compile_cell
 from harness.snapshot.model import Entry, Snapshot
+from harness.worlds.inside import GIVEN, NOBODY, USER
 
-NOBODY = 65534
-CONTAINER_USER = 1000  # who has subordinate ids and a runtime folder in the worlds for containers
 DIED_BEFORE_MOUNT = 4  # exit code of a script whose daemon ended by a signal before it had mounted
 
 
@@ -93,14 +93,14 @@ def enclosure_of(cell: Cell, uid: int = NOBODY, work: Path | None = None) -> Enc
 
     *work*: the run's folder, in which cells of containers keep what they make alike.
     """
-    container = DRIVERS[cell.tool.driver].way is not None
-    outside = cell.program == GIVEN_PROGRAM or cell.tool.origin == "installed"
+    container = isinstance(cell.driver, Runner)
+    outside = cell.program == GIVEN or cell.tool.origin == "installed"
     given = Path(cell.tool.main.path) if outside else None
     # a script that hands over from one privilege to another takes them up itself
     handed = cell.scenario.handover
     hands_over = cell.laid_by_root or (handed is not None and handed.profile is not None)
     profile = Profile.ROOT if hands_over else cell.profile
-    who = CONTAINER_USER if container else uid
+    who = USER if container else uid
     kept = work / f"kept-{profile}" if container and work is not None else None
     return Enclosure(
         cell.tool.world.root, profile, os.geteuid() == 0, who, given, closed_fuse(), kept, container,
@@ -182,7 +182,7 @@ def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, 
         schema=records.SCHEMA,
         id=cell.id,
         scenario=cell.scenario,
-        tool=records.tool_record(cell.tool, bench.kernel),
+        tool=tool_record(cell.tool, bench.kernel),
         profile=cell.profile,
         started=started,
         seconds=round(seconds, 4),

@@ -18,9 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.profile import Profile
-
-CELL = "/mnt"
-KEPT = "/run/kept"
+from harness.worlds.inside import CELL, GIVEN, HOME, INSTALLED, KEPT, SCRIPT, USER, runtime
 
 INIT = Path(__file__).with_name("init.sh")
 
@@ -29,7 +27,7 @@ PLACES = ("root", "dev")
 # /dev/tty is left away: what is written there reaches the terminal that the program was started from.
 _NODES = ("null", "zero", "full", "random", "urandom", "fuse")
 # What of the machine's mounts no cell needs: what is put in place anew, and where others keep theirs.
-_LEFT_AWAY = ("/dev", "/proc", "/sys", "/run", "/tmp", "/var/tmp", "/var/lib", "/mnt")  # noqa: S108 (mounts, not files)
+_LEFT_AWAY = ("/dev", "/proc", "/sys", "/run", "/tmp", "/var/tmp", "/var/lib", CELL)  # noqa: S108 (mounts, not files)
 _SETTINGS = ("sys", "sysrq-trigger", "irq", "bus")  # what root may change of the machine below /proc
 _EMPTY = ("tmp", "run", "var/tmp")  # as in a world
 # A read-only bind in a user namespace must repeat what the mount says already, or it is refused.
@@ -89,13 +87,28 @@ class Enclosure:
     def argv(self, cell: Path) -> list[str]:
         """The command that runs ``script.sh`` in *cell*. The folders PLACES must be beside *cell*, open to every user."""
         user = [] if self.as_root else ["--user", "--map-root-user"]
-        down = str(self.uid) if self.goes_down else ""
         own = ["--ipc", "--uts", "--cgroup"] if self.container else []
         return [
             "unshare", *user, "--mount", "--pid", "--net", *own, "--fork", "--kill-child", "--propagation", "private",
-            "sh", str(INIT), str(self._place(cell)), str(cell), str(self.tool or ""), down,
-            "\n".join(self.mounts(cell)), self._kind, str(self.kept or ""),
+            "sh", str(INIT), *(f"{name}={value}" for name, value in self._values(cell).items()),
         ]  # fmt: skip
+
+    def _values(self, cell: Path) -> dict[str, str]:
+        """What ``init.sh`` is told, by the names that it knows; where something stands inside is its business too."""
+        return {
+            "root": str(self._place(cell)),
+            "cell": str(cell),
+            "mounts": "\n".join(self.mounts(cell)),
+            "dev": self._kind,
+            "uid": str(self.uid) if self.goes_down else "",
+            "tool": str(self.tool or "") if self.container else "",
+            "kept": str(self.kept or ""),
+            "inside": CELL,
+            "installed_at": INSTALLED,
+            "kept_at": KEPT,
+            "runtime": runtime(USER),
+            "ordinary": str(USER),
+        }
 
     def _place(self, cell: Path) -> Path:
         """Where the root of the cell is put together."""
@@ -119,7 +132,7 @@ class Enclosure:
         lines.append(f"proc {at}/proc proc nosuid,nodev,noexec{',ro' if sealed else ''}")
         # no device of a layer can be opened, by whatever name; in a user namespace nobody could make one
         lines.append(f"{source} {at}{CELL} none bind{',nodev' if self.as_root else ''}")
-        lines.append(f"{source}/script.sh {at}{CELL}/script.sh none bind,{self._closed(source)}")
+        lines.append(f"{source}/script.sh {at}{SCRIPT} none bind,{self._closed(source)}")
         if self.container:
             # crun wants a plain cgroup2 there; the sysfs is that of the cell's own network
             lines += [
@@ -132,7 +145,7 @@ class Enclosure:
                 # a user's own namespaces get no /proc where parts of the one that they come from are covered
                 lines += [f"{at}/proc/{name} {at}/proc/{name} none bind,ro" for name in _SETTINGS]
         elif self.tool is not None:
-            lines.append(f"{fstab_word(self.tool)} {at}{CELL}/tool none bind,{self._closed(fstab_word(self.tool))}")
+            lines.append(f"{fstab_word(self.tool)} {at}{GIVEN} none bind,{self._closed(fstab_word(self.tool))}")
         return lines
 
     def _host(self, at: str) -> list[str]:
@@ -163,5 +176,5 @@ class Enclosure:
         }
         if not self.container:
             return plain
-        own = {"PATH": f"/opt/tool/bin:{plain['PATH']}", "HOME": f"{CELL}/home"} | ({"KEPT": KEPT} if self.kept else {})
-        return plain | own | ({"XDG_RUNTIME_DIR": f"/run/user/{self.uid}"} if self.profile is Profile.USER else {})
+        own = {"PATH": f"{INSTALLED}/bin:{plain['PATH']}", "HOME": HOME} | ({"KEPT": KEPT} if self.kept else {})
+        return plain | own | ({"XDG_RUNTIME_DIR": runtime(self.uid)} if self.profile is Profile.USER else {})

@@ -41,7 +41,8 @@ def _processes(here: bytes) -> list[str]:
         with contextlib.suppress(OSError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
             inside = os.fsencode((folder / "cwd").readlink()).removesuffix(b" (deleted)")
-            if _INIT in words and any(_below(word, here) for word in words):
+            # a value of init.sh stands behind its name
+            if _INIT in words and any(_below(word.partition(b"=")[2], here) for word in words):
                 found.append(f"the process {folder.name} of a cell")
             elif _below(inside, here):
                 found.append(f"the process {folder.name} ({escape(words[0])}) works in {escape(inside)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import BrokenMachinery
-from harness.evidence.recording import Recording, ToolRecord, read
+from harness.evidence.recording import Recording, ToolRecord, check_schema, read
 from harness.judge.defects.model import Defect, Named
 from harness.judge.findings import Finding, Outcome
 from harness.judge.judge import Verdict
@@ -87,10 +87,12 @@ def write_results(results: Results, folder: Path) -> None:
 
 
 def read_results(folder: Path) -> Results:
-    """Read a run. Raises BrokenMachinery when the folder holds none, or a damaged one."""
+    """Read a run. Raises BrokenMachinery when the folder holds none, a damaged one, or one of a later schema."""
     path = folder / NAME
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Results)
+        raw = path.read_bytes()
+        check_schema(raw, SCHEMA, str(path))
+        return msgspec.json.decode(raw, type=Results)
     except OSError as error:
         raise BrokenMachinery(
             f"cannot be read: {error.strerror}",

@@ -20,7 +20,7 @@ from harness.judge.judged import judged
 from harness.launch.leaks import find_leaks
 from harness.machine.guarded import remove_tree
 from harness.names import printable
-from harness.runs.results import CellResult, Results, RunFacts, cell_result, write_results
+from harness.runs.results import SCHEMA, CellResult, Results, RunFacts, cell_result, write_results
 from harness.runs.session import PlanFile, named_cells, not_run_result
 
 
@@ -92,7 +92,7 @@ class Run:
             unavailable=tuple(self.plan.unavailable),
         )
         cells = tuple(sorted(self.results.values(), key=lambda r: order[r.id]))
-        results = Results(1, facts, cells, tuple(self.plan.defects))
+        results = Results(SCHEMA, facts, cells, tuple(self.plan.defects))
         self.ended = results
         return results
 

@@ -18,9 +18,9 @@ import msgspec
 from harness.cells.plan import Cell, NotRun, cell_of, plan
 from harness.doctor.obstacle import Obstacle
 from harness.doctor.probe import probe
-from harness.drivers import DRIVERS
+from harness.drivers import PROGRAMS, SETUPS
 from harness.errors import BrokenMachinery, LabError, MissingProgram, UsageError, text_path
-from harness.evidence.recording import tool_record
+from harness.evidence.tools import tool_record
 from harness.judge.defects.load import Words, load_defects
 from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
@@ -32,7 +32,6 @@ from harness.profile import Profile
 from harness.runs.results import CellResult
 from harness.scenario.loader import DEFECTS, canonical, find, load_all, scenarios_below
 from harness.scenario.model import Scenario
-from harness.scenario.words import TOOLS
 from harness.tools.asked import parse_words
 from harness.tools.discover import asked_by, discover, unmet
 from harness.worlds.build import worlds_in_place
@@ -118,10 +117,8 @@ def scenario_files(words: Sequence[str]) -> list[Path]:
 def known_defects() -> tuple[Defect, ...]:
     """The defects of the project's own files. Raises ScenarioError."""
     folder = project_folder() / "scenarios"
-    programs = {driver.partition("+")[0] for driver in TOOLS} | {
-        name for one in DRIVERS.values() for name in one.programs
-    }
-    words = Words(TOOLS, sorted(programs), [path.stem for path in scenarios_below(folder)])
+    programs = {*PROGRAMS, *(name for one in SETUPS.values() for name in one.parts)}
+    words = Words(tuple(SETUPS), sorted(programs), [path.stem for path in scenarios_below(folder)])
     return load_defects(folder / DEFECTS, words)
 
 

@@ -95,8 +95,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     below: Below = msgspec.field(default_factory=Below)
     stack: Literal["plain", "nested"] = "plain"  # nested: the layers are mounted first, and that mount is the lower
     env: dict[str, str] = {}  # environment variables of the tool
-    options: dict[str, str] = {}  # driver -> mount options added to its own
-    on: tuple[str, ...] = ()  # drivers or tools that this scenario is for; empty: all
+    options: dict[str, str] = {}  # program -> mount options added to those of its driver
+    on: tuple[str, ...] = ()  # tools that this scenario is for; empty: all
     also: tuple[str, ...] = ()  # tools that run only the scenarios which name them (the stack), and this one too
     profiles: tuple[Literal["root", "user"], ...] = ()  # empty: both
     handover: Handover | None = None

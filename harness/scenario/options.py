@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from harness.drivers import DRIVERS
+from harness.drivers import PROGRAMS
 from harness.scenario.mistakes import Mistakes, named
 from harness.worlds.ranges import choices
 
@@ -35,20 +35,20 @@ _ENV = re.compile(
 
 
 def check_options(options: Mapping[str, str], key: str, told: Mistakes) -> None:
-    """Tell drivers that take no options of a scenario, and options that are not a scenario's to say."""
-    for driver, text in options.items():
-        at = named(key, driver)
-        if driver not in _OPTIONS:
-            what = "takes no mount options" if driver in DRIVERS else "is no driver"
-            told.add(f"{driver!r} {what}", at, choices(driver, list(_OPTIONS)))
+    """Tell programs that take no options of a scenario, and options that are not a scenario's to say."""
+    for program, text in options.items():
+        at = named(key, program)
+        if program not in _OPTIONS:
+            what = "takes no mount options" if program in PROGRAMS else "is no program"
+            told.add(f"{program!r} {what}", at, choices(program, list(_OPTIONS)))
             continue
         for option in text.split(","):
-            _check_option(driver, option, at, told)
+            _check_option(program, option, at, told)
 
 
-def _check_option(driver: str, option: str, key: str, told: Mistakes) -> None:
+def _check_option(program: str, option: str, key: str, told: Mistakes) -> None:
     word = _WORD.fullmatch(option)
-    if word is not None and word["name"] in _OPTIONS[driver]:
+    if word is not None and word["name"] in _OPTIONS[program]:
         return
     name = option.partition("=")[0]
     if name in _STACK:
@@ -56,7 +56,7 @@ def _check_option(driver: str, option: str, key: str, told: Mistakes) -> None:
             f"the option {name!r} is the driver's to say", key, "layers, upper, below and stack say what is mounted"
         )
     else:
-        told.add(f"no option {option!r} that a scenario may give", key, choices(name, _OPTIONS[driver]))
+        told.add(f"no option {option!r} that a scenario may give", key, choices(name, _OPTIONS[program]))
 
 
 def check_env(env: Mapping[str, str], key: str, told: Mistakes) -> None:

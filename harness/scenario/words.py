@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.drivers import DRIVERS
+from harness.drivers import SETUPS
 from harness.scenario.mistakes import Mistakes
 from harness.worlds.ranges import choices, mistake_in
+from harness.worlds.renamed import RENAMED
 
-TOOLS = (*DRIVERS, "kernel-nouserxattr")
+TOOLS = tuple(SETUPS)
 
 
 def check_tools(patterns: Sequence[str], key: str, told: Mistakes) -> None:
@@ -22,5 +23,7 @@ def check_tools(patterns: Sequence[str], key: str, told: Mistakes) -> None:
 def check_names(names: Sequence[str], key: str, told: Mistakes) -> None:
     """Tell words that are no tool's name: where a range or a pattern would never hold."""
     for i, name in enumerate(names):
-        if name not in TOOLS:
+        if name in RENAMED:
+            told.add(f"{name!r} is now called {RENAMED[name]}", f"{key}[{i}]", f"write {RENAMED[name]!r}")
+        elif name not in TOOLS:
             told.add(f"there is no tool {name!r}", f"{key}[{i}]", choices(name, TOOLS))

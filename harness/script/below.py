@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from harness.cells.plan import Cell
-from harness.drivers import DRIVERS
-from harness.drivers.base import Stack
+from harness.drivers.base import Mounter, Stack
 from harness.machine.quote import quote
 
 Lines = tuple[list[bytes], list[bytes]]
@@ -15,12 +14,10 @@ def stack_of(
 ) -> Stack:
     """A stack of a cell's tool over some folders."""
     said = cell.scenario
-    return Stack(
-        cell.tool, cell.profile, lowers, upper, work, merged, program, said.options, said.env, prepared=bool(said.upper)
-    )
+    return Stack(cell.profile, lowers, upper, work, merged, program, said.options, said.env, prepared=bool(said.upper))
 
 
-def below(cell: Cell) -> Lines:
+def below(cell: Cell, driver: Mounter) -> Lines:
     """Lines before the layers are laid out, and lines at the very end; none for the file system of the work folder."""
     fs = cell.scenario.below.fs
     if fs == "host":
@@ -32,7 +29,7 @@ def below(cell: Cell) -> Lines:
     elif fs == "ext3-fuse":
         before, after = _ext3_fuse()
     else:
-        before, after = _same(cell)
+        before, after = _same(cell, driver)
     links = ["mkdir -p below/upper below/work", "ln -s below/upper upper", "ln -s below/work work"]
     return [line.encode() for line in (*before, *links)], [line.encode() for line in after]
 
@@ -62,9 +59,8 @@ def _ext3_fuse() -> tuple[list[str], list[str]]:
     ), ["umount below", 'wait "$below"']
 
 
-def _same(cell: Cell) -> tuple[list[str], list[str]]:
+def _same(cell: Cell, driver: Mounter) -> tuple[list[str], list[str]]:
     """Another mount of the tool under test (containers/fuse-overlayfs#326)."""
-    driver = DRIVERS[cell.tool.driver]
-    plan = driver.stack(stack_of(cell, ("outer-lower",), "outer-upper", "outer-work", "below"))
-    before = _made("mkdir -p outer-lower outer-upper outer-work", plan.mount, "outer=${daemon:-}")
-    return before, ["umount below", *(['wait "$outer"'] if driver.has_program else [])]
+    text = driver.script(stack_of(cell, ("outer-lower",), "outer-upper", "outer-work", "below"))
+    before = _made("mkdir -p outer-lower outer-upper outer-work", text.mount, "outer=${daemon:-}")
+    return before, ["umount below", *(['wait "$outer"'] if driver.is_program else [])]

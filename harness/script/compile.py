@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.cells.plan import Cell
-from harness.drivers import DRIVERS
-from harness.drivers.base import Plan
+from harness.drivers.base import Mounter, MountText, Runner
 from harness.machine.quote import quote_bytes
+from harness.profile import Profile
 from harness.scenario.layers import layer
 from harness.script.below import below, stack_of
 from harness.script.container import compile_container
@@ -19,27 +19,30 @@ from harness.script.parts import carried, function, head, segments, step_functio
 from harness.script.paths import spoken_paths
 from harness.snapshot.model import EMPTY, Snapshot
 from harness.whiteouts.union import merge
+from harness.worlds.inside import NOBODY
 
-NOBODY = 65534  # who goes on with layers that root laid out
+_AS_USER = "unshare --user --map-root-user --mount sh"
 
 
 def compile_cell(cell: Cell) -> bytes:
     """The shell program of a cell."""
-    return compile_container(cell) if DRIVERS[cell.tool.driver].way is not None else _mounted(cell)
+    driver = cell.driver
+    return compile_container(cell, driver) if isinstance(driver, Runner) else _mounted(cell, driver)
 
 
-def _mounted(cell: Cell) -> bytes:
+def _mounted(cell: Cell, driver: Mounter) -> bytes:
     """The shell program of a cell whose driver mounts a stack."""
     scenario, profile = cell.scenario, cell.profile
     layers = [layer(tree, profile) for tree in scenario.layers] or [EMPTY]
     prepared = layer(scenario.upper, profile)
     lowers = tuple(f"lower/{n}" for n in range(1, len(layers) + 1))
     nested = scenario.stack == "nested"
-    driver = DRIVERS[cell.tool.driver]
-    plan = driver.stack(stack_of(cell, ("inner",) if nested else lowers, "upper", "work", "merged"))
-    below_before, below_after = below(cell)
+    text = driver.script(stack_of(cell, ("inner",) if nested else lowers, "upper", "work", "merged"))
+    below_before, below_after = below(cell, driver)
 
-    out: list[bytes] = [head(cell), carried("prelude.sh"), carried("verdict.sh"), b"! alone || trap ended EXIT", b""]
+    alone = "as root, sh" if cell.laid_by_root else "sh" if profile is Profile.ROOT else _AS_USER
+    out: list[bytes] = [head(cell, alone, is_program=driver.is_program), carried("prelude.sh"), carried("verdict.sh")]
+    out += [b"! alone || trap ended EXIT", b""]
     out.append(b"# ---- the layers " + b"-" * 101)
     if below_before:
         out += [b"mkdir -p out || exit 3", *below_before]
@@ -53,13 +56,13 @@ def _mounted(cell: Cell) -> bytes:
     out.append(b"")
     out.append(b"# ---- the stack: " + driver.title.encode() + b" " + b"-" * (100 - len(driver.title)))
     if nested:
-        out.append(_nested(cell, lowers))
-    out.append(function("mount_stack", plan.mount))
-    out.append(function("unmount_stack", plan.unmount))
+        out.append(_nested(cell, driver, lowers))
+    out.append(function("mount_stack", text.mount))
+    out.append(function("unmount_stack", text.unmount))
     out.append(b"")
     out.append(b"# ---- the run " + b"-" * 104)
-    out += _run(plan, len(parts), cell, nested=nested)
-    out += verdict(cell, "" if driver.fs_of_its_own else "upper", lowers)
+    out += _run(text, len(parts), cell, driver, nested=nested)
+    out += verdict(cell, "" if driver.fs_of_its_own else driver.upper, lowers)
     out += below_after
     out.append(b"say end")
     return b"\n".join(out) + b"\n"
@@ -81,8 +84,8 @@ def _by_root(laid: list[bytes], trees: Sequence[tuple[str, Snapshot]]) -> list[b
     ]
 
 
-def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:
-    lines = [plan.prepare.encode()] if plan.prepare else []
+def _run(text: MountText, segments: int, cell: Cell, driver: Mounter, *, nested: bool) -> list[bytes]:
+    lines = [text.prepare.encode()] if text.prepare else []
     if nested:
         lines.append(b"mount_inner")
     for number in range(1, segments + 1):
@@ -96,13 +99,11 @@ def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:
             b"on oracle steps_%d" % number,
         ]
     spoken = b"".join(b" " + quote_bytes(path) for path in spoken_paths(cell.scenario, cell.profile))
-    upper = "ext3/upper" if DRIVERS[cell.tool.driver].fs_of_its_own else "upper"
-    work = upper.replace("upper", "work")
     lines += [
         b"table",
         b"say view", b"take view merged", b"reach view merged" + spoken,
         b"say unmount", b"unmount_stack",
-        b"say upper", f"take upper {upper}".encode(), f"left {work}".encode(),
+        b"say upper", f"take upper {driver.upper}".encode(), f"left {driver.work}".encode(),
         b"say 'mount again'", b"mount_stack",
         b"say remount-view", b"take remount merged", b"reach remount merged" + spoken,
         b"say 'last unmount'", b"unmount_stack",
@@ -110,15 +111,14 @@ def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:
     ]  # fmt: skip
     if nested:
         lines.append(b"unmount_inner")
-    if plan.release:
-        lines.append(plan.release.encode())
+    if text.release:
+        lines.append(text.release.encode())
     return lines
 
 
-def _nested(cell: Cell, lowers: tuple[str, ...]) -> bytes:
+def _nested(cell: Cell, driver: Mounter, lowers: tuple[str, ...]) -> bytes:
     """The layers mounted first, read-only in effect: nobody writes there; that mount is the lower of the stack."""
-    driver = DRIVERS[cell.tool.driver]
-    plan = driver.stack(stack_of(cell, lowers, "inner-upper", "inner-work", "inner"))
-    mount = f"mkdir -p inner inner-upper inner-work\n{plan.mount}\ninner=${{daemon:-}}"
-    unmount = "umount inner" + ('\nwait "$inner"' if driver.has_program else "")
+    text = driver.script(stack_of(cell, lowers, "inner-upper", "inner-work", "inner"))
+    mount = f"mkdir -p inner inner-upper inner-work\n{text.mount}\ninner=${{daemon:-}}"
+    unmount = "umount inner" + ('\nwait "$inner"' if driver.is_program else "")
     return function("mount_inner", mount) + b"\n" + function("unmount_inner", unmount)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 
 from harness.cells.plan import Cell
-from harness.drivers import DRIVERS
-from harness.drivers.base import Way
+from harness.drivers.base import ContainerText, Runner
 from harness.machine.quote import quote_bytes
+from harness.profile import Profile
 from harness.scenario.layers import layer
 from harness.scenario.model import Handover
 from harness.script.below import stack_of
@@ -20,13 +20,14 @@ from harness.script.paths import spoken_paths
 from harness.snapshot.model import EMPTY, Snapshot
 from harness.whiteouts.convert import to_oci
 from harness.whiteouts.union import merge
+from harness.worlds.inside import LAB, USER
 
 # The user gets a copy, as it were: the file is the user's, what lies in it is not touched.
 _HAND_OVER = {
     "user": b"""\
 who=$user HOME=$cell/home.user
 chmod -R a+rwX out
-for image in image.sif overlay; do [ ! -f $image ] || chown 1000:1000 $image; done
+for image in image.sif overlay; do [ ! -f $image ] || chown $ordinary:$ordinary $image; done
 $who mkdir "$HOME\"""",
     "root": b"""\
 who= HOME=$cell/home.root
@@ -34,22 +35,33 @@ mkdir "$HOME\"""",
 }
 
 
-def compile_container(cell: Cell) -> bytes:
+def compile_container(cell: Cell, driver: Runner) -> bytes:
     """The shell program of a cell whose tool runs containers."""
     scenario, profile = cell.scenario, cell.profile
     layers = [layer(tree, profile) for tree in scenario.layers] or [EMPTY]
-    way = way_of(cell, len(layers))
+    folders = tuple(f"image/{n}" for n in range(1, len(layers) + 1))
+    text = driver.script(stack_of(cell, folders, "upper", "work", LAB, program='$who "$program"'))
     whole = merge(layers)
-    images = [whole] if way.flattened else [to_oci(one) for one in layers]
-    trees: list[tuple[str, Snapshot]] = [(f"image/{n}/lab", one) for n, one in enumerate(images, 1)]
+    images = [whole] if driver.flattened else [to_oci(one) for one in layers]
+    trees: list[tuple[str, Snapshot]] = [(f"image/{n}{LAB}", one) for n, one in enumerate(images, 1)]
     trees.append(("oracle", whole))
     parts = segments(scenario.steps)
     spoken = b"".join(b" " + quote_bytes(path) for path in spoken_paths(scenario, profile))
 
-    out: list[bytes] = [head(cell), carried("prelude.sh"), carried("image.sh"), carried("verdict.sh"), b""]
+    # its programs make user namespaces of their own, and want a registry's port
+    alone = f"{'' if profile is Profile.ROOT else 'as an ordinary user, '}sh"
+    layout = f"lab={LAB} ordinary={USER}".encode()
+    out: list[bytes] = [
+        head(cell, alone),
+        carried("prelude.sh"),
+        layout,
+        carried("image.sh"),
+        carried("verdict.sh"),
+        b"",
+    ]
     out.append(b"# ---- the steps " + b"-" * 102)
     out += step_functions(parts)
-    out += [b"in_container_%d() { on merged steps_%d /lab; }" % (n, n) for n in range(1, len(parts) + 1)]
+    out += [b"in_container_%d() { on merged steps_%d $lab; }" % (n, n) for n in range(1, len(parts) + 1)]
     out.append(b'look() { see "$1"' + spoken + b"; }")
     out.append(b"last() { in_container_%d; look view; }" % len(parts))
     out.append(b"")
@@ -66,54 +78,44 @@ def compile_container(cell: Cell) -> bytes:
     out += laid
     out.append(b"skeleton image/1")
     out.append(b"")
-    driver = DRIVERS[cell.tool.driver]
     out.append(b"# ---- the container: " + driver.title.encode() + b" " + b"-" * (96 - len(driver.title)))
-    out.append(function("enter", way.enter))
+    out.append(function("enter", text.enter))
     out.append(b"")
     out.append(b"# ---- the run " + b"-" * 104)
     out.append(b"# the same layers, made to an image by the same program in the same way, are the same image: see once")
-    out.append(b"made=" + _key(cell, way, laid))
-    out += _run(way, len(parts), cell)
+    out.append(b"made=" + _key(cell, text, laid))
+    out += _run(text, len(parts), cell)
     # where the layers stay layers, or the upper was prepared, what lies below the upper is no folder here
-    plain = way.flattened and not scenario.upper
-    out += verdict(cell, "overlay/upper/lab" if plain else "", ("image/1/lab",) if plain else ())
+    plain = driver.flattened and not scenario.upper
+    out += verdict(cell, f"overlay/upper{LAB}" if plain else "", (f"image/1{LAB}",) if plain else (), owners=False)
     out.append(b"say end")
     return b"\n".join(out) + b"\n"
 
 
-def _key(cell: Cell, way: Way, laid: list[bytes]) -> bytes:
+def _key(cell: Cell, text: ContainerText, laid: list[bytes]) -> bytes:
     main = cell.tool.main
-    said = [*laid, way.prepare.encode(), main.path.encode(), main.version.encode(), main.sha256.encode()]
+    said = [*laid, text.prepare.encode(), main.path.encode(), main.version.encode(), main.sha256.encode()]
     return hashlib.sha256(b"\0".join(said)).hexdigest()[:16].encode()
 
 
-def way_of(cell: Cell, layers: int) -> Way:
-    """The way of a cell's driver."""
-    driver = DRIVERS[cell.tool.driver]
-    assert driver.way is not None, driver.name
-    folders = tuple(f"image/{n}" for n in range(1, layers + 1))
-    return driver.way(stack_of(cell, folders, "upper", "work", "/lab", program='$who "$program"'))
-
-
-def _handed(handed: Handover | None, way: Way) -> list[bytes]:
+def _handed(handed: Handover | None, text: ContainerText) -> list[bytes]:
     """From here on somebody else reads the image."""
     if handed is None:
         return []
     lines = [b"say handover"]
     if handed.mode is not None:
-        assert way.other is not None
-        lines.append(way.other.encode())
+        lines.append(text.switch.encode())
     if handed.profile is not None:
         lines.append(_HAND_OVER[handed.profile])
     return lines
 
 
-def _run(way: Way, parts: int, cell: Cell) -> list[bytes]:
+def _run(text: ContainerText, parts: int, cell: Cell) -> list[bytes]:
     handed = cell.scenario.handover
     lines = [b"who="]
     if handed is not None and handed.profile is not None:
-        lines.append(b"who=$user; chown -R 1000:1000 ." if handed.profile == "root" else b"chmod 777 .")
-    lines += [b"say image", way.prepare.encode()]
+        lines.append(b"who=$user; chown -R $ordinary:$ordinary ." if handed.profile == "root" else b"chmod 777 .")
+    lines += [b"say image", text.prepare.encode()]
     for number in range(1, parts + 1):
         inside = b"last" if number == parts else b"in_container_%d" % number
         lines += [
@@ -123,18 +125,18 @@ def _run(way: Way, parts: int, cell: Cell) -> list[bytes]:
             + b' || die "the container did not start (exit code $code): $(tail -n 3 "$out/daemon.log")"',
             b"on oracle steps_%d" % number,
         ]
-    if not way.upper:
+    if not text.upper:
         return [*lines, b"take oracle oracle"]
     lines += [
-        b"say upper", way.upper.encode(),
+        b"say upper", text.upper.encode(),
         b"say 'container, writable, again'",
         b'go writable look remount || asked "a second writable run" fails',
-        *_handed(handed, way),
+        *_handed(handed, text),
         b"say 'container, read-only'",
         b'go readonly look readonly || asked "a read-only run" fails',
-        *([b"chown -hR 1000:1000 oracle"] if handed is not None and handed.profile == "root" else []),
+        *([b"chown -hR $ordinary:$ordinary oracle"] if handed is not None and handed.profile == "root" else []),
         b"take oracle oracle",
     ]  # fmt: skip
-    if way.onward:
-        lines.append(way.onward.encode())
+    if text.onward:
+        lines.append(text.onward.encode())
     return lines

@@ -1,5 +1,7 @@
 # ---- what cells of containers use -----------------------------------------------------------------------------------
-# skeleton FOLDER: what an image has besides /lab: mount points alone. The world's programs are bound over usr.
+# $lab: the folder of the image that the tree under test is; $ordinary: the uid of an ordinary user with subordinate ids.
+
+# skeleton FOLDER: what an image has besides $lab: mount points alone. The world's programs are bound over usr.
 skeleton() {
   for name in usr dev proc sys tmp etc mnt root home run var/tmp; do mkdir -p "$1/$name"; done
   for name in bin sbin lib lib64; do ln -s "usr/$name" "$1/$name"; done
@@ -25,7 +27,7 @@ empty_ext3() {
 }
 
 # An ordinary user, for a script that is started as root and hands over from one privilege to another.
-user='setpriv --reuid 1000 --regid 1000 --clear-groups env XDG_RUNTIME_DIR=/run/user/1000'
+user="setpriv --reuid $ordinary --regid $ordinary --clear-groups env XDG_RUNTIME_DIR=/run/user/$ordinary"
 
 # go MODE FUNCTION...: a function of this script, run in the container. Whether it began there is seen by the file "entered".
 go() {
@@ -41,8 +43,8 @@ fails() { tail -n 3 "$out/daemon.log"; return "$code"; }
 # see NAME PATH...: in the container: the tree as it is there, and which engine shows it.
 see() {
   name=$1; shift
-  take "$name" /lab
-  reach "$name" /lab "$@"
+  take "$name" "$lab"
+  reach "$name" "$lab" "$@"
   cat /proc/self/mountinfo >"$out/$name.mounts"
 }
 

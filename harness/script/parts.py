@@ -7,7 +7,6 @@ from functools import cache
 from importlib import resources
 
 from harness.cells.plan import Cell
-from harness.drivers import DRIVERS
 from harness.machine.quote import quote_bytes
 from harness.names import one_line
 from harness.scenario.steps import Remount, Step
@@ -23,20 +22,10 @@ def carried(name: str) -> bytes:
     return resources.files("harness.script").joinpath(name).read_bytes()
 
 
-def head(cell: Cell) -> bytes:
+def head(cell: Cell, alone: str, *, is_program: bool = True) -> bytes:
+    """What every script begins with. *alone*: who runs it so, and by which command; *is_program*: whether another one can be named."""
     scenario = cell.scenario
-    alone = (
-        "sh script.sh FOLDER"
-        if cell.profile == "root"
-        else "unshare --user --map-root-user --mount sh script.sh FOLDER"
-    )
-    if cell.laid_by_root:
-        alone = "as root, sh script.sh FOLDER"
-    if (
-        DRIVERS[cell.tool.driver].way is not None
-    ):  # its programs make user namespaces of their own, and want a registry's port
-        alone = f"{'' if cell.profile == 'root' else 'as an ordinary user, '}sh script.sh FOLDER"
-    other = " [PROGRAM=/path/of/another]" if DRIVERS[cell.tool.driver].has_program else ""
+    other = " [PROGRAM=/path/of/another]" if is_program else ""
     lines = [
         "#!/bin/sh",
         f"# Whiteout Lab, cell {cell.id}",
@@ -45,12 +34,12 @@ def head(cell: Cell) -> bytes:
         *(f"# See: {link}" for link in scenario.links),
         f"# Tool: {cell.tool.label} ({cell.tool.main.package or 'no package'}), profile {cell.profile}",
         "#",
-        f"# To run it alone, in a new or empty folder: {alone}{other}",
+        f"# To run it alone, in a new or empty folder: {alone} script.sh FOLDER{other}",
         '# It says what came of it: "as it should be" (exit code 0), or lines "BUG: PATH: what" (exit code 1), by the plain rules of',
         '# "what came of it" below, which are not all that the lab knows. Exit code 3: the machine did not do its part.',
         "# What it saw is then in FOLDER/out: *.tar (trees), *.names and *.err (what readdir gave), *.steps (exit codes), daemon.log.",
         *_START,
-        *([f"program=${{PROGRAM:-{cell.program}}}"] if DRIVERS[cell.tool.driver].has_program else []),
+        *([f"program=${{PROGRAM:-{cell.program}}}"] if is_program else []),
         f"refusal={'meant' if one_matches(scenario.refuses, cell.tool.name, cell.tool.version) else ''}",
         "umask 022",
         "export LC_ALL=C",
@@ -87,11 +76,13 @@ def function(name: str, body: str) -> bytes:
     return f"{name}() {{\n{indented}\n}}".encode()
 
 
-def verdict(cell: Cell, upper: str, lowers: Sequence[str]) -> list[bytes]:
-    """The lines by which a script that runs alone says what came of it. *upper*: the folder that was written to, if it is one."""
+def verdict(cell: Cell, upper: str, lowers: Sequence[str], *, owners: bool = True) -> list[bytes]:
+    """The lines by which a script that runs alone says what came of it. *upper*: the folder that was written to, if it is one.
+
+    *owners*: whether the view shows the owners of the layers; a container shows a user as root, or the other way round.
+    """
     spoken = b"".join(b" " + quote_bytes(path) for path in spoken_paths(cell.scenario, cell.profile))
-    # a container shows a user as root, or the other way round; a plain mount does not
-    ignored = "Uid|Gid" if DRIVERS[cell.tool.driver].way is not None else "nothing"
+    ignored = "nothing" if owners else "Uid|Gid"
     return [
         f"layers='{' '.join(reversed(lowers))}' ignored='{ignored}'".encode(),
         b"! alone || verdict '" + upper.encode() + b"'" + spoken,

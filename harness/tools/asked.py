@@ -1,5 +1,7 @@
 """The words of ``--tool``: ``NAME`` and ``NAME@WORLD`` choose, ``NAME=PATH`` adds a program. Pure.
 
+A name is a program, or a program and its setup: ``apptainer``, ``apptainer+ext3``.
+
 ``NAME:VERSION=PATH`` says which version it is, where the program itself says another one (1.2.0 calls itself 1.1.0, and 1.13 and 1.14 are
 both 1.13-dev to themselves); ``NAME:VERSION:CALLED=PATH`` also what to call it: two builds of one version stay apart by that. The version
 may be empty.
@@ -13,12 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.worlds.renamed import renamed
 
 FUSE, NATIVE = "fuse-overlayfs", "singularity-ce"
-_GIVEN = (FUSE, NATIVE)  # the tools of which a user may name one more version
+_GIVEN = (FUSE, NATIVE)  # the programs of which a user may name one more version
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.~-]{0,63}")
 _CALLED = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}")
-HELP = "NAME, NAME@WORLD, or NAME[:VERSION[:CALLED]]=PATH to add a program"
+HELP = "NAME, NAME+SETUP, NAME@WORLD, or NAME[:VERSION[:CALLED]]=PATH to add a program"
 _FORM = f"--tool {FUSE}=PATH, --tool {FUSE}:VERSION=PATH, --tool {FUSE}:VERSION:CALLED=PATH"
 
 
@@ -48,6 +51,11 @@ def parse_words(texts: Iterable[str]) -> list[Word]:
 def parse_word(text: str) -> Word:
     """The meaning of one ``--tool``. Whether it names anything is known only once the tools are. Raises UsageError."""
     said, equals, path = text.partition("=")
+    old, now = renamed(re.split("[:@]", said, maxsplit=1)[0])
+    if old:
+        raise UsageError(
+            f"{old!r} is now called {now}", where=f"--tool {text}", remedy=f"--tool {text.replace(old, now, 1)}"
+        )
     name, colon, about = said.partition(":")
     version, _, called = about.partition(":")
     if not equals:

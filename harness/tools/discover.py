@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.drivers import DRIVERS
+from harness.drivers import SETUPS, setups_of
 from harness.errors import LabError, UsageError
 from harness.machine.cache import Say
 from harness.machine.packages import package_of
@@ -20,19 +20,16 @@ from harness.machine.process import which
 from harness.tools.asked import FUSE, NATIVE, Word, parse_words
 from harness.tools.crate import crates_in_place, ensure_crate
 from harness.tools.given import by_digest, given_programs
-from harness.tools.installed import CALLED, installations, installed_tools
+from harness.tools.installed import installations, installed_tools
 from harness.worlds.host import host_world
 from harness.worlds.ledger import Ledger
 from harness.worlds.model import HOST, Excluded, Part, Tool, Unavailable, World
 from harness.worlds.suites import IMAGES, SUITES
 from harness.worlds.versions import kernel_number, number_in, upstream
 
-KERNEL, NOUSERXATTR, STACK = "kernel", "kernel-nouserxattr", "fuse-stack"
-APPTAINER = "apptainer"
-APPTAINERS = {name: driver.programs for name, driver in DRIVERS.items() if driver.family == APPTAINER}
+KERNEL, APPTAINER = "kernel", "apptainer"
+INSTALLED = tuple(setup.name for setup in setups_of(NATIVE))  # what one installation of SingularityCE is
 CRATE = "crate"
-STACK_PARTS = DRIVERS[STACK].programs
-_STACK_HELPERS = ("mksquashfs", "mke2fs")  # make the images; not under test, but without them there is no stack
 _FOLDERS = ("usr/bin", "usr/sbin", "bin", "sbin")
 
 
@@ -45,7 +42,7 @@ def _asked(tool: Found, words: Sequence[Word]) -> bool:
 
 def asked_by(word: Word) -> tuple[str, ...]:
     """The tools that a word asks for: an installation of SingularityCE is several."""
-    return tuple(CALLED) if word.name == NATIVE and word.path is not None else (word.name,)
+    return INSTALLED if word.name == NATIVE and word.path is not None else (word.name,)
 
 
 def discover(
@@ -81,7 +78,7 @@ def _given(words: Sequence[Word], suites: Iterable[World], host: World, ledger: 
     images = next((world for world in suites if world.name == IMAGES), None)
     brought = [word for word in words if word.path is not None]
     named = [word for word in brought if word.name == NATIVE]
-    unasked = [] if named or (words and not any(word.name in CALLED for word in words)) else installations()
+    unasked = [] if named or (words and not any(word.name in INSTALLED for word in words)) else installations()
     here = named or [
         Word(NATIVE, path=path, place=place, text=f"{NATIVE}={path}") for place, path in enumerate(unasked)
     ]
@@ -155,39 +152,37 @@ def _all(suites: Sequence[World], host: World, kernel: str, ledger: Ledger) -> l
         found += [Unavailable(name, suite, f"the world {suite} is not built", remedy, suite) for name in provided]
     for world in suites:
         if APPTAINER in _provides(world) and (own := _part(APPTAINER, world, ledger)):
-            for name, programs in APPTAINERS.items():
-                called = tuple(part for program in programs if (part := _part(program, world, ledger)))
-                found.append(Tool(name, name, own, world, called, origin="world"))
+            for setup in setups_of(APPTAINER):
+                called = tuple(part for program in setup.parts if (part := _part(program, world, ledger)))
+                found.append(Tool(setup.name, own, world, called, origin="world"))
     for world in (*suites, host):
         if FUSE not in _provides(world):
             continue
-        if main := _part(FUSE, world, ledger):
-            found.append(Tool(FUSE, FUSE, main, world, origin=HOST if world.is_host else "world"))
-        parts = [part for name in STACK_PARTS if (part := _part(name, world, ledger))]
-        if main and len(parts) == len(STACK_PARTS) and all(_find(helper, world) for helper in _STACK_HELPERS):
-            found.append(Tool(STACK, STACK, main, world, tuple(parts), origin=HOST if world.is_host else "world"))
+        main = _part(FUSE, world, ledger)
+        for setup in setups_of(FUSE) if main else ():
+            parts = tuple(part for name in setup.parts if (part := _part(name, world, ledger)))
+            if main and len(parts) == len(setup.parts) and all(_find(helper, world) for helper in setup.helpers):
+                found.append(Tool(setup.name, main, world, parts, origin=HOST if world.is_host else "world"))
     for version, program in crates_in_place():
         known = ledger.program(program, host)
-        found.append(
-            Tool(FUSE, FUSE, Part(FUSE, version, "", str(program), known.sha256, known.says), host, origin=CRATE)
-        )
+        found.append(Tool(FUSE, Part(FUSE, version, "", str(program), known.sha256, known.says), host, origin=CRATE))
     return found
 
 
 def _provides(world: World) -> tuple[str, ...]:
     """The tools that are looked for in a world."""
     suite = SUITES.get(world.name)
-    return suite.provides if suite is not None else (FUSE, STACK)
+    return suite.provides if suite is not None else tuple(setup.name for setup in setups_of(FUSE))
 
 
-def _kernel_tools(release: str, host: World) -> tuple[Tool, Tool]:
+def _kernel_tools(release: str, host: World) -> list[Tool]:
     says = (
         f"Linux {release}"
         if release != platform.release()
         else f"Linux {release} {platform.version()} {platform.machine()}"
     )
-    tool = Tool(KERNEL, KERNEL, Part(KERNEL, kernel_number(release), release, "", "", says), host, origin=HOST)
-    return tool, replace(tool, name=NOUSERXATTR, options=("nouserxattr",))
+    main = Part(KERNEL, kernel_number(release), release, "", "", says)
+    return [Tool(setup.name, main, host, origin=HOST) for setup in setups_of(KERNEL)]
 
 
 def _find(program: str, world: World) -> Path | None:
@@ -259,12 +254,12 @@ def _absent(words: Iterable[Word], found: Sequence[Found]) -> list[Unavailable]:
 
 def _why_absent(word: Word, found: Iterable[Found]) -> Unavailable:
     where = word.where or "any world"
-    family = DRIVERS[word.name].family if word.name in DRIVERS else ""
-    for one in found:  # the program that this is one set-up of
-        if isinstance(one, Unavailable) and one.name == family and word.where in {"", one.where}:
+    program = SETUPS[word.name].program if word.name in SETUPS else ""
+    for one in found:  # the program that this is one setup of
+        if isinstance(one, Unavailable) and one.name == program and word.where in {"", one.where}:
             return replace(one, name=word.name)
     hints = {HOST: "install it on this machine", CRATE: "whiteout-lab worlds build crate"}
-    own = dict.fromkeys(CALLED, f"name your installation: --tool {NATIVE}=FOLDER")
+    own = dict.fromkeys(INSTALLED, f"name your installation: --tool {NATIVE}=FOLDER")
     remedy = hints.get(word.where) or own.get(word.name, "whiteout-lab worlds build")
     return Unavailable(word.name, where, "it is not here", remedy)
 
@@ -272,7 +267,7 @@ def _why_absent(word: Word, found: Iterable[Found]) -> Unavailable:
 def _check(word: Word, found: Sequence[Found]) -> None:
     keys = [one.key for one in found if isinstance(one, Tool)]
     for said, known, what in (
-        (word.name, [*DRIVERS, NOUSERXATTR, *keys], "tool"),
+        (word.name, [*SETUPS, *keys], "tool"),
         (word.where, ["", HOST, CRATE, *SUITES], "world"),
     ):
         if said not in known:

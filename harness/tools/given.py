@@ -32,7 +32,7 @@ def given_programs(words: Sequence[Word], host: World, ledger: Ledger) -> list[T
         file, known = programs[word.place]
         mark = f" {word.called}" if word.called else "" if word.version else by_digest(known.sha256)
         part = Part(word.name, word.version or number_in(known.says), "", str(file), known.sha256, known.says, mark)
-        tools.append(Tool(word.name, word.name, part, host, origin="given", rank=word.place))
+        tools.append(Tool(word.name, part, host, origin="given", rank=word.place))
     return tools
 
 

@@ -1,7 +1,7 @@
 """SingularityCE, which no distribution has: a user's own installation, put into the world that holds the programs it calls.
 
 ``--tool singularity-ce=PATH`` names a folder that it is installed under, or a ``.deb`` or ``.tar.*`` of such a folder, which is
-unpacked once into the cache. One installation is several tools: its native mode with each kind of overlay, and its OCI mode.
+unpacked once into the cache. One installation is several tools: one in each setup.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.drivers import DRIVERS
+from harness.drivers import setups_of
 from harness.errors import LabError, UsageError
 from harness.machine.cache import cache_folder, locked
 from harness.machine.guarded import claim, remove_tree
@@ -25,7 +25,6 @@ from harness.worlds.model import Part, Tool, Unavailable, World
 from harness.worlds.suites import IMAGES as WORLD
 from harness.worlds.versions import number_in, upstream
 
-CALLED = {name: driver.programs for name, driver in DRIVERS.items() if driver.family == NATIVE}
 _INSIDE = ("bin", "usr/bin", "usr/local/bin", "opt/singularity/bin")
 _ARCHIVES = (".deb", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst")
 
@@ -112,22 +111,24 @@ def installed_tools(
 
 
 def _tools_of(main: Part, word: Word, world: World | None, ledger: Ledger, find: Find) -> list[Tool | Unavailable]:
-    path = word.path
+    path, names = word.path, [setup.name for setup in setups_of(NATIVE)]
     if world is None:
         remedy = f"whiteout-lab worlds build {WORLD}"
-        return [Unavailable(name, str(path), f"the world {WORLD} is not built", remedy, WORLD) for name in CALLED]
+        return [Unavailable(name, str(path), f"the world {WORLD} is not built", remedy, WORLD) for name in names]
     found: list[Tool | Unavailable] = []
-    for name, programs in CALLED.items():
-        parts = {program: find(program, world, ledger) for program in programs}
+    for setup in setups_of(NATIVE):
+        parts = {program: find(program, world, ledger) for program in setup.parts}
         missing = sorted(program for program, part in parts.items() if part is None)
         if missing:
             reason = f"the world {WORLD} lacks {', '.join(missing)}"
             found.append(
-                Unavailable(name, str(path), reason, f"whiteout-lab worlds prune; whiteout-lab worlds build {WORLD}")
+                Unavailable(
+                    setup.name, str(path), reason, f"whiteout-lab worlds prune; whiteout-lab worlds build {WORLD}"
+                )
             )
         else:
             called = tuple(p for p in parts.values() if p)
-            found.append(Tool(name, name, main, world, called, origin="installed", rank=word.place))
+            found.append(Tool(setup.name, main, world, called, origin="installed", rank=word.place))
     return found
 
 

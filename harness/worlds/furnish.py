@@ -6,14 +6,17 @@ import os
 import stat
 from pathlib import Path
 
-_FOLDERS = ("mnt", "dev", "proc", "sys", "tmp", "run", "root", "etc", "opt/tool", "usr/bin", "usr/sbin", "usr/lib")
+from harness.worlds.inside import CELL, HOME, INSTALLED, NOBODY, USER
+
+_FOLDERS = ("dev", "proc", "sys", "tmp", "run", "root", "etc", "usr/bin", "usr/sbin", "usr/lib")
+_PLACES = (CELL, INSTALLED)  # what a cell puts there
 _FILES = {
     "etc/passwd": (
-        "root:x:0:0:root:/mnt/home:/bin/sh\n"
-        "user:x:1000:1000:user:/mnt/home:/bin/sh\n"  # who the profile user is where programs ask for a name
-        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+        f"root:x:0:0:root:{HOME}:/bin/sh\n"
+        f"user:x:{USER}:{USER}:user:{HOME}:/bin/sh\n"  # who the profile user is where programs ask for a name
+        f"nobody:x:{NOBODY}:{NOBODY}:nobody:/nonexistent:/usr/sbin/nologin\n"
     ),
-    "etc/group": "root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n",
+    "etc/group": f"root:x:0:\ntty:x:5:\nuser:x:{USER}:\nnogroup:x:{NOBODY}:\n",
     "etc/hosts": "127.0.0.1 localhost\n",
     "etc/resolv.conf": "",
     # at least 65536 of them: with fewer, singularity and podman map one user alone
@@ -43,7 +46,7 @@ def furnish(root: Path, *, mtab: bool = False) -> None:
         link = root / name
         if not os.path.lexists(link) and (link.parent / target).exists():
             link.symlink_to(target)
-    for name in _FOLDERS:
+    for name in (*_FOLDERS, *(place.lstrip("/") for place in _PLACES)):
         (root / name).mkdir(parents=True, exist_ok=True)
     if mtab:
         (root / "etc/mtab").symlink_to("/proc/self/mounts")

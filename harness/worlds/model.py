@@ -47,14 +47,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Tool:
-    """One version of one kind of tool in one world, and the driver that knows how to use it."""
+    """One program at one version in one setup in one world."""
 
-    name: str  # "kernel", "fuse-overlayfs", "fuse-stack"
-    driver: str  # a key of ``harness.drivers.DRIVERS``
+    name: str  # program and setup, a key of ``harness.drivers.SETUPS``: "kernel", "apptainer+ext3"
     main: Part
     world: World
     parts: tuple[Part, ...] = ()  # the other programs of a stack
-    options: tuple[str, ...] = ()  # what sets this tool apart from another of the same version ("userxattr")
     origin: str = ""  # "world", "host", "crate", "given" (named by --tool)
     rank: int = field(
         default=0, compare=False

@@ -1,4 +1,7 @@
-"""The words by which scenarios speak of tools: ``fuse-overlayfs``, ``fuse-*``, ``fuse-overlayfs>=1.8,<2``. Pure."""
+"""The words by which scenarios speak of tools: ``apptainer+ext3``, ``apptainer*``, ``fuse-overlayfs>=1.8,<2``. Pure.
+
+A name without ``+`` speaks of the plain setup alone; ``*`` takes a ``+`` in.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,13 @@ from functools import cache, lru_cache
 from typing import Any
 
 from harness.worlds.model import version_order
+from harness.worlds.renamed import renamed_in
 
 _FITS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq, "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
 }  # fmt: skip
 _BOUND = r"(==|<=|>=|<|>)([0-9][0-9A-Za-z.~-]{0,63})"
-_PATTERN = re.compile(rf"([A-Za-z0-9*?_-]{{1,64}})((?:{_BOUND}(?:,{_BOUND})*)?)")
+_PATTERN = re.compile(rf"([A-Za-z0-9*?_+-]{{1,64}})((?:{_BOUND}(?:,{_BOUND})*)?)")
 _LOOSE = re.compile(r"([=<>!~]{1,3})?[vV]?([0-9][0-9A-Za-z.~-]{0,63})(?:\+\S*)?")  # a bound as people mistype it
 _MEANT = {"=": "==", "===": "==", "=>": ">=", "=<": "<=", "<>": "", "!=": "", "~=": "", "": "=="}
 
@@ -72,6 +76,8 @@ def mistake_in(pattern: str, names: Collection[str]) -> tuple[str, str]:
         )
     if any(fnmatch.fnmatchcase(name, parsed.name) for name in names):
         return "", ""
+    if now := renamed_in(parsed.name):
+        return f"{parsed.name!r} is now called {' and '.join(now)}", f"write {', '.join(map(repr, now))}"
     return f"there is no tool {parsed.name!r}", choices(parsed.name, names)
 
 

@@ -38,7 +38,7 @@ class Suite:
     packages: tuple[str, ...]
     why: str
     release: str = ""  # of Debian, where it is not the name
-    provides: tuple[str, ...] = ("fuse-overlayfs", "fuse-stack")
+    provides: tuple[str, ...] = ("fuse-overlayfs", "fuse-overlayfs+stack")
 
     @property
     def debian(self) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from harness.scenario.known import Known
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,6 @@ from harness.judge.findings import Finding, Outcome
 from harness.places import Station
 from harness.profile import Profile
 from harness.runs.results import CellResult, Results, read_results
-from harness.scenario.known import Known
 from tests.factory import GHOST_ORACLE, GHOST_UPPER, PLAIN_UPPER, FakeCell, file, make_run, scenario
 
 LINK = "https://github.com/sylabs/singularity/issues/3176"
@@ -241,9 +241,11 @@ def test_a_terminal_may_ask_for_the_first_sentences(tmp_path: Path) -> None:
 
 def test_set_ups_of_one_program_are_named_together() -> None:
     def column(name: str, version: str = "4.5.0", profile: str = "root") -> Column:
-        return Column(name, name, version, profile)
+        program, _, setup = name.partition("+")
+        title = f"SingularityCE with {setup}" if setup else "SingularityCE"
+        return Column(program, name, version, profile, called="SingularityCE", titled=title)
 
-    every = [column(n, v) for n in ("singularity-ce", "singularity-ce-ext3") for v in ("4.2.0", "4.5.0")]
+    every = [column(n, v) for n in ("singularity-ce", "singularity-ce+ext3") for v in ("4.2.0", "4.5.0")]
     assert who(every, every) == ("SingularityCE 4.2.0, 4.5.0 (plain, with ext3)", True)
     assert who(every[:3], every) == ("SingularityCE 4.2.0, 4.5.0 and SingularityCE with ext3 4.2.0", True)
     assert who(every[3:], every)[0] == "SingularityCE with ext3 4.5.0"

@@ -13,7 +13,7 @@ from harness.places import Station
 from harness.snapshot.model import Entry
 from tests.judge.evidence import file, folder, gone, tree
 
-COLUMN = Column("singularity-ce-oci", "singularity-ce-oci", "4.5.0", "root")
+COLUMN = Column("singularity-ce+oci", "singularity-ce+oci", "4.5.0", "root")
 OPAQUE = folder("d", trusted_overlay_opaque="y")
 OPQ = file("d/.wh..wh..opq")
 GHOST = gone("d/.wh..opq")

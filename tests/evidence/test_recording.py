@@ -6,10 +6,14 @@ import hashlib
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from harness.drivers import PROGRAMS, SETUPS
 from harness.errors import BrokenMachinery
 from harness.evidence import recording as recordings
+from harness.evidence.tools import tool_record
+from harness.worlds.model import Part, Tool, World
 from tests.factory import FakeCell, make_run
 
 
@@ -69,3 +73,46 @@ def test_what_is_of_a_later_time_or_contradicts_itself_is_refused(
     path.write_text(json.dumps(json.loads(path.read_bytes()) | change))
     with pytest.raises(BrokenMachinery, match=words):
         recordings.read(place)
+
+
+def test_a_recording_of_a_later_schema_is_refused_whatever_else_it_holds(place: Path) -> None:
+    (place / recordings.NAME).write_text('{"schema": 99, "all": "is different"}', encoding="utf-8")
+    with pytest.raises(BrokenMachinery, match="has schema 99") as caught:
+        recordings.read(place)
+    assert caught.value.remedy == "update this program"
+
+
+@pytest.mark.parametrize(
+    ("name", "program", "setup", "kind", "owners"),
+    [
+        ("kernel", "kernel", "", "mounts", "visible"),
+        ("kernel-nouserxattr", "kernel", "nouserxattr", "mounts", "visible"),
+        ("fuse-stack", "fuse-overlayfs", "stack", "mounts", "visible"),
+        ("apptainer-fakeroot", "apptainer", "fakeroot", "containers", "mapped"),
+        ("singularity-ce-oci-ext3", "singularity-ce", "oci+ext3", "containers", "visible"),
+        ("somebodys-own", "somebodys-own", "", "mounts", "visible"),
+    ],
+)
+def test_a_tool_recorded_before_means_what_its_name_meant(
+    name: str, program: str, setup: str, kind: str, owners: str
+) -> None:
+    old = json.dumps({"name": name, "version": "1.14", "driver": name}).encode()
+    tool = msgspec.json.decode(old, type=recordings.ToolRecord)
+    assert (tool.name, tool.program, tool.setup, tool.kind, tool.owners) == (name, program, setup, kind, owners)
+    assert tool.title.split(" ")[0] in {program, "SingularityCE"}
+
+
+@pytest.mark.parametrize("name", SETUPS)
+def test_a_recording_carries_what_is_asked_of_its_driver(name: str) -> None:
+    setup = SETUPS[name]
+    record = tool_record(Tool(name, Part(setup.program, "1.14", "", "", ""), World("host", Path("/"))), "6.18.1")
+    read_again = msgspec.json.decode(msgspec.json.encode(record), type=recordings.ToolRecord)
+    assert read_again == record
+    assert (record.program, record.setup, record.title) == (setup.program, setup.setup, setup.title)
+    assert (record.kind, record.owners, record.place) == (setup.kind, setup.owners, list(SETUPS).index(name))
+
+
+def test_tools_recorded_before_and_now_stand_in_one_order() -> None:
+    now = [tool_record(Tool(name, Part("p", "1.14", "", "", ""), World("host", Path("/"))), "6.1") for name in SETUPS]
+    before = [recordings.ToolRecord(program, "1.14", program) for program in PROGRAMS]
+    assert [one.place for one in before] == [one.place for one in now if not one.setup]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
+from harness.scenario.known import Known
 
 from harness.evidence.recording import PartRecord, Step, ToolRecord
 from harness.judge.findings import Finding, Outcome
@@ -13,7 +14,6 @@ from harness.judge.judge import Verdict, judge
 from harness.judge.verdict_text import finding_lines
 from harness.places import Station
 from harness.profile import Profile
-from harness.scenario.known import Known
 from harness.scenario.model import Tree
 from harness.scenario.steps import Fails, FailsBy, Mkdir
 from harness.scenario.steps import Step as Action
@@ -180,7 +180,7 @@ def test_where_no_engine_is_recorded_what_is_known_of_each_holds() -> None:
     later = msgspec.structs.replace(APPTAINER, parts=(PartRecord("fuse-overlayfs", "1.15"),), kernel="5.10")
     assert [finding.code for finding in verdict(known=ENGINES_KNOWN, tool=later).new] == ["WL101", "WL106"]
     stack = ToolRecord(
-        "fuse-stack", "1.14", "fuse-stack", parts=PARTS
+        "fuse-overlayfs+stack", "1.14", "fuse-overlayfs+stack", parts=PARTS
     )  # mounts for itself: it is named by its own name
     assert [finding.code for finding in verdict(known=ENGINES_KNOWN, tool=stack).new] == ["WL101", "WL106"]
 
@@ -216,7 +216,7 @@ def test_what_is_known_of_an_engine_is_known_in_its_profiles_alone() -> None:
 def test_a_users_kernel_overlay_that_is_not_told_to_use_user_xattrs_is_one_of_its_own(
     engine: str, profile: Profile, new: list[str]
 ) -> None:
-    known = tuple(Known(code, "reason", tools=("kernel-nouserxattr",)) for code in ("WL101", "WL106"))
+    known = tuple(Known(code, "reason", tools=("kernel+nouserxattr",)) for code in ("WL101", "WL106"))
     ran = {Station.VIEW: engine} if engine else {}
     result = verdict(known=known, tool=APPTAINER, profile=profile, engines=ran)
     assert [finding.code for finding in result.new] == new

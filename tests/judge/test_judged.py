@@ -54,7 +54,7 @@ def world() -> World:
 
 
 def kernel() -> Tool:
-    return Tool("kernel", "kernel", Part("kernel", os.uname().release, "", "", ""), host_world())
+    return Tool("kernel", Part("kernel", os.uname().release, "", "", ""), host_world())
 
 
 def test_every_shipped_scenario_is_judged_alike_from_memory_and_from_disk(tmp_path: Path, bench: Bench) -> None:

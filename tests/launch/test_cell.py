@@ -85,7 +85,7 @@ def tool(path: Path, text: str, version: str = "1.14") -> Tool:
     path.write_text("#!/bin/sh\n" + text, encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
     main = Part("fuse-overlayfs", version, "", str(path), "")
-    return Tool("fuse-overlayfs", "fuse-overlayfs", main, host_world(), origin="given")
+    return Tool("fuse-overlayfs", main, host_world(), origin="given")
 
 
 def go(scenario: bytes, program: Tool, bench: Bench, tmp_path: Path) -> tuple[Ran, Verdict]:

@@ -143,7 +143,6 @@ def given(world: World, tmp_path: Path) -> Tool:
     path.chmod(0o777)
     return Tool(
         "fuse-overlayfs",
-        "fuse-overlayfs",
         Part("fuse-overlayfs", "1.14", "", str(path), ""),
         host_world(),
         origin="given",

@@ -79,7 +79,7 @@ def encodings(ran: Ran, station: Station) -> set[Encoding]:
 
 
 def test_the_founding_case_as_root_is_refused_by_podman(bench: Bench) -> None:
-    for tool in tools("singularity-ce-oci"):
+    for tool in tools("singularity-ce+oci"):
         ran, verdict = cell_run(tool, Profile.ROOT, bench)
         assert ran.recording.phase == "end", verdict.reason
         assert encodings(ran, Station.UPPER) == {Encoding.DEVICE, Encoding.OPAQUE_TRUSTED, Encoding.OPAQUE_FILE}
@@ -93,7 +93,7 @@ def test_the_founding_case_as_root_is_refused_by_podman(bench: Bench) -> None:
 
 
 def test_what_the_image_says_of_its_layers_is_followed(bench: Bench) -> None:
-    for tool in tools("singularity-ce-oci"):
+    for tool in tools("singularity-ce+oci"):
         ran, _ = cell_run(tool, Profile.ROOT, bench)
         said = {one.state: one.layers for one in ran.recording.manifests}
         assert list(said) == ["written", "synced", "sealed", "pushed as tar", "pushed as squashfs"]
@@ -105,7 +105,7 @@ def test_what_the_image_says_of_its_layers_is_followed(bench: Bench) -> None:
 
 
 def test_the_founding_case_as_a_user_is_taken_and_shows_the_file_again(bench: Bench) -> None:
-    for tool in tools("singularity-ce-oci"):
+    for tool in tools("singularity-ce+oci"):
         ran, verdict = cell_run(tool, Profile.USER, bench)
         assert ran.recording.phase == "end", verdict.reason
         assert not codes(verdict, Station.PUSHED) & {"WL301", "WL306"}
@@ -115,7 +115,7 @@ def test_the_founding_case_as_a_user_is_taken_and_shows_the_file_again(bench: Be
         assert "WL302" in codes(verdict, Station.SEALED)
 
 
-@pytest.mark.parametrize("name", ["apptainer", "apptainer-ext3"])
+@pytest.mark.parametrize("name", ["apptainer", "apptainer+ext3"])
 def test_apptainer_writes_as_root_by_the_kernel_and_as_a_user_by_fuse(name: str, bench: Bench) -> None:
     for tool in tools(name):
         ran, verdict = cell_run(tool, Profile.ROOT, bench)
@@ -135,7 +135,7 @@ def test_apptainer_writes_as_root_by_the_kernel_and_as_a_user_by_fuse(name: str,
 
 
 def test_native_mode_hides_what_was_deleted(bench: Bench) -> None:
-    for tool in [*tools("singularity-ce"), *tools("singularity-ce-ext3")]:
+    for tool in [*tools("singularity-ce"), *tools("singularity-ce+ext3")]:
         ran, verdict = cell_run(tool, Profile.ROOT, bench)
         assert ran.recording.phase == "end", verdict.reason
         assert not verdict.new
@@ -144,7 +144,7 @@ def test_native_mode_hides_what_was_deleted(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("name", "profile"),
-    [("apptainer-userns", Profile.ROOT), ("apptainer-fakeroot", Profile.USER), ("singularity-ce-userns", Profile.ROOT)],
+    [("apptainer+userns", Profile.ROOT), ("apptainer+fakeroot", Profile.USER), ("singularity-ce+userns", Profile.ROOT)],
 )
 def test_other_privileges_write_what_their_engine_writes(name: str, profile: Profile, bench: Bench) -> None:
     for tool in tools(name):
@@ -158,7 +158,7 @@ def test_other_privileges_write_what_their_engine_writes(name: str, profile: Pro
         assert encodings(ran, Station.UPPER) == expected
 
 
-@pytest.mark.parametrize("name", ["apptainer-tmpfs", "singularity-ce-tmpfs"])
+@pytest.mark.parametrize("name", ["apptainer+tmpfs", "singularity-ce+tmpfs"])
 def test_a_temporary_upper_leaves_a_view_alone(name: str, bench: Bench) -> None:
     for tool in tools(name):
         ran, verdict = cell_run(tool, Profile.USER, bench)
@@ -246,7 +246,7 @@ steps = [{copies}, {{ do = "unlink", path = "gone" }}]
 gone = "old"
 big = "{"x" * 400_000}"
 """
-    ran, verdict = cell_run(tools("apptainer-ext3")[0], Profile.ROOT, bench, scenario.encode())
+    ran, verdict = cell_run(tools("apptainer+ext3")[0], Profile.ROOT, bench, scenario.encode())
     assert ran.recording.phase == "end", verdict.reason
     assert verdict.outcome is Outcome.FINDING
     refused = [finding.message for finding in verdict.findings if finding.code == "WL207"]
@@ -255,7 +255,7 @@ big = "{"x" * 400_000}"
 
 
 def test_what_cells_of_a_run_make_alike_is_made_once(bench: Bench) -> None:
-    (tool,) = tools("apptainer-ext3")
+    (tool,) = tools("apptainer+ext3")
     ran, _ = cell_run(tool, Profile.ROOT, bench)
     assert not ran.recording.broken
     kept = {path.name: path for path in (bench.work / "kept-root").iterdir() if path.suffix != ".lock"}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from harness.launch.enclosure import Enclosure, Mounted, fstab_word, read_mountinfo
+from harness.launch.enclosure import INIT, Enclosure, Mounted, fstab_word, read_mountinfo
 from harness.machine.process import run
 from harness.profile import Profile
 
@@ -96,7 +97,33 @@ def test_the_shell_undoes_what_fstab_needs() -> None:
     assert run(["printf", "%b", word]).out == path
 
 
-def test_the_words_of_a_cell_hold_its_paths_as_they_are_and_as_fstab_has_them() -> None:
-    argv = Enclosure(Path("/w o"), Profile.ROOT, as_root=True, uid=65534).argv(Path("/c e"))
-    assert {"/w o", "/c e"} <= set(argv)
-    assert any("/w\\040o" in word and "/c\\040e" in word for word in argv)
+def values(one: Enclosure, cell: str = "/c e") -> dict[str, str]:
+    """What ``init.sh`` is told, by name."""
+    argv = one.argv(Path(cell))
+    return dict(word.split("=", 1) for word in argv[argv.index(str(INIT)) + 1 :])
+
+
+def test_the_values_of_a_cell_hold_its_paths_as_they_are_and_as_fstab_has_them() -> None:
+    found = values(Enclosure(Path("/w o"), Profile.ROOT, as_root=True, uid=65534))
+    assert (found["root"], found["cell"], found["inside"], found["uid"]) == ("/w o", "/c e", "/mnt", "")
+    assert "/w\\040o" in found["mounts"]
+    assert "/c\\040e" in found["mounts"]
+    assert values(Enclosure(Path("/w"), Profile.USER, as_root=True, uid=7))["uid"] == "7"
+
+
+def test_an_installation_is_placed_for_containers_alone() -> None:
+    for container in (True, False):
+        one = enclosure("/w", Profile.ROOT, as_root=True, tool=Path("/a=b"), container=container)
+        assert values(one)["tool"] == ("/a=b" if container else "")
+        assert values(one)["dev"] == ("container" if container else "")
+
+
+def test_the_first_process_knows_every_value_by_its_name_and_no_other(tmp_path: Path) -> None:
+    named = values(enclosure("/w", Profile.ROOT, as_root=True, container=True))
+    script = INIT.read_text("utf-8")
+    known = set(re.findall(r"^    ([a-z_]+)=\*\)", script, re.MULTILINE))
+    assert known == named.keys()
+    for name in known:
+        assert re.search(rf"[$]({name}\b|{{{name}}})", script), f"{name} is told and not used"
+    done = run(["sh", INIT, "colour=red"], cwd=tmp_path)
+    assert (done.code, done.err) == (2, "init.sh knows nothing of colour\n")

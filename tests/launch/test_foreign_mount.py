@@ -60,7 +60,7 @@ def late(tmp_path: Path) -> Cell:
     program.write_text(LATE, encoding="utf-8")
     program.chmod(0o755)
     main = Part("fuse-overlayfs", "1.14", "", str(program), "")
-    tool = Tool("fuse-overlayfs", "fuse-overlayfs", main, host_world(), origin="given")
+    tool = Tool("fuse-overlayfs", main, host_world(), origin="given")
     return Cell(parse(DELETE, where="test", name="test"), tool, Profile.ROOT)
 
 

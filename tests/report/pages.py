@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from harness.profile import Profile
 from harness.scenario.known import Known
+
+from harness.profile import Profile
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Write
 from tests.factory import PLAIN_UPPER, FakeCell, file, folder, make_run, scenario, whiteout
@@ -103,7 +104,7 @@ def usual_run(run: Path) -> Path:
             FakeCell("kernel", "6.18", upper=PLAIN_UPPER),
             FakeCell("kernel", "6.18", profile=Profile.USER, broken="mount refused"),
             FakeCell("kernel", "6.18", scenario=named, skipped="no world"),
-            FakeCell("fuse-stack", "1.14", scenario=named, skipped="not for it", excluded=True),
+            FakeCell("fuse-overlayfs+stack", "1.14", scenario=named, skipped="not for it", excluded=True),
         ],
         {"work file system": "ext4"},
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from harness.errors import BrokenMachinery
-from harness.runs.results import read_results, write_results
+from harness.runs.results import SCHEMA, read_results, write_results
 from tests.factory import FakeCell, make_run
 
 
@@ -34,3 +35,16 @@ def test_what_is_no_results_is_one_error(content: bytes, tmp_path: Path) -> None
     (tmp_path / "results.json").write_bytes(content)
     with pytest.raises(BrokenMachinery, match=r"is no results\.json"):
         read_results(tmp_path)
+
+
+@pytest.mark.parametrize("rest", ['"run": {}, "cells": []', '"runs": "otherwise there"'])
+def test_results_of_a_later_schema_are_refused_before_they_are_read(rest: str, tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(f'{{"schema": {SCHEMA + 1}, {rest}}}', encoding="utf-8")
+    with pytest.raises(BrokenMachinery, match=f"has schema {SCHEMA + 1}, and this version reads {SCHEMA}") as caught:
+        read_results(tmp_path)
+    assert caught.value.remedy == "update this program"
+
+
+def test_results_carry_their_schema(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [FakeCell()])
+    assert json.loads((run / "results.json").read_bytes())["schema"] == SCHEMA

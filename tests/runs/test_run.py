@@ -77,7 +77,7 @@ def test_without_its_known_entries_the_founding_bug_is_found_again(tmp_path: Pat
         assert not known or cell["tool"]["name"].startswith(("apptainer", "singularity-ce"))
         by_kind.setdefault(cell["tool"]["name"], set()).update(f["code"] for f in cell.get("findings", []))
     assert "WL101" in by_kind["fuse-overlayfs"]
-    assert "WL101" in by_kind["fuse-stack"]
+    assert "WL101" in by_kind["fuse-overlayfs+stack"]
     assert "WL101" not in by_kind["kernel"]
     assert re.search(r"NEW .*WL101", done.out)
 
@@ -135,7 +135,7 @@ def test_pytest_selects_and_distributes_cells(tmp_path: Path) -> None:
         (["run", "/etc/passwd"], 2, "no scenario file"),
         (["run", "--only", "ghost-marker[nothing]"], 2, "no cell"),
         (
-            ["run", "fuse-on-fuse", "--tool", "kernel-nouserxattr"],
+            ["run", "fuse-on-fuse", "--tool", "kernel+nouserxattr"],
             2,
             "every cell is excluded: the scenario is for fuse-overlayfs (2",
         ),
@@ -163,7 +163,7 @@ def test_a_run_leaves_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch)
     name = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
     for before in (None, "0"):
         monkeypatch.delenv(name, raising=False) if before is None else monkeypatch.setenv(name, before)
-        assert main(["run", "fuse-on-fuse", "--tool", "kernel-nouserxattr"]) == 2
+        assert main(["run", "fuse-on-fuse", "--tool", "kernel+nouserxattr"]) == 2
         assert os.environ.get(name) == before
 
 

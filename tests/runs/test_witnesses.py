@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.scenario.known import Known
 
 from harness.cells.plan import Cell, matches, plan
 from harness.judge.findings import Outcome
@@ -16,7 +17,6 @@ from harness.machine.workfolder import work_folder
 from harness.profile import Profile
 from harness.runs.cell import run_and_judge
 from harness.runs.session import obstacles_here, project_folder
-from harness.scenario.known import Known
 from harness.scenario.loader import load_all, scenarios_below
 from harness.scenario.model import Scenario
 from harness.tools.discover import discover
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="both profiles are run; run as root"),
 ]
 SCENARIOS = load_all(scenarios_below(project_folder() / "scenarios"))
-NAMES = ("kernel", "kernel-nouserxattr", "fuse-overlayfs")
+NAMES = ("kernel", "kernel+nouserxattr", "fuse-overlayfs")
 
 
 def is_sure(known: Known) -> bool:

@@ -261,7 +261,7 @@ def test_what_is_known_of_tools_is_added_to_every_scenario_and_need_not_appear(t
 SLIPS = """\
 colour = "red"
 steps = [{ do = "mkdri", path = "a" }, { do = "mkdir", path = "../a", moed = "0755" }, { do = "unlink", path = "/a" }]
-also = ["fuse-stak"]
+also = ["fuse-overlayfs+stak"]
 on = ["fuse-overlayfs=>2", "apptainer-*"]
 profiles = ["rot"]
 
@@ -287,13 +287,13 @@ def test_all_mistakes_of_a_file_are_told_at_once_each_with_what_was_perhaps_mean
         ("steps[0].do", "there is no 'mkdri'\n      remedy: did you mean 'mkdir'? known: mkdir, rmdir"),
         ("steps[1]", "unknown key 'moed'\n      remedy: did you mean 'mode'?"),
         ("steps[2].path", "absolute path '/a'"),
-        ("also[0]", "there is no tool 'fuse-stak'\n      remedy: did you mean 'fuse-stack'?"),
+        ("also[0]", "there is no tool 'fuse-overlayfs+stak'\n      remedy: did you mean 'fuse-overlayfs+stack'?"),
         (
             "on[0]",
             "'fuse-overlayfs=>2' is neither a tool nor a range of its versions\n      remedy: did you mean 'fuse-overlayfs>=2'?",
         ),
         ("profiles[0]", "Invalid enum value 'rot'\n      remedy: did you mean 'root'? known: root, user"),
-        ('options."fuse-overlay"', "'fuse-overlay' is no driver\n      remedy: did you mean 'fuse-overlayfs'?"),
+        ('options."fuse-overlay"', "'fuse-overlay' is no program\n      remedy: did you mean 'fuse-overlayfs'?"),
         ('layers[0]."a/".whiteout', "Invalid enum value 'devise'\n      remedy: did you mean 'device'?"),
         ("layers[0]", "the link 'b' leads to nothing"),
         ("known[0].code", "there is no code 'WL999'"),
@@ -367,7 +367,7 @@ def test_a_word_that_speaks_of_no_tool_is_an_error(pattern: str, meant: str, key
 
 
 @pytest.mark.parametrize(
-    "word", ["kernel", "kernel-nouserxattr", "kernel<6.7", "fuse-*", "*", "fuse-overlayfs>=1.8,<2", "apptainer*<1.5"]
+    "word", ["kernel", "kernel+nouserxattr", "kernel<6.7", "fuse-*", "*", "fuse-overlayfs>=1.8,<2", "apptainer*<1.5"]
 )
 def test_words_that_speak_of_tools(word: str) -> None:
     assert parse((HEAD + STEPS + f"on = ['{word}']\n").encode(), where="here", name="case").on == (word,)

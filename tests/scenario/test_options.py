@@ -69,7 +69,7 @@ def test_a_variable_of_the_program_passes() -> None:
     ("driver", "option", "words"),
     [
         ("apptainer", "volatile", "'apptainer' takes no mount options"),
-        ("nonesuch", "volatile", "'nonesuch' is no driver"),
+        ("nonesuch", "volatile", "'nonesuch' is no program"),
         ("kernel", "upperdir=/x", "the option 'upperdir' is the driver's to say"),
         ("kernel", "nonesuch=1", "no option 'nonesuch=1' that a scenario may give"),
     ],

@@ -36,7 +36,7 @@ while grep -q " $(pwd -P)/merged " /proc/self/mountinfo; do sleep 0.01; done
 
 
 def cell(scenario: str, driver: str = "fuse-overlayfs") -> Cell:
-    tool = Tool(driver, driver, Part(driver, "1.14", "", "/nowhere/fuse-overlayfs", ""), host_world(), origin="given")
+    tool = Tool(driver, Part(driver, "1.14", "", "/nowhere/fuse-overlayfs", ""), host_world(), origin="given")
     return Cell(parse(scenario.encode(), where="test", name="test"), tool, Profile.ROOT)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.cells.plan import Cell, plan
-from harness.drivers import DRIVERS
+from harness.drivers import SETUPS
 from harness.machine.process import run
 from harness.profile import Profile
 from harness.scenario.loader import load, parse, scenarios_below
@@ -18,7 +18,7 @@ HOST = World("host", Path("/"))
 
 
 def tool(name: str) -> Tool:
-    return Tool(name, name, Part(name, "1.14", "1.14-1", f"/usr/bin/{name}", ""), HOST)
+    return Tool(name, Part(name, "1.14", "1.14-1", f"/usr/bin/{name}", ""), HOST)
 
 
 def scenario(text: str) -> Scenario:
@@ -34,13 +34,13 @@ STEPS = 'steps = [{ do = "mkdir", path = "a" }]\n'
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_every_script_is_sound_shell_and_always_the_same(path: Path, tmp_path: Path) -> None:
-    cells = plan([load(path)], [tool(driver) for driver in DRIVERS], list(Profile), {}, DRIVERS)
+    cells = plan([load(path)], [tool(driver) for driver in SETUPS], list(Profile), {}, SETUPS)
     made = [cell for cell in cells if isinstance(cell, Cell)]
     assert made
     for cell in made:
         raw = compile_cell(cell)
         assert raw == compile_cell(Cell(load(path), cell.tool, cell.profile))
-        (tmp_path / f"{cell.tool.driver}-{cell.profile}.sh").write_bytes(raw)
+        (tmp_path / f"{cell.tool.name}-{cell.profile}.sh").write_bytes(raw)
     for file in tmp_path.iterdir():
         checked = run(["sh", "-n", file])
         assert checked.ok, checked.err
@@ -135,9 +135,7 @@ def test_a_nested_stack_is_the_lower_of_another() -> None:
 
 
 def test_a_program_from_outside_is_called_where_it_is_placed() -> None:
-    given = Tool(
-        "fuse-overlayfs", "fuse-overlayfs", Part("fuse-overlayfs", "9", "", "/home/me/fo", ""), HOST, origin="given"
-    )
+    given = Tool("fuse-overlayfs", Part("fuse-overlayfs", "9", "", "/home/me/fo", ""), HOST, origin="given")
     text = compile_cell(Cell(scenario(STEPS), given, Profile.ROOT)).decode()
     assert "program=${PROGRAM:-/mnt/tool}" in text
     assert '"$program" -f -o' in text

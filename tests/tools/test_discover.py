@@ -12,7 +12,8 @@ import pytest
 from harness.cells.plan import matches, tool_order
 from harness.compare.words import Column
 from harness.errors import UsageError
-from harness.evidence.recording import ToolRecord, tool_record
+from harness.evidence.recording import ToolRecord
+from harness.evidence.tools import tool_record
 from harness.tools import discover as tools
 from harness.tools.asked import parse_word, parse_words
 from harness.tools.discover import Found, choose, discover, where_of
@@ -29,7 +30,7 @@ HERE = World(HOST, Path("/"))
 def _tool(name: str, version: str, where: str) -> Tool:
     world = HERE if where in {HOST, "crate"} else World(where, Path("/worlds") / where)
     part = Part(name, version, "", f"/usr/bin/{name}", "00")
-    return Tool(name, name, part, world, origin=where if world.is_host else "world")
+    return Tool(name, part, world, origin=where if world.is_host else "world")
 
 
 KERNEL = _tool("kernel", "6.1.0", HOST)
@@ -74,7 +75,7 @@ def test_the_key_of_a_cell_chooses_too() -> None:
 
 
 def test_what_is_known_but_not_here_is_unavailable() -> None:
-    (only,) = _choose("fuse-stack@host")
+    (only,) = _choose("fuse-overlayfs+stack@host")
     assert isinstance(only, Unavailable)
     assert only.remedy
 

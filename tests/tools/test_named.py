@@ -91,8 +91,8 @@ def test_a_cell_of_a_tool_that_no_world_brings_is_missing_with_its_remedy(cache:
 
 def test_what_is_named_and_not_here_is_told_once_with_its_remedy(debian: FakeDebian) -> None:
     assert missing("kernel") == []
-    (stack,) = missing("kernel", "apptainer-ext3")
-    assert (stack.name, stack.world) == ("apptainer-ext3", "apptainer")
+    (stack,) = missing("kernel", "apptainer+ext3")
+    assert (stack.name, stack.world) == ("apptainer+ext3", "apptainer")
     assert [one.where for one in missing("fuse-overlayfs")] == ["bullseye", "bookworm", "trixie", "sid"]
     ensure(["trixie"], lambda _line: None)
     assert missing("fuse-overlayfs") == []

@@ -49,13 +49,13 @@ def test_every_package_has_its_version(bookworm: World) -> None:
 
 
 def test_its_programs_are_tools_at_the_version_of_their_package(bookworm: World, cache: Path) -> None:
-    found = discover([bookworm], ["fuse-overlayfs@bookworm", "fuse-stack@bookworm"], kernel="6.1.0")
+    found = discover([bookworm], ["fuse-overlayfs@bookworm", "fuse-overlayfs+stack@bookworm"], kernel="6.1.0")
     tools = {one.name: one for one in found if isinstance(one, Tool)}
     assert tools["fuse-overlayfs"].version == "1.10"
     assert tools["fuse-overlayfs"].main.path == "/usr/bin/fuse-overlayfs"
     assert "1.10" in tools["fuse-overlayfs"].main.says
-    assert [part.name for part in tools["fuse-stack"].parts] == ["squashfuse", "fuse2fs", "fuse-overlayfs"]
-    assert all(len(part.sha256) == 64 and part.package for part in tools["fuse-stack"].parts)
+    assert [part.name for part in tools["fuse-overlayfs+stack"].parts] == ["squashfuse", "fuse2fs", "fuse-overlayfs"]
+    assert all(len(part.sha256) == 64 and part.package for part in tools["fuse-overlayfs+stack"].parts)
 
 
 def test_everybody_can_read_it(bookworm: World) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from harness.evidence.recording import Recording
+from harness.evidence.stations import FUSE, KERNEL, KERNEL_USERXATTR
 from harness.judge.defects.model import ANY, Defect, Fact, Named, Sign, named
 from harness.judge.facts import Flat, as_table
 from harness.judge.findings import Finding, flat
@@ -21,7 +22,8 @@ from harness.worlds.ranges import parse_pattern
 from harness.worlds.versions import kernel_number
 
 _WROTE = (Station.VIEW, Station.REMOUNT)  # the writable runs: whose overlay made the upper, and what is made of it
-_OVERLAYS = ("fuse-overlayfs", "kernel")
+_OVERLAYS = (FUSE, "kernel")
+_NOUSERXATTR = "kernel+nouserxattr"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Explainer:
 
     def __init__(self, recording: Recording, defects: Sequence[Defect]) -> None:
         self.recording = recording
+        self._tool = own_name(recording)
         self._signs: dict[str, list[tuple[Defect, Sign]]] = {}  # code -> the signs that may speak of it here
         for defect in defects:
             for sign in defect.signs:
@@ -81,7 +84,7 @@ class Explainer:
             if not _says(sign, finding):
                 continue
             for program in self._programs[finding.station]:
-                if program.name == defect.program and _of_tool(sign, self.recording.tool.name, program.tool):
+                if program.name == defect.program and _of_tool(sign, self._tool, program.tool):
                     yield defect, sign, program
 
     def gone(self, findings: Iterable[Finding], seen: Callable[[str], bool]) -> tuple[Named, ...]:
@@ -98,7 +101,6 @@ class Explainer:
         return tuple(must[name] for name in sorted(must))
 
     def _must_show(self, defect: Defect, sign: Sign) -> bool:
-        tool = self.recording.tool
         return (
             self.recording.scenario.name in defect.witnesses
             and not sign.sometimes
@@ -106,7 +108,7 @@ class Explainer:
                 one.main
                 and one.name == defect.program
                 and _covers(defect, sign, one.version)
-                and _of_tool(sign, tool.name, one.tool)
+                and _of_tool(sign, self._tool, one.tool)
                 for one in self._programs[Station.VIEW]
             )
         )
@@ -134,12 +136,9 @@ def programs(recording: Recording, place: Station) -> Iterator[Program]:
     old recording) nobody knows, and it may be any that the tool has.
     """
     tool = recording.tool
-    yield Program(tool.name, tool.plain)
-    contained = tool.driver not in {"kernel", "fuse-overlayfs", "fuse-stack"}
+    yield Program(own_name(recording), tool.plain)
     yield from (Program(part.name, part.plain, main=False) for part in tool.parts if part.name not in _OVERLAYS)
-    if not contained:
-        if tool.driver == "fuse-stack":
-            yield Program("fuse-overlayfs+stack", tool.plain)
+    if tool.kind != "containers":
         return
     merged = recording.engines.get(place)
     if merged is not None:
@@ -147,13 +146,19 @@ def programs(recording: Recording, place: Station) -> Iterator[Program]:
     else:
         ran = dict.fromkeys(recording.engines[one] for one in _WROTE if one in recording.engines) or (None,)
     for overlay in ran:
-        if overlay is None or overlay == "fuse-overlayfs":
-            yield from (Program(one.name, one.plain, main=False) for one in tool.parts if one.name == "fuse-overlayfs")
-        if overlay is None or overlay.startswith("kernel overlay"):
+        if overlay in {None, FUSE}:
+            yield from (Program(one.name, one.plain, main=False) for one in tool.parts if one.name == FUSE)
+        if overlay in {None, KERNEL, KERNEL_USERXATTR}:
             names = ["kernel"]
-            if overlay is None or (overlay == "kernel overlay" and recording.profile == "user"):
-                names.append("kernel-nouserxattr")  # as a user, and not told to use user.*
+            if overlay is None or (overlay == KERNEL and recording.profile == "user"):
+                names.append(_NOUSERXATTR)  # as a user, and not told to use user.*
             yield from (Program(name, kernel_number(tool.kernel), main=False) for name in names)
+
+
+def own_name(recording: Recording) -> str:
+    """Program and setup of the tool under test: the name of today, also of an older recording."""
+    tool = recording.tool
+    return f"{tool.program}+{tool.setup}" if tool.setup else tool.program
 
 
 def _covers(defect: Defect, sign: Sign, version: str) -> bool:

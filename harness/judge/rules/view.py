@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from harness.drivers import DRIVERS
 from harness.judge.errnos import error_of
 from harness.judge.facts.base import Difference, Digest, Field, Value
 from harness.judge.facts.view import (
@@ -116,8 +115,8 @@ def changed(evidence: Evidence) -> Iterator[Hit[Changed]]:
 
 def _same_reader(evidence: Evidence, station: Station) -> bool:
     """Whether owners are evidence: FUSE shows each reader as the owner, and --fakeroot shows the user as root."""
-    driver, handed = DRIVERS.get(evidence.recording.tool.driver), evidence.recording.scenario.handover
-    if driver is not None and driver.as_root:
+    handed = evidence.recording.scenario.handover
+    if evidence.recording.tool.owners == "mapped":
         return False
     return handed is None or handed.profile is None or station in PAIR
 
