@@ -187,7 +187,7 @@ def read(folder: Path) -> Recording:
     try:
         raw = path.read_bytes()
         check_schema(raw, SCHEMA, str(path))
-        recording = _decoder.decode(raw)
+        recording = _decoded(raw)
     except OSError as error:
         raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: what is no UTF-8
@@ -214,6 +214,19 @@ def check_schema(raw: bytes, known: int, where: str) -> None:
         raise BrokenMachinery(
             f"has schema {schema}, and this version reads {known}", where=where, remedy="update this program"
         )
+
+
+def _decoded(raw: bytes) -> Recording:
+    """The recording that JSON says; of one of before, without what its scenario said to be known, which defects say now."""
+    try:
+        return _decoder.decode(raw)
+    except msgspec.ValidationError:
+        said = msgspec.json.decode(raw)
+        scenario = said.get("scenario") if isinstance(said, dict) else None
+        if not isinstance(scenario, dict) or "known" not in scenario:
+            raise
+        del scenario["known"]
+        return msgspec.convert(said, Recording)
 
 
 def sizes_of(folder: Path) -> dict[str, int]:

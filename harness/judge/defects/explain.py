@@ -51,6 +51,8 @@ class Explainer:
                 if self._speaks(sign):
                     for code in sign.codes:
                         self._signs.setdefault(code, []).append((defect, sign))
+        for signs in self._signs.values():  # what speaks of less explains more
+            signs.sort(key=lambda one: (not one[1].scenarios, not one[1].facts, not one[1].paths))
         self._programs = {place: tuple(programs(recording, place)) for place in Station}
 
     def _speaks(self, sign: Sign) -> bool:
@@ -61,7 +63,8 @@ class Explainer:
 
     def explained(self, finding: Finding) -> Finding:
         """The finding with the defect that explains it, or that is back; what follows from it is as known, or as new, as it is."""
-        known = next((named(defect) for defect in self._of(finding)), None)
+        defect = next(self._of(finding), None)
+        known = named(defect) if defect is not None else None
         back = None if known else next((named(defect) for defect in self._mended(finding)), None)
         below = tuple(msgspec.structs.replace(one, known=known, back=back) for one in finding.consequences)
         return msgspec.structs.replace(finding, known=known, back=back, consequences=below)
