@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from harness.drivers.base import BINDS, Driver, Stack, Way, exports
 from harness.profile import Profile
+from harness.protocol import Asked
 
 _IMAGE = (  # a bare squashfs is not mounted by squashfuse: SingularityCE 4 unpacks it then, for a user
     'once "$made.sif" image.sif $who "$program" -q build image.sif image/1 >>"$out/parts.log" 2>&1 </dev/null ||\n'
@@ -18,9 +19,9 @@ _IMAGE = (  # a bare squashfs is not mounted by squashfuse: SingularityCE 4 unpa
 _EXT3 = 'once overlay.ext3 overlay empty_ext3 >>"$out/parts.log" 2>&1 ||\n  die "mke2fs: $(tail -n 3 "$out/parts.log")"'
 
 # A sealed overlay of native mode is a squashfs of the upper itself, packed by the user: the programs have no command for it.
-_SEAL = """\
+_SEAL = f"""\
 say seal
-if asked "overlay seal by mksquashfs" $who mksquashfs overlay/upper sealed.sqfs -quiet -no-progress; then
+if asked "{Asked.MKSQUASHFS}" $who mksquashfs overlay/upper sealed.sqfs -quiet -no-progress; then
   sealed_as sealed
 fi"""
 

@@ -12,6 +12,7 @@ from harness.cells.plan import Cell
 from harness.drivers import DRIVERS
 from harness.drivers.base import Plan
 from harness.machine.quote import quote_bytes
+from harness.protocol import Phase
 from harness.scenario.layers import layer
 from harness.script.below import below, stack_of
 from harness.script.container import compile_container
@@ -61,7 +62,7 @@ def _mounted(cell: Cell) -> bytes:
     out += _run(plan, len(parts), cell, nested=nested)
     out += verdict(cell, "" if driver.fs_of_its_own else "upper", lowers)
     out += below_after
-    out.append(b"say end")
+    out.append(f"say {Phase.END}".encode())
     return b"\n".join(out) + b"\n"
 
 
@@ -89,7 +90,7 @@ def _run(plan: Plan, segments: int, cell: Cell, *, nested: bool) -> list[bytes]:
         if number > 1:
             lines += [b"say 'unmount for remount'", b"unmount_stack"]
         lines += [
-            b"say mount" if number == 1 else b"say remount",
+            f"say {Phase.MOUNT}".encode() if number == 1 else b"say remount",
             b"mount_stack",
             b"say 'steps %d'" % number,
             b"on merged steps_%d" % number,

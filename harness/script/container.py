@@ -12,6 +12,7 @@ from harness.cells.plan import Cell
 from harness.drivers import DRIVERS
 from harness.drivers.base import Way
 from harness.machine.quote import quote_bytes
+from harness.protocol import Asked, Phase
 from harness.scenario.layers import layer
 from harness.scenario.model import Handover
 from harness.script.below import stack_of
@@ -77,7 +78,7 @@ def compile_container(cell: Cell) -> bytes:
     # where the layers stay layers, or the upper was prepared, what lies below the upper is no folder here
     plain = way.flattened and not scenario.upper
     out += verdict(cell, "overlay/upper/lab" if plain else "", ("image/1/lab",) if plain else ())
-    out.append(b"say end")
+    out.append(f"say {Phase.END}".encode())
     return b"\n".join(out) + b"\n"
 
 
@@ -113,7 +114,7 @@ def _run(way: Way, parts: int, cell: Cell) -> list[bytes]:
     lines = [b"who="]
     if handed is not None and handed.profile is not None:
         lines.append(b"who=$user; chown -R 1000:1000 ." if handed.profile == "root" else b"chmod 777 .")
-    lines += [b"say image", way.prepare.encode()]
+    lines += [f"say {Phase.IMAGE}".encode(), way.prepare.encode()]
     for number in range(1, parts + 1):
         inside = b"last" if number == parts else b"in_container_%d" % number
         lines += [
@@ -128,10 +129,10 @@ def _run(way: Way, parts: int, cell: Cell) -> list[bytes]:
     lines += [
         b"say upper", way.upper.encode(),
         b"say 'container, writable, again'",
-        b'go writable look remount || asked "a second writable run" fails',
+        f'go writable look remount || asked "{Asked.AGAIN}" fails'.encode(),
         *_handed(handed, way),
         b"say 'container, read-only'",
-        b'go readonly look readonly || asked "a read-only run" fails',
+        f'go readonly look readonly || asked "{Asked.READONLY}" fails'.encode(),
         *([b"chown -hR 1000:1000 oracle"] if handed is not None and handed.profile == "root" else []),
         b"take oracle oracle",
     ]  # fmt: skip
