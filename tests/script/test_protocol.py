@@ -29,7 +29,9 @@ def test_every_answer_has_its_station() -> None:
 
 def test_whoever_is_asked_is_one_that_is_known() -> None:
     spelt = {
-        word for path in HOUSE.rglob("*.sh") for word in re.findall(r'asked "([^"{]*)"', path.read_text(encoding="utf-8"))
+        word
+        for path in HOUSE.rglob("*.sh")
+        for word in re.findall(r'asked "([^"{]*)"', path.read_text(encoding="utf-8"))
     }
     assert spelt == {Asked.SEALED_RUN}
     said = {word for driver in CONTAINERS for word in re.findall(r'asked "([^"]*)"', script(STEPS, driver))}
