@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,12 @@ def test_what_is_no_results_is_one_error(content: bytes, tmp_path: Path) -> None
     (tmp_path / "results.json").write_bytes(content)
     with pytest.raises(BrokenMachinery, match=r"is no results\.json"):
         read_results(tmp_path)
+
+
+def test_other_programs_read_sentence_facts_and_key_of_a_finding(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [FakeCell()])
+    (cell,) = json.loads((run / "results.json").read_bytes())["cells"]
+    ghost = next(one for one in cell["findings"] if one["code"] == "WL101")
+    assert ghost["message"].startswith("a character device 0:0 deletes .wh..opq, which is a marker's own name")
+    assert ghost["facts"] == {"rule": "marker-of-a-marker", "encoding": "device", "name": ".wh..opq"}
+    assert ghost["key"] == "WL101 upper a/new/.wh..opq encoding=device name=.wh..opq"
