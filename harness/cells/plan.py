@@ -193,9 +193,7 @@ def _beyond_a_user(cell: Cell, *, as_root: bool) -> str:
     entries = laid_out(scenario)
     if any(e.device not in (None, (0, 0)) for e in entries):
         return "a layer holds a device, which a user namespace may not make"
-    if any((e.uid, e.gid) != (0, 0) for e in entries) or any(
-        step.__struct_config__.tag == "chown" for step in scenario.steps
-    ):
+    if any((e.uid, e.gid) != (0, 0) for e in entries) or any(step.do == "chown" for step in scenario.steps):
         return "owners other than 0 need more than one mapped user"
     trusted = any(name.startswith(b"trusted.") for e in entries for name in e.xattrs)
     if trusted and not (cell.laid_by_root and as_root and scenario.below.fs == "host"):

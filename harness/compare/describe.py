@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from harness.names import escape
 from harness.snapshot.model import Entry, Kind, Snapshot
@@ -19,6 +20,13 @@ _WHOLE = {Encoding.DEVICE, Encoding.FILE, Encoding.OPAQUE_FILE, Encoding.XATTR_T
 LONGEST = 48  # characters of a content that stand in a table; the digest tells longer ones apart
 
 
+class Detail(NamedTuple):
+    """One thing about an entry, in words; ``about`` says which, in one word: content, mode, owner, …"""
+
+    about: str
+    text: str
+
+
 @dataclass(frozen=True)
 class Look:
     """What stands at one path of one tree. Hashable: two looks are equal when nothing that matters differs.
@@ -27,14 +35,15 @@ class Look:
     """
 
     word: str
-    details: tuple[str, ...] = ()
+    details: tuple[Detail, ...] = ()
     markers: tuple[Encoding, ...] = ()
 
     @property
     def text(self) -> str:
         """For sentences: ``dir, opaque [user.overlay.opaque]``."""
         marks = [f"{_SAYS[ENCODINGS[m].says]} [{ENCODINGS[m].badge}]" for m in self.markers]
-        return ", ".join(part for part in (self.word, *self.details, *marks) if part) or "nothing"
+        details = (detail.text for detail in self.details)
+        return ", ".join(part for part in (self.word, *details, *marks) if part) or "nothing"
 
 
 NOTHING = Look("")
@@ -54,7 +63,7 @@ def looks(snapshot: Snapshot, *, view: bool = False) -> dict[bytes, Look]:
         for path in found.keys() - snapshot.listed - {b""}:
             look = found[path]
             word = "found by name" if look.word == _WORDS[Kind.UNKNOWN] else look.word
-            found[path] = Look(word, (*look.details, "not listed"), look.markers)
+            found[path] = Look(word, (*look.details, Detail("listing", "not listed")), look.markers)
     for path, encodings in spoken.items():
         if path not in found:
             found[path] = Look("", (), tuple(sorted(encodings)))
@@ -84,7 +93,7 @@ def differing(one: Mapping[bytes, Look], other: Mapping[bytes, Look]) -> list[tu
     ]
 
 
-def _entry(entry: Entry, *, view: bool) -> tuple[str, tuple[str, ...]]:
+def _entry(entry: Entry, *, view: bool) -> tuple[str, tuple[Detail, ...]]:
     mine = {marker.encoding for marker in markers_of(entry)}
     whole = bool(mine & _WHOLE)
     if view:
@@ -99,25 +108,25 @@ def _entry(entry: Entry, *, view: bool) -> tuple[str, tuple[str, ...]]:
     return word, _rest(entry, mine, whole=whole)
 
 
-def _rest(entry: Entry, mine: Set[Encoding], *, whole: bool) -> tuple[str, ...]:
+def _rest(entry: Entry, mine: Set[Encoding], *, whole: bool) -> tuple[Detail, ...]:
     """Everything that can differ and that neither the word nor a marker says, in a fixed order."""
-    out: list[str] = []
+    out: list[Detail] = []
     if entry.kind is Kind.FILE and not (whole and entry.size == 0):
-        out.append(_content(entry))
+        out.append(Detail("content", _content(entry)))
     if entry.device is not None and Encoding.DEVICE not in mine:
-        out.append(f"{entry.device[0]}:{entry.device[1]}")
+        out.append(Detail("device", f"{entry.device[0]}:{entry.device[1]}"))
     if entry.target is not None:
-        out.append(f"→ {_cut(escape(entry.target))}")
+        out.append(Detail("target", f"→ {_cut(escape(entry.target))}"))
     if entry.mode != _USUAL.get(entry.kind, 0o644) and not whole and entry.kind is not Kind.UNKNOWN:
-        out.append(f"{entry.mode:04o}")
+        out.append(Detail("mode", f"{entry.mode:04o}"))
     if entry.uid or entry.gid:
-        out.append(f"owner {entry.uid}:{entry.gid}")
+        out.append(Detail("owner", f"owner {entry.uid}:{entry.gid}"))
     if entry.same_as is not None and entry.same_as != entry.path:
-        out.append(f"same file as {_cut(escape(entry.same_as))}")
+        out.append(Detail("links", f"same file as {_cut(escape(entry.same_as))}"))
     for name, value in sorted(entry.xattrs.items()):
         said = any(ENCODINGS[m].xattr == name and _VALUES.get(ENCODINGS[m].says) == value for m in mine)
         if not said:
-            out.append(f"{escape(name)}={_cut(escape(value))}")
+            out.append(Detail("xattr", f"{escape(name)}={_cut(escape(value))}"))
     return tuple(out)
 
 

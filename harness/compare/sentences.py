@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from harness.compare.groups import Group, Rank, Way, column_of, groups, way_of
 from harness.compare.words import Column, Name, Words, count, listing, names, plain, who
 from harness.judge.codes import CODES
+from harness.judge.facts.upper import MarkerOfAMarker
 from harness.judge.findings import Finding, Outcome, often
+from harness.judge.rules.every import MANY
 from harness.names import printable
 from harness.runs.results import CellResult, Results
+from harness.whiteouts.encodings import ENCODINGS
 
 FOUNDING = "WL101"
 
@@ -41,44 +44,6 @@ class Sentence:
     def name(self) -> str:
         """``marker-of-a-marker``."""
         return CODES[self.code].name if self.code in CODES else ""
-
-
-# What the tools do, as one of them does it and as many do; ``{}`` is where the names stand.
-_PHRASES: dict[str, tuple[str, str]] = {
-    "WL102": ("leaves {} in a directory that is opaque already", "leave {} in a directory that is opaque already"),
-    "WL103": ("leaves a whiteout {} that hides nothing", "leave a whiteout {} that hides nothing"),
-    "WL104": ("leaves a name beside its own whiteout {}", "leave a name beside its own whiteout {}"),
-    "WL105": (
-        "mixes encodings in one upper that no single reader honours together",
-        "mix encodings in one upper that no single reader honours together",
-    ),
-    "WL106": (
-        "marks {} opaque, where nothing lies below to be hidden",
-        "mark {} opaque, where nothing lies below to be hidden",
-    ),
-    "WL107": (
-        "leaves a private xattr on {} that changes what other readers see",
-        "leave a private xattr on {} that changes what other readers see",
-    ),
-    "WL108": ("writes a mark on {} that another reader does not honour", "write a mark on {} that another reader does not honour"),
-    "WL201": ("shows {} again after it was deleted", "show {} again after it was deleted"),
-    "WL202": ("loses {}, which must be there", "lose {}, which must be there"),
-    "WL203": ("finds {} by name and does not list it, or the reverse", "find {} by name and do not list it, or the reverse"),
-    "WL204": ("shows the marker {} to users", "show the marker {} to users"),
-    "WL205": ("changes {}", "change {}"),
-    "WL206": ("shows {} differently after a remount", "show {} differently after a remount"),
-    "WL207": ("gives another result for a step on {} than a plain directory",
-        "give another result for a step on {} than a plain directory"),
-    "WL208": ("dies or hangs", "die or hang"),
-    "WL209": ("refuses to mount a stack", "refuse to mount a stack"),
-    "WL301": ("puts {} twice into a layer", "put {} twice into a layer"),
-    "WL302": ("loses or changes the mark on {} when it seals or pushes", "lose or change the mark on {} when they seal or push"),
-    "WL303": ("makes {} a hard link to a marker", "make {} a hard link to a marker"),
-    "WL304": ("makes what a program on an image's way refuses", "make what a program on an image's way refuses"),
-    "WL305": ("makes an image that an importer takes with another tree at {}",
-        "make an image that an importer takes with another tree at {}"),
-    "WL306": ("pushes a layer that breaks the OCI specification at {}", "push a layer that breaks the OCI specification at {}"),
-}  # fmt: skip
 
 
 def sentences(cells: Iterable[CellResult]) -> tuple[Sentence, ...]:
@@ -184,23 +149,28 @@ def _gone(defect: str, *, many: bool) -> Words:
 
 
 def _does(code: str, findings: list[Finding], *, many: bool, whole: bool) -> Words:
+    """What the row of the rule says of many, with the paths where it has a hole for them, and how the marks look."""
     paths = [finding.path for finding in findings]
-    if code == FOUNDING:
-        forms = sorted({f.message.partition(" deletes ")[0] for f in findings if " deletes " in f.message})
-        last = names({path.rpartition("/")[2] for path in paths}, 1)
-        if whole and len(set(paths)) == 1:
-            last = names(paths, 1)
-        elif whole:
-            last = (*last, f" at {count(len(set(paths)), 'path')}")
-        return (
-            f"{'leave' if many else 'leaves'} {listing(forms) or 'a whiteout'} ",
-            *last,
-            ", a whiteout of a marker's own name",
-        )
-    if code not in _PHRASES:
+    if code not in MANY:
         return (f"{'have' if many else 'has'} {code} at ", *names(paths))
-    before, hole, after = _PHRASES[code][many].partition("{}")
-    return (before, *names(paths), after) if hole else (before,)
+    before, hole, after = MANY[code][many].partition("{}")
+    told = _ghosts(paths, whole=whole) if code == FOUNDING else names(paths)
+    before = before.replace("{encodings}", listing(_nouns(findings)) or "a whiteout")
+    return (before, *told, after) if hole else (before,)
+
+
+def _ghosts(paths: Iterable[str], *, whole: bool) -> Words:
+    """Of a marker the name says it all, unless others have the same elsewhere."""
+    every = set(paths)
+    last = names({path.rpartition("/")[2] for path in every}, 1)
+    if not whole:
+        return last
+    return names(every, 1) if len(every) == 1 else (*last, f" at {count(len(every), 'path')}")
+
+
+def _nouns(findings: Iterable[Finding]) -> list[str]:
+    """How the whiteouts of markers look; a run of a time before facts does not say it."""
+    return sorted({ENCODINGS[f.facts.encoding].noun for f in findings if isinstance(f.facts, MarkerOfAMarker)})
 
 
 def counts(results: Results) -> dict[str, int]:

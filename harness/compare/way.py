@@ -101,7 +101,7 @@ _IN_A_VIEW = {"made here": "wrong here", "lost here": "right again"}
 
 def _without_owner(look: Look) -> Look:
     """Owners differ from station to station by who reads, and say nothing of marks."""
-    details = tuple(detail for detail in look.details if not detail.startswith("owner "))
+    details = tuple(detail for detail in look.details if detail.about != "owner")
     return Look(look.word, details, look.markers)
 
 

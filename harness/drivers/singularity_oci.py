@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, exports
 from harness.drivers.native import CALLED, CALLS, SINGULARITY
+from harness.protocol import Asked
 
 # --no-home: the caller's home would be bound over a folder of the image.
 _EXEC = f"--no-home --cwd / {BINDS}"
@@ -41,21 +42,21 @@ class OciMode(Runner):
         onward = f"""\
 say sync
 kept_as written
-asked "overlay sync" {call} overlay sync image.sif
+asked "{Asked.SYNC}" {call} overlay sync image.sif
 kept_as synced
 say seal
-if asked "overlay seal" {call} overlay seal image.sif; then
+if asked "{Asked.SEAL}" {call} overlay seal image.sif; then
   kept_as sealed
   {call} sif dump {overlay} image.sif >sealed.sqfs
   sealed_as readonly
   say push
   registry_up
-  if asked "push --layer-format tar" {call} push -U --layer-format tar image.sif "docker://$REFERENCE"; then
+  if asked "{Asked.PUSH_TAR}" {call} push -U --layer-format tar image.sif "docker://$REFERENCE"; then
     pushed tar
-    asked "push --layer-format squashfs" {call} push -U --layer-format squashfs image.sif "docker://${{REFERENCE%:*}}:squashfs" &&
+    asked "{Asked.PUSH_SQUASHFS}" {call} push -U --layer-format squashfs image.sif "docker://${{REFERENCE%:*}}:squashfs" &&
       manifest squashfs pushed.squashfs.manifest
     say pull
-    if asked "podman pull" {_PODMAN} pull -q --tls-verify=false "$REFERENCE"; then
+    if asked "{Asked.PULL}" {_PODMAN} pull -q --tls-verify=false "$REFERENCE"; then
       say export
       {_PODMAN} create --name lab --network none "$REFERENCE" /bin/sh >>"$out/parts.log" 2>&1 </dev/null &&
         {_PODMAN} export lab >"$out/imported.tar" 2>>"$out/parts.log" || rm -f "$out/imported.tar"

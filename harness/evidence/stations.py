@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from harness.errors import BrokenMachinery
 from harness.evidence.recording import Import, LayerRecord, Manifest
 from harness.names import escape
 from harness.places import Station
+from harness.protocol import ANSWER
 from harness.snapshot.ext import read_ext
 from harness.snapshot.lab import below_lab
 from harness.snapshot.model import Entry, Snapshot
@@ -32,7 +32,6 @@ _STATES = (
     ("written", "written.sif"), ("synced", "synced.sif"), ("sealed", "sealed.sif"),
     ("pushed as tar", "pushed.manifest"), ("pushed as squashfs", "pushed.squashfs.manifest"),
 )  # fmt: skip
-_ASKED = re.compile(rb"^asked ([^\n]*)\nexit (\d+)\n((?:  [^\n]*\n?)*)", re.MULTILINE)
 
 
 def read_upper_image(out: Path) -> Snapshot | None:
@@ -141,7 +140,7 @@ def answers(out: Path) -> tuple[Import, ...]:
         return ()
     return tuple(
         Import(who.decode("utf-8", "replace"), int(code), _words(words.splitlines()))
-        for who, code, words in _ASKED.findall(raw)
+        for who, code, words in ANSWER.findall(raw)
     )
 
 

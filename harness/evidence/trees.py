@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from harness.evidence.recording import Step
 from harness.names import escape
 from harness.places import Station
 from harness.profile import Profile
+from harness.protocol import STEP
 from harness.scenario.model import Scenario
 from harness.script.paths import spoken_paths
 from harness.snapshot.jsonl import read_jsonl, write_jsonl
@@ -26,7 +26,6 @@ from harness.worlds.inside import CELL, GIVEN, SCRIPT
 TAKEN = (Station.VIEW, Station.UPPER, Station.REMOUNT, Station.READONLY, Station.SEALED_VIEW, Station.ORACLE)
 TREES = (*TAKEN, Station.SEALED, Station.PUSHED, Station.IMPORTED)
 LOG_BYTES = 4096
-_STEP = re.compile(rb"^step (\d+)\n(.*?)^exit (\d+)\n", re.DOTALL | re.MULTILINE)
 
 
 def unseen(profile: Profile) -> tuple[str, ...]:
@@ -105,7 +104,7 @@ def read_trees(folder: Path) -> dict[Station, Snapshot]:
 def steps(out: Path, tree: str) -> tuple[Step, ...]:
     """The steps that came to an end on ``merged`` or ``oracle``."""
     raw = _bytes(out / f"{tree}.steps")
-    return tuple(Step(int(n), int(code), escape(words.rstrip(b"\n"))) for n, words, code in _STEP.findall(raw))
+    return tuple(Step(int(n), int(code), escape(words.rstrip(b"\n"))) for n, words, code in STEP.findall(raw))
 
 
 def phase(out: Path) -> str:

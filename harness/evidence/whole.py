@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.evidence.recording import Step
 from harness.places import Station
+from harness.protocol import NOT_BEGUN, Phase
 from harness.scenario.model import Scenario
 from harness.script.parts import segments
 from harness.snapshot.model import Kind, Snapshot
@@ -21,7 +22,6 @@ _UNWRITTEN = re.compile(
 )
 _TAKEN = re.compile(rb"^(\S+) (\d+)$", re.MULTILINE)
 _END_OF_TAR = bytes(1024)  # two blocks of zeros (POSIX, pax)
-BEFORE = frozenset({"", "layers", "image"})  # phases in which no tool under test has begun
 PATIENCE = 5.0  # seconds
 GAVE_UP, REFUSED = 3, 5  # exit codes of a script: see prelude.sh
 
@@ -60,7 +60,7 @@ def contradicts(out: Path, phase: str, code: int) -> str:
         return f"the script gave up in the phase {phase or 'start'!r}, and could not write why"
     if (code == REFUSED) is not bool(_bytes(out / "refused")):
         return f"what the script left says that the tool refused to mount, or does not, and its exit code is {code}"
-    if (code == 0) is not (phase == "end"):
+    if (code == 0) is not (phase == Phase.END):
         return f"the script ended in the phase {phase or 'start'!r} with exit code {code}"
     return ""
 
@@ -81,7 +81,7 @@ def too_short(out: Path, phase: str, limit: float, patience: float = PATIENCE) -
 
     A hang is a silence, in which nothing is written of the evidence, of half the limit (in seconds) and at least *patience*.
     """
-    if phase in BEFORE:
+    if phase in NOT_BEGUN:
         at = f"in the phase {phase or 'start'!r}"
         return f"the time limit of {limit:g} s struck before the tool had begun ({at}): give a larger --timeout"
     silence = time.time() - _last_sign(out)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from harness.evidence.recording import Step as Result
+from harness.judge.errnos import errors_of
 from harness.judge.findings import Finding
 from harness.judge.replay import Tree, Unmodelled
 from harness.judge.rules.evidence import Evidence
@@ -25,8 +26,8 @@ from harness.scenario.steps import OBSERVING, Readdir, Step
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.union import merge
 
-# What the kernel answers (ENOTCONN, ECONNABORTED) to who uses a file system whose daemon is gone: fuse_dev_release, fs/fuse/dev.c
-_DEATH = re.compile("Transport endpoint is not connected|Software caused connection abort")
+# What the kernel answers to who uses a file system whose daemon is gone: fuse_dev_release, fs/fuse/dev.c
+_DEATH = {"ENOTCONN", "ECONNABORTED"}
 _PLAIN = re.compile(rb"[A-Za-z0-9._+-]+")  # names that ls writes as they are
 
 
@@ -107,7 +108,7 @@ class _Told:
             cause = self.by_step[result.index]
             if self.tree.effect(step) is None:  # it could not but fail
                 self.follows[result.index] = lambda of: any(of.covers(unescape(text)) for _, text in step.named())
-            elif self.died is not None and _DEATH.search(result.words):
+            elif self.died is not None and _DEATH & {*errors_of(result.words)}:
                 self.died.steps.append(step)
                 self.follows[result.index] = lambda of: of is self.died
             else:
@@ -119,7 +120,7 @@ class _Told:
         assert isinstance(step, OBSERVING)
         path = unescape(step.path).rstrip(b"/")
         path = b"" if path == b"." else path
-        if self.died is not None and result.code and _DEATH.search(result.words):
+        if self.died is not None and result.code and _DEATH & {*errors_of(result.words)}:
             self.follows[result.index] = lambda of: of is self.died
         elif isinstance(step, Readdir):
             names = self.tree.names(step.path)

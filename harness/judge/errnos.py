@@ -29,11 +29,16 @@ _AT_THE_END = re.compile(rf": ({_TEXT})\.?$", re.IGNORECASE | re.MULTILINE)
 _ANYWHERE = re.compile(rf": ({_TEXT})\b", re.IGNORECASE)
 
 
-def error_of(words: str) -> str | None:
-    """The first error that a program's words (escaped) tell of, as errno names it; None where they tell of none.
+def errors_of(words: str) -> tuple[str, ...]:
+    """The errors that a program's words (escaped) tell of, as errno names them, each once, in their order.
 
     A line says it at its end, behind what may be anybody's name; where no line does, it may stand within one.
     """
     lines = words.replace("\\n", "\n")
-    found = _AT_THE_END.search(lines) or _ANYWHERE.search(lines)
-    return _NAMES[found.group(1).lower()] if found else None
+    found = _AT_THE_END.findall(lines) or _ANYWHERE.findall(lines)
+    return tuple(dict.fromkeys(_NAMES[text.lower()] for text in found))
+
+
+def error_of(words: str) -> str | None:
+    """The first of them; None where there is none."""
+    return next(iter(errors_of(words)), None)

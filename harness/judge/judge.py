@@ -17,6 +17,7 @@ from harness.judge.rules.every import RULES, needs
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.mount import refused_by_the_machine
 from harness.places import Station
+from harness.protocol import Phase
 from harness.scenario.steps import OBSERVING, Fails
 from harness.snapshot.model import Entry, Snapshot
 
@@ -57,7 +58,7 @@ def judge(
     wrong = _wrong_scenario(recording)
     if wrong:
         return Verdict(Outcome.BROKEN, wrong, findings)
-    answered = recording.phase == "end" or recording.refused or any(f.code == "WL208" for f in findings)
+    answered = recording.phase == Phase.END or recording.refused or any(f.code == "WL208" for f in findings)
     if not answered:
         return Verdict(
             Outcome.BROKEN,
@@ -113,7 +114,7 @@ def _did_the_same(recording: Recording) -> bool:
         }
         for results in (recording.steps, recording.oracle_steps)
     )
-    return did == wanted and recording.phase == "end"
+    return did == wanted and recording.phase == Phase.END
 
 
 _LATER = (Station.READONLY, Station.SEALED_VIEW)

@@ -29,6 +29,7 @@ from harness.machine.process import Ended, run_on_lifeline
 from harness.machine.room import REMEDY, Room
 from harness.places import Station
 from harness.profile import Profile
+from harness.protocol import Phase
 from harness.script.compile import compile_cell
 from harness.snapshot.model import Entry, Snapshot
 from harness.worlds.inside import GIVEN, NOBODY, USER
@@ -170,7 +171,7 @@ def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, 
     broken = evidence.broken(out) or whole.unwritten(out, ended.err)
     if not broken and ended.timed_out:
         broken = whole.too_short(out, phase, bench.timeout, bench.patience)
-    if not broken and phase == "end":
+    if not broken and phase == Phase.END:
         broken = whole.steps_cut(cell.scenario, steps, oracle_steps)
     if not broken and not ended.timed_out and ended.code not in {0, DIED_BEFORE_MOUNT} and not phase:
         broken = (

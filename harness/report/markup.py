@@ -66,7 +66,7 @@ def look(one: Look, flags: tuple[tuple[str, bool], ...] = ()) -> Markup:
     parts: list[Markup] = []
     if one.word:
         parts.append(fill('<span class="w">{}</span>', one.word))
-    parts += [fill('<span class="d">{}</span>', detail) for detail in one.details]
+    parts += [fill('<span class="d">{}</span>', detail.text) for detail in one.details]
     parts += [badge(encoding) for encoding in one.markers]
     parts += [flag(code, new=new) for code, new in flags]
     return Markup(" ").join(parts)

@@ -21,6 +21,7 @@ from harness.evidence.recording import Recording
 from harness.judge.codes import CODES
 from harness.judge.findings import Finding, Outcome, flat, often
 from harness.places import Station
+from harness.protocol import Phase
 from harness.report import markup
 from harness.report.grid import field_of
 from harness.report.load import Loaded
@@ -237,7 +238,7 @@ def _cell_row(one: Loaded, letter: str, *, raw: bool) -> CellRow:
     ended = f"exit {recording.exit_code}" if recording.exit_code >= 0 else f"signal {-recording.exit_code}"
     if recording.timed_out:
         ended += ", over its time limit"
-    if recording.phase != "end":
+    if recording.phase != Phase.END:
         ended += f", in the phase “{recording.phase or 'start'}”"
     if recording.refused:
         ended += f": {recording.refused}"

@@ -11,7 +11,7 @@ _JOINS = {"rename": " → ", "mv": " → ", "cp": " → ", "link": " → "}
 
 def step_words(step: StepBase) -> Words:
     """``mkdir a/new``, ``rename a → b``, ``write f “text”``, each with what it must come to."""
-    do = str(step.__struct_config__.tag)
+    do = step.do
     out: list[str | Name] = [do]
     if do == "write" and getattr(step, "append", False):
         out = ["append to"]

@@ -12,6 +12,7 @@ from harness.cells.plan import Cell
 from harness.drivers.base import Mounter, MountText, Runner
 from harness.machine.quote import quote_bytes
 from harness.profile import Profile
+from harness.protocol import Phase
 from harness.scenario.layers import layer
 from harness.script.below import below, stack_of
 from harness.script.container import compile_container
@@ -64,7 +65,7 @@ def _mounted(cell: Cell, driver: Mounter) -> bytes:
     out += _run(text, len(parts), cell, driver, nested=nested)
     out += verdict(cell, "" if driver.fs_of_its_own else driver.upper, lowers)
     out += below_after
-    out.append(b"say end")
+    out.append(f"say {Phase.END}".encode())
     return b"\n".join(out) + b"\n"
 
 
@@ -92,7 +93,7 @@ def _run(text: MountText, segments: int, cell: Cell, driver: Mounter, *, nested:
         if number > 1:
             lines += [b"say 'unmount for remount'", b"unmount_stack"]
         lines += [
-            b"say mount" if number == 1 else b"say remount",
+            f"say {Phase.MOUNT}".encode() if number == 1 else b"say remount",
             b"mount_stack",
             b"say 'steps %d'" % number,
             b"on merged steps_%d" % number,

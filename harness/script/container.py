@@ -12,6 +12,7 @@ from harness.cells.plan import Cell
 from harness.drivers.base import ContainerText, Runner
 from harness.machine.quote import quote_bytes
 from harness.profile import Profile
+from harness.protocol import Asked, Phase
 from harness.scenario.layers import layer
 from harness.scenario.model import Handover
 from harness.script.below import stack_of
@@ -88,7 +89,7 @@ def compile_container(cell: Cell, driver: Runner) -> bytes:
     # where the layers stay layers, or the upper was prepared, what lies below the upper is no folder here
     plain = driver.flattened and not scenario.upper
     out += verdict(cell, f"overlay/upper{LAB}" if plain else "", (f"image/1{LAB}",) if plain else (), owners=False)
-    out.append(b"say end")
+    out.append(f"say {Phase.END}".encode())
     return b"\n".join(out) + b"\n"
 
 
@@ -115,7 +116,7 @@ def _run(text: ContainerText, parts: int, cell: Cell) -> list[bytes]:
     lines = [b"who="]
     if handed is not None and handed.profile is not None:
         lines.append(b"who=$user; chown -R $ordinary:$ordinary ." if handed.profile == "root" else b"chmod 777 .")
-    lines += [b"say image", text.prepare.encode()]
+    lines += [f"say {Phase.IMAGE}".encode(), text.prepare.encode()]
     for number in range(1, parts + 1):
         inside = b"last" if number == parts else b"in_container_%d" % number
         lines += [
@@ -130,10 +131,10 @@ def _run(text: ContainerText, parts: int, cell: Cell) -> list[bytes]:
     lines += [
         b"say upper", text.upper.encode(),
         b"say 'container, writable, again'",
-        b'go writable look remount || asked "a second writable run" fails',
+        f'go writable look remount || asked "{Asked.AGAIN}" fails'.encode(),
         *_handed(handed, text),
         b"say 'container, read-only'",
-        b'go readonly look readonly || asked "a read-only run" fails',
+        f'go readonly look readonly || asked "{Asked.READONLY}" fails'.encode(),
         *([b"chown -hR $ordinary:$ordinary oracle"] if handed is not None and handed.profile == "root" else []),
         b"take oracle oracle",
     ]  # fmt: skip

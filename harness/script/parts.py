@@ -9,6 +9,7 @@ from importlib import resources
 from harness.cells.plan import Cell
 from harness.machine.quote import quote_bytes
 from harness.names import one_line
+from harness.protocol import Phase
 from harness.scenario.steps import Remount, Step
 from harness.script.paths import spoken_paths
 from harness.script.trees import build, folders
@@ -93,7 +94,7 @@ def tree_lines(trees: Sequence[tuple[str, Snapshot]], more: bytes) -> list[bytes
     """The lines that make folders and lay trees out in them. *more*: other folders of the script."""
     made = [word for folder, snapshot in trees for word in folders(folder, snapshot)]
     lines = [b"mkdir -p " + more + b" " + b" ".join(made) + b" || die 'the folder of the cell cannot be written'"]
-    lines.append(b"say layers")
+    lines.append(f"say {Phase.LAYERS}".encode())
     for folder, snapshot in trees:
         if folder == "oracle":
             lines.append(b"# the oracle starts as what the layers must show when they are merged")

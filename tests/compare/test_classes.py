@@ -137,7 +137,7 @@ def test_users_see_files_and_no_markers() -> None:
 def test_a_name_that_is_not_listed_looks_different() -> None:
     whole = tree([file(b"f")])
     hidden = Snapshot.of(whole, listed=[])
-    assert looks(hidden)[b"f"].details[-1] == "not listed"
+    assert looks(hidden)[b"f"].details[-1].text == "not listed"
 
 
 def test_cells_without_a_tree_are_not_compared() -> None:

@@ -279,3 +279,18 @@ def test_names_are_counted_where_they_are_many(texts: list[str]) -> None:
 def test_words() -> None:
     assert [listing(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
     assert len(short("n" * 255)) < 90
+
+
+def test_a_run_of_a_time_before_facts_has_sentences_too(tmp_path: Path) -> None:
+    """Its sentences are not taken apart for what they would say: how the mark looks is not told then."""
+    run = results(tmp_path, FakeCell())
+    (cell,) = run.cells
+    bare = tuple(msgspec.structs.replace(one, facts=None) for one in cell.findings)
+    old = msgspec.json.decode(
+        msgspec.json.encode([msgspec.structs.replace(cell, findings=bare)]), type=tuple[CellResult, ...]
+    )
+    assert (
+        plain(sentences(old)[0].words)
+        == "fuse-overlayfs 1.14 leaves a whiteout `.wh..opq`, a whiteout of a marker's own name."
+    )
+    assert [one.code for one in sentences(old)] == [one.code for one in sentences(run.cells)]

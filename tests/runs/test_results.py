@@ -48,3 +48,12 @@ def test_results_of_a_later_schema_are_refused_before_they_are_read(rest: str, t
 def test_results_carry_their_schema(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [FakeCell()])
     assert json.loads((run / "results.json").read_bytes())["schema"] == SCHEMA
+
+
+def test_other_programs_read_sentence_facts_and_key_of_a_finding(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [FakeCell()])
+    (cell,) = json.loads((run / "results.json").read_bytes())["cells"]
+    ghost = next(one for one in cell["findings"] if one["code"] == "WL101")
+    assert ghost["message"].startswith("a character device 0:0 deletes .wh..opq, which is a marker's own name")
+    assert ghost["facts"] == {"rule": "marker-of-a-marker", "encoding": "device", "name": ".wh..opq"}
+    assert ghost["key"] == "WL101 upper a/new/.wh..opq encoding=device name=.wh..opq"

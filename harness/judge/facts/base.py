@@ -51,7 +51,7 @@ def _described(kind: type[FactsBase]) -> Mapping[str, Meta]:
 
 def _plain(value: object) -> Flat | None:
     if isinstance(value, tuple):
-        return [str(one) for one in value]
+        return [str(one) for one in value] or None
     return value if value is None or isinstance(value, bool | int) else str(value)
 
 
