@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.launch.enclosure import INIT
+from harness.launch.enclosure import INIT, Enclosure
 from harness.launch.leaks import find_leaks
 from harness.machine.guarded import MARKER, claim, mark, remove_tree
 from harness.machine.process import run
 from harness.machine.workfolder import locked_folder, sweep, work_folder
+from harness.profile import Profile
 from tests.namespaces import own_mounts
 
 
@@ -132,14 +133,19 @@ def test_processes_that_are_left_are_told_by_what_they_are(tmp_path: Path) -> No
     work, beside = tmp_path / "work", tmp_path / "work2"
     for folder in (work / "deep", work / "gone", beside):
         folder.mkdir(parents=True)
-    words = ["sh", "-c", "sleep 30; :", str(INIT), str(work / "cell")]
+
+    def words(folder: Path) -> list[str]:
+        """A process that looks like the first one of a cell: told what that one really is."""
+        argv = Enclosure(Path("/w"), Profile.ROOT, as_root=True, uid=1).argv(folder / "cell-1" / "cell")
+        return ["sh", "-c", "sleep 30; :", *argv[argv.index(str(INIT)) :]]
+
     asked = [
-        (words, tmp_path),
+        (words(work), tmp_path),
         (["sleep", "30"], work / "deep"),
         (["sleep", "30"], work / "gone"),
         (["sleep", "30"], beside),
     ]
-    asked.append((["sh", "-c", "sleep 30; :", str(INIT), str(beside / "cell")], tmp_path))
+    asked.append((words(beside), tmp_path))
     children = []
     try:
         for argv, folder in asked:

@@ -348,7 +348,7 @@ def test_the_mistakes_of_several_files_are_told_at_once(tmp_path: Path) -> None:
         ("", "write NAME"),
         ("fuse-overlays", "did you mean 'fuse-overlayfs'?"),
         ("fuse-overlays>=1.4", "did you mean 'fuse-overlayfs'?"),
-        ("podman*", "known: kernel, fuse-overlayfs"),
+        ("podman*", "known: kernel, kernel+nouserxattr, fuse-overlayfs"),
         ("fuse-overlayfs<" + "9" * 5000, "write NAME"),
     ],
 )
