@@ -15,7 +15,8 @@ from harness.errors import BrokenMachinery
 from harness.profile import Profile
 from harness.report.html import render, write_report
 from harness.report.markup import anchor, link, name
-from tests.factory import PLAIN_UPPER, FakeCell, folder, make_run, scenario
+from tests.entries import folder
+from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
 from tests.report.pages import HOSTILE, hostile_run, parse, usual_run
 
 

@@ -9,7 +9,8 @@ from harness.evidence.recording import PartRecord, ToolRecord
 from harness.judge.judge import judge
 from harness.scenario.known import Known
 from harness.scenario.steps import Mkdir
-from tests.judge.evidence import evidence, file, folder, gone, tree
+from tests.entries import file, folder, gone, tree
+from tests.judge.evidence import evidence
 
 UPPER = [folder("a"), folder("a/new", trusted_overlay_opaque="y"), file("a/new/.wh..wh..opq"), gone("a/new/.wh..opq")]
 ORACLE = tree([folder("a"), file("a/f", "old"), folder("a/new")])
