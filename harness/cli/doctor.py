@@ -17,8 +17,7 @@ from harness.worlds.build import worlds_in_place
 from harness.worlds.model import Tool, Unavailable, World
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("doctor", help="what this machine can run, and the remedy for every obstacle")
+def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     parser.set_defaults(handler=_doctor)
 
