@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.scenario.known import Known
+
 from harness.evidence import recording as recordings
 from harness.evidence.recording import Recording, Step, ToolRecord
 from harness.evidence.trees import write_snapshots
@@ -14,45 +16,15 @@ from harness.judge.judge import judge
 from harness.places import Station
 from harness.profile import Profile
 from harness.runs.results import CellResult, Results, RunFacts, cell_result, write_results
-from harness.scenario.known import Known
 from harness.scenario.model import Scenario, Tree
 from harness.scenario.steps import Mkdir
-from harness.snapshot.model import Entry, Kind, Snapshot
-
-ROOT = Entry(b"", Kind.DIR, 0o755)
-
-
-def folder(path: bytes, **xattrs: bytes) -> Entry:
-    """A directory; ``trusted_overlay_opaque=b"y"`` is the xattr ``trusted.overlay.opaque``."""
-    return Entry(path, Kind.DIR, 0o755, xattrs={key.replace("_", ".").encode(): value for key, value in xattrs.items()})
-
-
-def file(path: bytes, text: bytes = b"") -> Entry:
-    """A regular file; its digest is not a real one, and differs where the text does."""
-    return Entry(path, Kind.FILE, 0o644, size=len(text), digest=text.hex().ljust(64, "0")[:64], text=text)
-
-
-def whiteout(path: bytes, mode: int = 0) -> Entry:
-    """A character device 0:0."""
-    return Entry(path, Kind.CHAR, mode, device=(0, 0))
-
-
-def tree(entries: Iterable[Entry]) -> Snapshot:
-    """A snapshot with its root and the directories on the way."""
-    given = {entry.path: entry for entry in entries}
-    for path in list(given):
-        parent = path.rpartition(b"/")[0]
-        while parent and parent not in given:
-            given[parent] = folder(parent)
-            parent = parent.rpartition(b"/")[0]
-    given.setdefault(b"", ROOT)
-    return Snapshot.of(given.values())
-
+from harness.snapshot.model import Entry, Snapshot
+from tests.entries import file, folder, gone, tree
 
 GHOST_LAYERS: tuple[Tree, ...] = ({"a/f": "old"},)
 GHOST_ORACLE = (file(b"a/f", b"old"), folder(b"a/new"))
 GHOST_UPPER = (
-    folder(b"a/new", trusted_overlay_opaque=b"y"), whiteout(b"a/new/.wh..opq"), file(b"a/new/.wh..wh..opq"),
+    folder(b"a/new", trusted_overlay_opaque=b"y"), gone(b"a/new/.wh..opq"), file(b"a/new/.wh..wh..opq"),
 )  # fmt: skip
 PLAIN_UPPER = (folder(b"a/new"),)
 

@@ -20,8 +20,7 @@ from harness.worlds.model import Tool, Unavailable, World
 _KERNEL = tuple(setup.name for setup in setups_of("kernel"))  # whose version says all that a package would
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("doctor", help="what this machine can run, and the remedy for every obstacle")
+def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     parser.set_defaults(handler=_doctor)
 

@@ -6,7 +6,6 @@ import argparse
 import difflib
 import shutil
 import textwrap
-from typing import Any
 
 from harness.errors import UsageError
 from harness.judge.codes import CODES, Code
@@ -14,9 +13,8 @@ from harness.judge.codes import CODES, Code
 WIDEST = 100  # columns: longer lines are hard to read on any terminal
 
 
-def register(commands: Any) -> None:
-    """Add ``explain`` to the command line."""
-    parser = commands.add_parser("explain", help="what a finding means and what to do")
+def register(parser: argparse.ArgumentParser) -> None:
+    """The words of ``explain``."""
     parser.add_argument(
         "code", nargs="?", metavar="CODE", help="such as WL101, or marker-of-a-marker (default: a list)"
     )

@@ -38,16 +38,14 @@ exit codes: 0 nothing found; 1 findings; 2 usage, or a limit of reading was reac
 """
 
 
-def register(commands: Any) -> None:
-    """Add ``inspect`` to the command line."""
-    parser = commands.add_parser(
-        "inspect",
-        help="the markers in an upper directory, a layer or an image, and what is wrong with them",
-        description="List the markers of a folder, a tar layer, a squashfs, an ext image, or of every layer of a SIF or an OCI image, and "
-        "the findings of the rules that apply. A layer of an image is judged with those below it.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def register(parser: argparse.ArgumentParser) -> None:
+    """The words of ``inspect``."""
+    parser.description = (
+        "List the markers of a folder, a tar layer, a squashfs, an ext image, or of every layer of a SIF or an OCI image, and "
+        "the findings of the rules that apply. A layer of an image is judged with those below it."
     )
+    parser.epilog = _EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("path", metavar="PATH", help="a folder, a file, or an image; told by what is in it")
     parser.add_argument(
         "--lower", action="append", default=[], metavar="PATH", help="a layer below it; the lowest first"

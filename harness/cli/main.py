@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,18 @@ from harness.cli import endings
 from harness.cli.streams import Parser, ready
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_INTERRUPTED, LabError, of_system
 
-COMMANDS = ("run", "list", "script", "report", "inspect", "explain", "doctor", "worlds", "schema")
+COMMANDS = {
+    "run": "run scenarios on tools, and write the report",
+    "list": "the scenarios with their titles; their cells, and why some do not run",
+    "script": "print the shell program of a cell",
+    "report": "write the HTML report of one or several runs, from their recordings alone",
+    "inspect": "the markers in an upper directory, a layer or an image, and what is wrong with them",
+    "explain": "what a finding means and what to do",
+    "doctor": "what this machine can run, and the remedy for every obstacle",
+    "worlds": "the userlands that tools come from",
+    "schema": "the JSON schema of scenario files",
+    "completion": "what bash or zsh needs to complete this command line",
+}
 
 _EPILOG = """\
 Start with:
@@ -25,8 +37,13 @@ exit codes: 0 as expected; 1 an unexpected finding; 2 usage or scenario error; 3
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line, ready to parse."""
+def called(words: Sequence[str]) -> str:
+    """The command among the words of a command line; what stands before it are options without a value."""
+    return next((word for word in words if not word.startswith("-")), "")
+
+
+def parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The command line, ready to parse *words*: a command that is not called there is not imported. None: all of it."""
     top = Parser(
         prog="whiteout-lab",
         description="Reproduce and diagnose whiteout bugs of container overlays on real tools.",
@@ -35,32 +52,37 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"whiteout-lab {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS:
-        importlib.import_module(f"harness.cli.{name}").register(commands)
+    for name, says in COMMANDS.items():
+        command = commands.add_parser(name, help=says)
+        if words is None or name == called(words):
+            importlib.import_module(f"harness.cli.{name}").register(command)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    words = sys.argv[1:] if argv is None else argv
     ready()
     out, _ = endings.guard()
     code = EXIT_INTERRUPTED
     try:
         with endings.listening():
-            code = _command(argv)
+            code = _command(words)
             if out is not None:
                 sys.stdout.flush()
     except KeyboardInterrupt:
         _say("whiteout-lab: interrupted")
     if out is not None and out.lost is not None:
+        if out.lost.errno == errno.EPIPE and called(words) != "run":
+            return code  # who reads has read enough: list | head
         _say(f"whiteout-lab: not all of the output could be written: {out.lost.strerror}")
         return code or EXIT_BROKEN
     return code
 
 
-def _command(argv: Sequence[str] | None) -> int:
+def _command(words: Sequence[str]) -> int:
     try:
-        arguments = parser().parse_args(argv)
+        arguments = parser(words).parse_args(words)
         return int(arguments.handler(arguments))
     except SystemExit as asked:  # argparse has said its word: help, a version, or what it did not understand
         return asked.code if isinstance(asked.code, int) else EXIT_AS_EXPECTED

@@ -11,6 +11,7 @@ from typing import TextIO
 import pytest
 
 from harness.cli import endings
+from harness.cli.colour import painter
 from harness.cli.pytest_plugin import PLAN, RUN, result_of, the_plan
 from harness.compare.words import count
 from harness.errors import EXIT_ALL_SKIPPED, EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, LabError, of_system
@@ -21,16 +22,23 @@ from harness.runs.results import CellResult, Results
 from harness.runs.run import Run
 
 SYMBOLS = {Outcome.PASSED: "✓", Outcome.FINDING: "✗", Outcome.BROKEN: "!", Outcome.SKIPPED: "–"}
+COLOURS = {Outcome.PASSED: "green", Outcome.FINDING: "red", Outcome.BROKEN: "red", Outcome.SKIPPED: "yellow"}
+QUIET, USUAL, VERBOSE = range(3)
 _MOST = 8  # sentences at the end of a run; the report has them all
 _LOG_EVERY = 5.0  # seconds between two lines of a log
 
 
 class Progress:
-    """A pytest plugin for the controller. *stream* is where people read; pytest's own output goes elsewhere."""
+    """A pytest plugin for the controller. *stream* is where people read; pytest's own output goes elsewhere.
 
-    def __init__(self, stream: TextIO) -> None:
+    *says*: QUIET, only what is not as expected, and the last line; VERBOSE, each cell as it ends.
+    """
+
+    def __init__(self, stream: TextIO, says: int = USUAL) -> None:
         self.stream = stream
-        self.live = stream.isatty()
+        self.says = says
+        self.paint = painter(stream)
+        self.live = stream.isatty() and says != QUIET
         self.counts: Counter[Outcome] = Counter()
         self.total = 0
         self.clock = time.monotonic()
@@ -41,9 +49,11 @@ class Progress:
         self.interrupted = False
         self.missing: list[str] = []  # where nothing is run: the tools that were asked for, and are not here
 
-    def _line(self, text: str) -> None:
+    def _line(self, text: str, colour: str = "", painted: str = "") -> None:
+        """A line: *painted*, its beginning, in *colour*, and *text*."""
         clear = "\r\x1b[K" if self.live else ""
-        self.stream.write(f"{clear}{one_line(text)}\n")
+        begins = self.paint(colour, one_line(painted)) if painted else ""
+        self.stream.write(f"{clear}{begins}{one_line(text)}\n")
         self.stream.flush()
 
     def _state(self) -> str:
@@ -57,7 +67,7 @@ class Progress:
         if result is None:
             return
         self.counts[result.outcome] += 1
-        if result.outcome in {Outcome.FINDING, Outcome.BROKEN}:
+        if self.says == VERBOSE or result.outcome in {Outcome.FINDING, Outcome.BROKEN}:
             self._tell(result)
         if endings.asked() and not self.interrupted:
             raise KeyboardInterrupt
@@ -66,12 +76,14 @@ class Progress:
             width = shutil.get_terminal_size().columns - 1
             self.stream.write(f"\r\x1b[K{self._state()[:width]}")
             self.stream.flush()
-        elif now - self.said > _LOG_EVERY:
+        elif self.says != QUIET and now - self.said > _LOG_EVERY:
             self.said = now
             self._line(self._state())
 
     def _tell(self, result: CellResult) -> None:
-        self._line(f"{SYMBOLS[result.outcome]} {result.outcome.value.upper()} {result.id}: {result.reason}")
+        outcome = result.outcome
+        why = f": {result.reason}" if result.reason else ""
+        self._line(f" {result.id}{why}", COLOURS[outcome], f"{SYMBOLS[outcome]} {outcome.value.upper()}")
         for finding in result.new:
             for line in finding_lines(finding):
                 self._line("  " + line)
@@ -113,6 +125,8 @@ class Progress:
         self.total = len(ids)
         tried = {one.rpartition("[")[2].rpartition("-")[0] for one in ids}
         tools = ", ".join(dict.fromkeys(tool.label for tool in plan.tools if tool.key in tried))
+        if self.says == QUIET:
+            return
         self._line(f"{count(len(plan.scenarios), 'scenario')}, {count(self.total, 'cell')}: {tools}")
         for words in missing:
             self._line(f"  not here: {words}")
@@ -146,18 +160,21 @@ class Progress:
 
         if self.live:
             self.stream.write("\r\x1b[K")
-        for line in summary_lines(results, most=_MOST):
+        for line in summary_lines(results, most=_MOST) if self.says != QUIET else ():
             self._line(line)
         for leak in run.leaks:
-            self._line(f"! LEFT BEHIND: {leak}")
+            self._line(f" {leak}", "red", "! LEFT BEHIND:")
         for error in run.trouble:
-            self._line(f"! {error}")
+            self._line(f" {error}", "red", "!")
         counts = Counter(cell.outcome for cell in results.cells if not cell.excluded)
         known = sum(1 for cell in results.cells for finding in cell.findings if finding.known is not None)
         new = sum(len(cell.new) for cell in results.cells)
         state = ", ".join(f"{counts[o]} {o.value}" for o in Outcome if counts[o])
         where = run.folder / ("report.html" if not run.trouble else "cells")
-        self._line(f"{state}; {count(known, 'known finding')}, {new} new · {results.run.seconds:.1f} s · {where}")
+        colour = "green" if self.exit_code() == EXIT_AS_EXPECTED else "red"
+        self._line(
+            f"; {count(known, 'known finding')}, {new} new · {results.run.seconds:.1f} s · {where}", colour, state
+        )
 
     def exit_code(self) -> int:
         """The run's exit code."""

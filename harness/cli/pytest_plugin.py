@@ -132,7 +132,7 @@ def _scenario_words(config: pytest.Config) -> list[str]:
     for arg in config.args if not found else ():
         path = canonical(Path(str(arg).split("::", maxsplit=1)[0]))
         if path.is_dir():
-            found |= {str(file) for file in scenarios_below(path) if "scenarios" in file.parts}
+            found |= {str(file) for file in scenarios_below(path.resolve()) if "scenarios" in file.parts}
         elif path.suffix == ".toml":
             found.add(str(path))
     return sorted(found)

@@ -11,23 +11,19 @@ from harness.names import one_line
 from harness.report.html import write_report
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    command = subparsers.add_parser(
-        "report",
-        help="write the HTML report of one or several runs, from their recordings alone",
-        description="Writes one HTML file. Of a cell that stands in several runs the latest is shown.",
-    )
-    command.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="folder of a run, such as reports/latest")
-    command.add_argument(
+def register(parser: argparse.ArgumentParser) -> None:
+    """The words of ``report``."""
+    parser.description = "Writes one HTML file. Of a cell that stands in several runs the latest is shown."
+    parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="folder of a run, such as reports/latest")
+    parser.add_argument(
         "--output", "-o", metavar="FILE", type=Path, help="where to write it (report.html in the last RUN)"
     )
-    command.add_argument(
+    parser.add_argument(
         "--judge",
         action="store_true",
         help="judge the recordings anew, by the rules of this version; otherwise each verdict is the one that its run came to",
     )
-    command.set_defaults(handler=report)
+    parser.set_defaults(handler=report)
 
 
 def report(arguments: argparse.Namespace) -> int:

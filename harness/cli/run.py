@@ -10,12 +10,11 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.cells.plan import Cell, NotRun, cell_of
-from harness.cli.progress import Progress
+from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress
 from harness.cli.pytest_plugin import PLAN
 from harness.cli.script import find_cell, plain_id, scenario_in, tool_in
 from harness.cli.worlds import unasked
@@ -44,15 +43,11 @@ exit codes: 0 as expected; 1 an unexpected finding; 2 usage or scenario error; 3
 """
 
 
-def register(commands: Any) -> None:
-    """Add ``run`` to the command line."""
-    parser = commands.add_parser(
-        "run",
-        help="run scenarios on tools, and write the report",
-        description="Run scenarios on every tool that is here, record what each wrote, and write one HTML report.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def register(parser: argparse.ArgumentParser) -> None:
+    """The words of ``run``."""
+    parser.description = "Run scenarios on every tool that is here, record what each wrote, and write one HTML report."
+    parser.epilog = _EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "scenarios", nargs="*", metavar="SCENARIO", help="a scenario's name, a file or a folder (default: all)"
     )
@@ -83,6 +78,9 @@ def register(commands: Any) -> None:
         "--repeat", type=_jobs, default=0, metavar="N", help="run each cell N times (default: as its scenario says)"
     )
     parser.add_argument("--build-worlds", action="store_true", help="first build the worlds that are not in place yet")
+    louder = parser.add_mutually_exclusive_group()
+    louder.add_argument("-q", "--quiet", action="store_true", help="only what is not as expected, and the last line")
+    louder.add_argument("-v", "--verbose", action="store_true", help="each cell as it ends, with its outcome")
     parser.add_argument("-x", "--exitfirst", action="store_true", help="stop at the first cell that is not as expected")
     parser.set_defaults(handler=run)
 
@@ -175,7 +173,7 @@ def run(arguments: argparse.Namespace) -> int:
         *(["-x"] if arguments.exitfirst else []),
         *(["-n", str(arguments.jobs), "--dist=worksteal"] if arguments.jobs > 1 and not arguments.only else []),
     ]  # fmt: skip
-    progress = Progress(sys.stdout)
+    progress = Progress(sys.stdout, QUIET if arguments.quiet else VERBOSE if arguments.verbose else USUAL)
     quiet = io.StringIO()
     with contextlib.redirect_stdout(quiet), _without_plugins():
         code = int(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
 
 from harness.scenario.schema import schema_text
 
 
-def register(commands: Any) -> None:
-    """Add ``schema`` to the command line."""
-    parser = commands.add_parser("schema", help="the JSON schema of scenario files")
+def register(parser: argparse.ArgumentParser) -> None:
+    """The words of ``schema``."""
     parser.set_defaults(handler=show)
 
 

@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.cells.plan import Cell, cell_of
 from harness.errors import UsageError
@@ -24,9 +23,8 @@ from harness.worlds.build import worlds_in_place
 from harness.worlds.renamed import renamed
 
 
-def register(commands: Any) -> None:
-    """Add ``script`` to the command line."""
-    parser = commands.add_parser("script", help="print the shell program of a cell")
+def register(parser: argparse.ArgumentParser) -> None:
+    """The words of ``script``."""
     parser.add_argument("cell", metavar="CELL", help="a cell's id, as list prints it: 'ghost-marker[kernel-6.12-root]'")
     parser.add_argument("--tool", action="append", default=[], metavar="T", help=TOOL_HELP)
     parser.set_defaults(handler=show)

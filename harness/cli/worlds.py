@@ -20,8 +20,7 @@ from harness.worlds.suites import SUITES, wanted
 _CRATE = "crate"
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("worlds", help="the userlands that tools come from")
+def register(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="which worlds there are, and which are built").set_defaults(handler=_list)
     build = actions.add_parser("build", help="build worlds that are not in place yet")

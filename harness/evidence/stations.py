@@ -9,7 +9,6 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -118,18 +117,21 @@ def _in_a_sif(path: Path) -> tuple[LayerRecord, ...]:
     return tuple(LayerRecord(one.media_type, one.digest, one.blob.size, one.true) for one in image.layers)
 
 
+class _Layer(msgspec.Struct, rename={"media_type": "mediaType"}):
+    media_type: str = ""
+    digest: str = ""
+    size: int = 0  # bytes
+
+
 class _Said(msgspec.Struct):
     """A manifest of an image, as a registry has it."""
 
-    layers: list[dict[str, Any]]
+    layers: list[_Layer]
 
 
 def _in_a_manifest(path: Path) -> tuple[LayerRecord, ...]:
     said = msgspec.json.decode(path.read_bytes(), type=_Said)
-    return tuple(
-        LayerRecord(str(one.get("mediaType", "")), str(one.get("digest", "")), int(one.get("size", 0)))
-        for one in said.layers
-    )
+    return tuple(LayerRecord(one.media_type, one.digest, one.size) for one in said.layers)
 
 
 def answers(out: Path) -> tuple[Import, ...]:

@@ -60,7 +60,8 @@ def find(words: Sequence[str], folder: Path) -> list[Path]:
 
 def canonical(path: Path) -> Path:
     """The one way to write a scenario file's path: absolute, without ``..`` and links of folders; the file keeps its own name."""
-    return path.absolute().parent.resolve() / path.name
+    whole = path.absolute()  # of "." the name is the folder's, and not empty
+    return whole.parent.resolve() / whole.name
 
 
 def scenarios_below(folder: Path) -> list[Path]:

@@ -49,11 +49,12 @@ see() {
 }
 
 # asked WHO COMMAND...: a command whose answer is a fact: its exit code and its words are kept, and the run goes on.
+# A line break stands before, so that words which end without one hide no answer after them.
 asked() {
   asking=$1; shift
   "$@" >"$out/answer" 2>&1 </dev/null
   code=$?
-  { printf 'asked %s\nexit %s\n' "$asking" "$code"; sed 's/^/  /' "$out/answer"; } >>"$out/answers"
+  { printf '\nasked %s\nexit %s\n' "$asking" "$code"; sed 's/^/  /' "$out/answer"; } >>"$out/answers"
   rm -f "$out/answer"
   return $code
 }

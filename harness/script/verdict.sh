@@ -77,7 +77,7 @@ answers() {
     function tell() { if (code) print who ": refused, exit code " code ": " said }
     /^asked / { tell(); who = substr($0, 7); code = 0; said = ""; next }
     /^exit / { code = $2; next }
-    { said = $0; sub(/^ +/, "", said) }
+    /^  / { said = $0; sub(/^ +/, "", said) }
     END { tell() }
   ' "$out/answers"
 }

@@ -38,6 +38,8 @@ def beside(entry: bytes, name: bytes) -> bytes:
 def markers_of(entry: Entry) -> list[Marker]:
     """The statements that one entry makes, whoever honours them."""
     found: list[Marker] = []
+    if not entry.xattrs and WH not in entry.path and entry.kind is not Kind.CHAR:
+        return found  # nearly every entry of a large tree
     if entry.is_whiteout_device:
         found.append(Marker(entry.path, entry.path, Encoding.DEVICE, Says.GONE))
     elif entry.kind is Kind.FILE:

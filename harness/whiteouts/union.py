@@ -35,18 +35,18 @@ def read_layer(snapshot: Snapshot, reader: Reader, *, lower: bool) -> ReadLayer:
     gone: set[bytes] = set()
     opaque: set[bytes] = set()
     hidden: set[bytes] = set()
-    holds = {(m.path, m.encoding) for e in snapshot for m in markers_of(e) if m.says is Says.HOLDS}
-    for entry in snapshot:
-        for marker in markers_of(entry):
-            if not _honoured(marker, reader, holds, lower=lower):
-                continue
-            if marker.says is Says.GONE:
-                gone.add(marker.path)
+    markers = [marker for entry in snapshot for marker in markers_of(entry)]
+    holds = {(marker.path, marker.encoding) for marker in markers if marker.says is Says.HOLDS}
+    for marker in markers:
+        if not _honoured(marker, reader, holds, lower=lower):
+            continue
+        if marker.says is Says.GONE:
+            gone.add(marker.path)
+            hidden.add(marker.at)
+        elif marker.says is Says.OPAQUE:
+            opaque.add(marker.path)
+            if marker.at != marker.path:
                 hidden.add(marker.at)
-            elif marker.says is Says.OPAQUE:
-                opaque.add(marker.path)
-                if marker.at != marker.path:
-                    hidden.add(marker.at)
     return ReadLayer(snapshot, frozenset(gone), frozenset(opaque), frozenset(hidden))
 
 
@@ -112,5 +112,7 @@ def _merge_name(path: bytes, stack: Sequence[ReadLayer], merged: dict[bytes, Ent
 
 
 def _public(entry: Entry) -> Entry:
+    if not entry.xattrs:
+        return entry
     xattrs = {k: v for k, v in entry.xattrs.items() if not k.startswith(PRIVATE_PREFIXES)}
     return msgspec.structs.replace(entry, xattrs=xattrs)

@@ -25,6 +25,7 @@ from harness.launch.cell import Bench, enclosure_of, run_cell
 from harness.machine.workfolder import work_folder
 from harness.runs.results import Results, read_results, write_results
 from harness.runs.session import Wanted, decide, obstacles_here, work_parent
+from tests.bench.bare import bare
 from tests.bench.measure import NotDone, counted, done, failed, ratio, row, timed
 
 
@@ -49,13 +50,26 @@ class Loop:
             raise NotDone(f"plain shell: {missing.total()} of {len(self.wanted)} cells did not come to their end")
 
 
-def shell_loop(cells: list[tuple[Cell, Path]], work: Path, jobs: int, kept: Path | None = None) -> Loop:
+def shell_loop(
+    cells: list[tuple[Cell, Path]],
+    work: Path,
+    jobs: int,
+    kept: Path | None = None,
+    change: Callable[[bytes], bytes] | None = None,
+) -> Loop:
     """A shell program that runs the scripts of cells in the namespaces that this program uses, *jobs* at a time.
 
-    The scripts lie in their recordings. *kept*: a run's folder whose images it copies, as that run does.
+    The scripts lie in their recordings. *kept*: a run's folder whose images it copies, as that run does. *change*: what is made of each
+    script first.
     """
     lines = []
-    for number, (cell, script) in enumerate(cells):
+    scripts = [script for _, script in cells]
+    if change is not None:
+        (work / "changed").mkdir()
+        for number, script in enumerate(scripts):
+            scripts[number] = work / "changed" / str(number)
+            scripts[number].write_bytes(change(script.read_bytes()))
+    for number, ((cell, _), script) in enumerate(zip(cells, scripts, strict=True)):
         folder = work / f"plain-{number}" / "cell"
         enclosure = enclosure_of(cell, work=kept)
         own = f"; chown {enclosure.uid}:{enclosure.uid} {folder} {folder}/*" if enclosure.goes_down else ""
@@ -134,20 +148,27 @@ def run_of(folder: Path) -> Results:
 
 def whole_matrix(work: Path) -> None:
     """The default matrix with start-up, comparison and report, and all its scripts by plain ``sh``, two at a time."""
+    row("the default matrix, 2 workers, with report", lambda: _against(work / "scripts", None), "1.5")
+
+
+def bare_matrix(work: Path) -> None:
+    """The same, and its bare mounts and steps by plain ``sh``, two at a time: no tree is taken, and nothing is compared."""
+    row("the default matrix, and its bare mounts and steps", lambda: _against(work / "bare", bare), "1.5")
+
+
+def _against(work: Path, change: Callable[[bytes], bytes] | None) -> str:
+    work.mkdir()
     count = iter(range(1000))
 
     def mine() -> None:
         run_of(work / f"matrix-{next(count)}")
 
-    def measure() -> str:
-        first = work / "matrix"
-        results = run_of(first)
-        decided = {c.id: c for c in decide(Wanted(), obstacles_here(), print).cells() if isinstance(c, Cell)}
-        cells = [(decided[c.id], first / c.folder / "script.sh") for c in results.cells if c.folder]
-        print(f"  (the default matrix: {results.run.seconds:.1f} s for {len(cells)} cells, says the run itself)")
-        return ratio(mine, shell_loop(cells, work, 2), rounds=3)
-
-    row("the default matrix, 2 workers, with report", measure, "1.5")
+    first = work / "matrix"
+    results = run_of(first)
+    decided = {c.id: c for c in decide(Wanted(), obstacles_here(), print).cells() if isinstance(c, Cell)}
+    cells = [(decided[c.id], first / c.folder / "script.sh") for c in results.cells if c.folder]
+    print(f"  (the default matrix: {results.run.seconds:.1f} s for {len(cells)} cells, says the run itself)")
+    return ratio(mine, shell_loop(cells, work, 2, change=change), rounds=3)
 
 
 def lay_out(tree: Path, folders: int, files: int) -> int:
@@ -248,12 +269,13 @@ def report(work: Path) -> None:
 
 
 def main() -> int:
-    """Everything, or what is named: cell, image, snapshot, inspect, matrix, report. Returns 3 where a row could not be measured."""
-    wanted = sys.argv[1:] or ["cell", "image", "snapshot", "inspect", "matrix", "report"]
+    """Everything, or what is named: cell, image, snapshot, inspect, matrix, bare, report. Returns 3 where a row could not be measured."""
+    wanted = sys.argv[1:] or ["cell", "image", "snapshot", "inspect", "matrix", "bare", "report"]
     parts = {
         "cell": one_more_cell,
         "image": one_more_image,
         "matrix": whole_matrix,
+        "bare": bare_matrix,
         "snapshot": snapshot,
         "inspect": inspect,
         "report": report,

@@ -17,7 +17,8 @@ from harness.machine.process import Finished, run
 from harness.names import one_line, printable
 from harness.report.html import render
 from harness.worlds.versions import kernel_number
-from tests.factory import FakeCell, file, make_run
+from tests.entries import file
+from tests.factory import FakeCell, make_run
 from tests.report.pages import hostile_scenario
 
 PROJECT = Path(__file__).resolve().parents[2]

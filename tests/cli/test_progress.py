@@ -1,4 +1,4 @@
-"""The exit code of a run: what was left behind, what could not be written and what broke come before what was found."""
+"""What a run says while it goes and at its end; its exit code: what was left behind, or broke, comes before what was found."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from harness.scenario.known import Known
 
-from harness.cli.progress import Progress
+from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress
+from harness.cli.pytest_plugin import PROPERTY
 from harness.errors import BrokenMachinery
 from harness.machine.guarded import mark
-from harness.runs.results import read_results
+from harness.runs.results import Results, read_results
 from harness.runs.run import Run
 from harness.runs.session import PlanFile
-from harness.scenario.known import Known
 from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
 
 GOOD = FakeCell(upper=PLAIN_UPPER)
@@ -80,3 +81,117 @@ def test_a_run_asks_for_what_is_left_behind(tmp_path: Path) -> None:
     stuck.stack.callback(refuse)
     stuck.finish(None)
     assert "not everything could be deleted" in stuck.leaks[0]
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def _reported(progress: Progress, results: Results) -> None:
+    """Cells as they end, carried by pytest's reports."""
+    for cell in results.cells:
+        carried = [(PROPERTY, msgspec.json.encode(cell).decode())]
+        report = pytest.TestReport(cell.id, ("", None, cell.id), {}, "passed", None, "call", user_properties=carried)
+        progress.pytest_runtest_logreport(report)
+
+
+def _ended(results: Results, folder: Path) -> Run:
+    run = Run.__new__(Run)
+    run.leaks, run.trouble, run.unfinished, run.folder, run.ended = [], [], 0, folder, results
+    return run
+
+
+@pytest.mark.parametrize(
+    ("says", "told", "silent"),
+    [
+        (QUIET, ["✗ FINDING ghost-marker[fuse-overlayfs-1.10-root]", "NEW", "! BROKEN"], ["PASSED", "SKIPPED"]),
+        (USUAL, ["✗ FINDING ghost-marker[fuse-overlayfs-1.10-root]", "NEW", "! BROKEN"], ["PASSED", "SKIPPED"]),
+        (VERBOSE, ["✓ PASSED ghost-marker[fuse-overlayfs-1.14-root]", "– SKIPPED", "no world", "✗ FINDING"], []),
+    ],
+)
+def test_what_is_told_of_each_cell(says: int, told: list[str], silent: list[str], tmp_path: Path) -> None:
+    stream = io.StringIO()
+    _reported(Progress(stream, says), read_results(make_run(tmp_path / "run", [GOOD, NEW, BROKEN, SKIPPED])))
+    text = stream.getvalue()
+    assert all(words in text for words in told), text
+    assert not any(words in text for words in silent), text
+
+
+def test_the_quiet_end_is_one_line_that_says_it_all(tmp_path: Path) -> None:
+    results = read_results(make_run(tmp_path / "run", [GOOD, NEW]))
+    for says in (QUIET, USUAL):
+        stream = io.StringIO()
+        progress = Progress(stream, says)
+        progress.run = _ended(results, tmp_path / "run")
+        progress.pytest_unconfigure()
+        lines = stream.getvalue().splitlines()
+        assert lines[-1].startswith("1 passed, 1 finding; 0 known findings, 2 new · ")
+        assert lines[-1].endswith("run/report.html")
+        assert (len(lines) == 1) is (says == QUIET)
+
+
+def test_what_was_left_behind_is_told_however_quiet(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    progress = Progress(stream, QUIET)
+    progress.run = _ended(read_results(make_run(tmp_path / "run", [GOOD])), tmp_path / "run")
+    progress.run.leaks = ["a mount at /work"]
+    progress.run.trouble = [BrokenMachinery("full", where="/run")]
+    progress.pytest_unconfigure()
+    lines = stream.getvalue().splitlines()
+    assert lines[:2] == ["! LEFT BEHIND: a mount at /work", "! /run: full"]
+    assert lines[2].endswith("run/cells"), "there may be no report"
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "coloured"),
+    [
+        (_Terminal, {"TERM": "xterm"}, True),
+        (_Terminal, {"TERM": "xterm", "NO_COLOR": ""}, True),
+        (_Terminal, {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (_Terminal, {"TERM": "dumb"}, False),
+        (io.StringIO, {"TERM": "xterm"}, False),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them(
+    stream: type[io.StringIO],
+    environment: dict[str, str],
+    coloured: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    to = stream()
+    _reported(Progress(to, VERBOSE), read_results(make_run(tmp_path / "run", [GOOD, NEW])))
+    assert ("\x1b[32m✓ PASSED\x1b[0m" in to.getvalue()) is coloured
+    assert ("\x1b[31m✗ FINDING\x1b[0m" in to.getvalue()) is coloured
+    assert ("✓ PASSED" in to.getvalue()) is True
+
+
+def test_a_live_line_shows_the_counts_and_a_quiet_terminal_has_none(tmp_path: Path) -> None:
+    results = read_results(make_run(tmp_path / "run", [GOOD, SKIPPED]))
+    for says, live in ((USUAL, True), (QUIET, False)):
+        stream = _Terminal()
+        progress = Progress(stream, says)
+        progress.total = 2
+        _reported(progress, results)
+        assert ("\r\x1b[K2 of 2 cells · 1 passed, 1 skipped · " in stream.getvalue()) is live
+
+
+def test_a_fault_of_this_program_is_shown_whole_and_an_error_of_ours_is_kept() -> None:
+    stream = io.StringIO()
+    progress = Progress(stream)
+    for error, kept, shown in (
+        (BrokenMachinery("full"), True, ""),
+        (OSError(28, "No space left on device"), True, ""),
+        (ValueError("ours"), False, "line 1\nline 2\n"),
+    ):
+        stream.truncate(0)
+        stream.seek(0)
+        with pytest.raises(type(error)) as caught:
+            raise error
+        progress.pytest_internalerror("line 1\nline 2", caught)
+        assert (progress.error is not None) is kept
+        assert stream.getvalue() == shown

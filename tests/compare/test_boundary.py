@@ -11,7 +11,8 @@ from harness.compare.words import Column, plain
 from harness.judge.findings import Finding
 from harness.places import Station
 from harness.snapshot.model import Entry
-from tests.factory import GHOST_UPPER, PLAIN_UPPER, folder, tree
+from tests.entries import folder, tree
+from tests.factory import GHOST_UPPER, PLAIN_UPPER
 
 GHOST = (Finding("WL101", "a/new/.wh..opq", Station.UPPER, "a character device 0:0 deletes .wh..opq"),)
 

@@ -16,7 +16,7 @@ from harness.compare.words import Column
 from harness.places import Station
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.encodings import NOISE_XATTRS
-from tests.factory import file, folder, tree, whiteout
+from tests.entries import file, folder, gone, tree
 
 _NAMES = st.sampled_from([b"a", b"b", b".wh.a", b".wh..wh..opq", b".wh..opq", b"\xff", b"<b>", b"l" * 100])
 _PATHS = st.lists(_NAMES, min_size=1, max_size=3).map(b"/".join)
@@ -91,11 +91,11 @@ def test_normalising_twice_changes_nothing(snapshot: Snapshot) -> None:
 
 
 def test_noise_does_not_part_what_is_equal() -> None:
-    plain = tree([folder(b"d"), whiteout(b"d/f", 0)])
+    plain = tree([folder(b"d"), gone(b"d/f", 0)])
     noisy = tree(
         [
             msgspec.structs.replace(folder(b"d"), xattrs=dict.fromkeys(NOISE_XATTRS, b"\x01"), links=4),
-            msgspec.structs.replace(whiteout(b"d/f", 0o700), links=9, same_as=b"d/e"),
+            msgspec.structs.replace(gone(b"d/f", 0o700), links=9, same_as=b"d/e"),
         ]
     )
     assert len(classify([seen(0, plain), seen(1, noisy)], tree_key(Station.UPPER))) == 1
@@ -109,7 +109,7 @@ def test_each_kind_of_difference_parts() -> None:
         tree([folder(b"d", user_overlay_opaque=b"x")]),
         tree([file(b"d")]),
         tree([file(b"d", b"text")]),
-        tree([whiteout(b"d")]),
+        tree([gone(b"d")]),
         tree([folder(b"d"), file(b".wh.d")]),
     ]
     for one, other in combinations(different, 2):
@@ -117,7 +117,7 @@ def test_each_kind_of_difference_parts() -> None:
 
 
 def test_a_row_says_what_stands_at_a_path_in_each_class() -> None:
-    classes = classify([seen(0, tree([whiteout(b"d/f")])), seen(1, tree([file(b"d/.wh.f")]))], tree_key(Station.UPPER))
+    classes = classify([seen(0, tree([gone(b"d/f")])), seen(1, tree([file(b"d/.wh.f")]))], tree_key(Station.UPPER))
     by_path = {row.path: row for row in class_rows(classes, Station.UPPER)}
     assert by_path[b"d"].equal
     assert not by_path[b"d/f"].equal
@@ -128,7 +128,7 @@ def test_a_row_says_what_stands_at_a_path_in_each_class() -> None:
 
 
 def test_users_see_files_and_no_markers() -> None:
-    view = looks(tree([file(b".wh.f"), whiteout(b"g")]), view=True)
+    view = looks(tree([file(b".wh.f"), gone(b"g")]), view=True)
     assert view[b".wh.f"].text == "file"
     assert view[b"g"].text == "char device, 0:0"
     assert b"f" not in view

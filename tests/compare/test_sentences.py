@@ -18,7 +18,8 @@ from harness.judge.findings import Finding, Outcome
 from harness.places import Station
 from harness.profile import Profile
 from harness.runs.results import CellResult, Results, read_results
-from tests.factory import GHOST_ORACLE, GHOST_UPPER, PLAIN_UPPER, FakeCell, file, make_run, scenario
+from tests.entries import file
+from tests.factory import GHOST_ORACLE, GHOST_UPPER, PLAIN_UPPER, FakeCell, make_run, scenario
 
 LINK = "https://github.com/sylabs/singularity/issues/3176"
 KNOWN = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,9 +160,7 @@ def test_a_real_look_leaves_nothing_and_is_written_down(
     assert [path.name for path in work.iterdir()] == [".whiteout-lab"]
     assert Path("/proc/self/mountinfo").read_text() == mounts
     monkeypatch.setattr(doctor, "run", None)  # the second look starts no process
-    start = time.monotonic()
     assert replace(probe(work), free=0) == replace(facts, free=0)
-    assert time.monotonic() - start < 0.1
 
 
 @pytest.mark.real

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -138,15 +137,19 @@ def test_results_of_steps_that_are_missing_are_missed(
     assert bool(said) == bool(words)
 
 
-def test_a_limit_that_struck_too_early_shows_no_hang(out: Path) -> None:
+def test_a_limit_that_struck_too_early_shows_no_hang(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_700_000_000.0
+    monkeypatch.setattr("harness.evidence.whole.time.time", lambda: now)
     for phase in ("", "layers", "image"):
         assert "larger --timeout" in too_short(out, phase, 60)
+    for path in out.iterdir():
+        os.utime(path, (0, now))
     assert "larger --timeout" in too_short(out, "mount", 60), "it wrote evidence just now"
     for path in out.iterdir():
-        os.utime(path, (0, time.time() - 29))
+        os.utime(path, (0, now - 29))
     assert "at work 29" in too_short(out, "mount", 60)
     for path in out.iterdir():
-        os.utime(path, (0, time.time() - 31))
+        os.utime(path, (0, now - 31))
     assert too_short(out, "mount", 60) == ""
     assert too_short(out, "mount", 1) == ""
     assert "larger --timeout" in too_short(out, "mount", 1, patience=40)

@@ -14,26 +14,8 @@ from harness.profile import Profile
 from harness.scenario.model import Scenario, Tree
 from harness.scenario.steps import Mkdir
 from harness.scenario.steps import Step as Action
-from harness.snapshot.model import Entry, Kind, Snapshot
-
-
-def folder(path: str, **xattrs: str) -> Entry:
-    """``folder("d", trusted_overlay_opaque="y")``."""
-    named = {key.replace("_", ".").encode(): value.encode() for key, value in xattrs.items()}
-    return Entry(path.encode(), Kind.DIR, 0o755, xattrs=named)
-
-
-def file(path: str, text: str = "", **changes: object) -> Entry:
-    fields: dict[str, object] = {"mode": 0o644, "size": len(text), "digest": text, "text": text.encode()} | changes
-    return Entry(path.encode(), Kind.FILE, **fields)  # type: ignore[arg-type]
-
-
-def gone(path: str) -> Entry:
-    return Entry(path.encode(), Kind.CHAR, 0, device=(0, 0))
-
-
-def tree(entries: Iterable[Entry], listed: Iterable[str] | None = None) -> Snapshot:
-    return Snapshot.of([folder(""), *entries], listed=None if listed is None else [name.encode() for name in listed])
+from harness.snapshot.model import Entry, Snapshot
+from tests.entries import file, folder, gone, tree
 
 
 def evidence(

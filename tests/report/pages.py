@@ -11,7 +11,8 @@ from harness.scenario.known import Known
 from harness.profile import Profile
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Write
-from tests.factory import PLAIN_UPPER, FakeCell, file, folder, make_run, scenario, whiteout
+from tests.entries import file, folder, gone
+from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
 
 HOSTILE = (
     b"<script>document.title='owned'</script>",
@@ -71,7 +72,7 @@ def hostile_scenario() -> Scenario:
 def hostile_run(run: Path) -> Path:
     """Every name that can hurt, in every place where a name can stand."""
     names = [file(b"a/" + name.replace(b"/", b"_"), name) for name in HOSTILE]
-    upper = [folder(b"a", trusted_overlay_opaque=b"y"), *names, whiteout(b"a/.wh.<b>")]
+    upper = [folder(b"a", trusted_overlay_opaque=b"y"), *names, gone(b"a/.wh.<b>")]
     evil = HOSTILE[0].decode()
     cells = [
         FakeCell(

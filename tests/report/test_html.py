@@ -15,7 +15,8 @@ from harness.errors import BrokenMachinery
 from harness.profile import Profile
 from harness.report.html import render, write_report
 from harness.report.markup import anchor, link, name
-from tests.factory import PLAIN_UPPER, FakeCell, folder, make_run, scenario
+from tests.entries import folder
+from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
 from tests.report.pages import HOSTILE, hostile_run, parse, usual_run
 
 
@@ -135,7 +136,7 @@ def test_of_very_many_cells_one_for_each_class_has_its_mounts(tmp_path: Path) ->
     assert "Mounts and logs are shown of one cell for each class" in html
 
 
-def test_one_thousand_cells_are_quick_and_small(tmp_path: Path) -> None:
+def test_a_report_of_one_thousand_cells_is_below_five_megabytes_and_has_them_all(tmp_path: Path) -> None:
     cells = [
         FakeCell(version=version, profile=profile, scenario=scenario(f"s{number:02}"))
         for number in range(50)

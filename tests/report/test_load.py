@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.scenario.known import Known
 from msgspec.structs import replace
 
 from harness.cli.main import main
@@ -20,8 +21,8 @@ from harness.judge.findings import Outcome
 from harness.report.html import write_report
 from harness.report.load import load
 from harness.runs.results import read_results, write_results
-from harness.scenario.known import Known
-from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario, whiteout
+from tests.entries import gone
+from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
 
 Damage = Callable[[Path], None]
 
@@ -211,7 +212,7 @@ def test_a_report_is_written_to_a_regular_file_or_refused(tmp_path: Path) -> Non
 
 
 def test_whiteouts_that_share_an_inode_are_told_where_there_is_an_upper(tmp_path: Path) -> None:
-    linked = [replace(whiteout(name), same_as=b"a/f", links=2) for name in (b"a/f", b"a/g")]
+    linked = [replace(gone(name), same_as=b"a/f", links=2) for name in (b"a/f", b"a/g")]
     run = make_run(tmp_path / "run", [FakeCell(upper=linked), FakeCell(version="1.4", refused="no")])
     with_upper, without = load([run]).cells
     assert with_upper.seen is not None

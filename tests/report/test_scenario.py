@@ -7,7 +7,8 @@ from pathlib import Path
 from harness.report.html import write_report
 from harness.report.load import load
 from harness.report.scenario import Section, section
-from tests.factory import GHOST_ORACLE, PLAIN_UPPER, FakeCell, file, folder, make_run
+from tests.entries import file, folder
+from tests.factory import GHOST_ORACLE, PLAIN_UPPER, FakeCell, make_run
 from tests.report.pages import parse
 
 RIGHT = "In every cell that ran, users see what they should, before and after a remount."

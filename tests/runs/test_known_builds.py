@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from harness.scenario.known import Known
 
 from harness.evidence.recording import PartRecord, ToolRecord
 from harness.judge.judge import judge
-from harness.scenario.known import Known
 from harness.scenario.steps import Mkdir
-from tests.judge.evidence import evidence, file, folder, gone, tree
+from tests.entries import file, folder, gone, tree
+from tests.judge.evidence import evidence
 
 UPPER = [folder("a"), folder("a/new", trusted_overlay_opaque="y"), file("a/new/.wh..wh..opq"), gone("a/new/.wh..opq")]
 ORACLE = tree([folder("a"), file("a/f", "old"), folder("a/new")])

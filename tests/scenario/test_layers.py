@@ -11,7 +11,7 @@ from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.encodings import Says
 from harness.whiteouts.markers import find_markers
 from harness.whiteouts.union import merge
-from tests.trees import HOSTILE, snapshots
+from tests.entries import HOSTILE, snapshots
 
 
 def one(tree: Tree, path: bytes, profile: Profile = Profile.ROOT) -> Entry:

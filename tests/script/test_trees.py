@@ -12,7 +12,7 @@ from harness.machine.process import run
 from harness.script.trees import build, folders
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.snapshot.tar import read_tar
-from tests.trees import HOSTILE, ROOT, snapshots, text_file
+from tests.entries import HOSTILE, ROOT, file, snapshots
 
 PACK = b'tar -C tree --format=posix --xattrs --xattrs-include="*" --numeric-owner --owner=0 --group=0 -cf tree.tar .\n'
 
@@ -44,13 +44,13 @@ def test_modes_are_set_after_everything_else(tmp_path_factory: pytest.TempPathFa
 
 
 def test_a_directory_is_closed_after_what_lies_in_it() -> None:
-    closed = [Entry(b"d", Kind.DIR, 0o000), Entry(b"d/e", Kind.DIR, 0o500), text_file(b"d/e/f", b"", 0o400)]
+    closed = [Entry(b"d", Kind.DIR, 0o000), Entry(b"d/e", Kind.DIR, 0o500), file(b"d/e/f", b"", 0o400)]
     lines = [line for line in build("tree", Snapshot.of([ROOT, *closed])) if line.startswith(b"chmod")]
     assert lines == [b"chmod 0400 tree/d/e/f", b"chmod 0500 tree/d/e", b"chmod 0000 tree/d"]
 
 
 def test_hard_links_and_xattrs(tmp_path: Path) -> None:
-    first = text_file(b"-a b", b"text")
+    first = file(b"-a b", b"text")
     linked = [
         Entry(name, first.kind, first.mode, 0, 0, first.size, None, first.digest, first.text, None, b"-a b", {}, 2)
         for name in (b"-a b", b"c\nd")
@@ -69,5 +69,5 @@ def test_hard_links_and_xattrs(tmp_path: Path) -> None:
 
 def test_names_of_the_longest_kind(tmp_path: Path) -> None:
     deep = b"/".join([b"\xff" * 255] * 3)
-    entries = [ROOT, *(Entry(deep[: 256 * n - 1], Kind.DIR, 0o755) for n in (1, 2, 3)), text_file(deep + b"/f", b"x")]
+    entries = [ROOT, *(Entry(deep[: 256 * n - 1], Kind.DIR, 0o755) for n in (1, 2, 3)), file(deep + b"/f", b"x")]
     assert built(Snapshot.of(entries), tmp_path) == {entry.path: entry for entry in entries}

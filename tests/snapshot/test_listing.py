@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.machine.process import run
 from harness.snapshot.names import packed_names, refused_names, unescape_c
 from harness.snapshot.tar import read_tar
-from tests.trees import HOSTILE
+from tests.entries import HOSTILE
 
 PACK = 'cd "$1" && LC_ALL=C tar -C tree --quoting-style=escape --format=posix -cvf tree.tar . >names 2>err'
 

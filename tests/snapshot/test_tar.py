@@ -15,7 +15,7 @@ from harness.snapshot.jsonl import from_json, read_jsonl, to_json, write_jsonl
 from harness.snapshot.limits import Budget
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.snapshot.tar import SHORT, clean, entries_of_tar, join_links, read_tar
-from tests.trees import HOSTILE, ROOT, snapshots, text_file
+from tests.entries import HOSTILE, ROOT, file, snapshots
 
 TYPES = {
     Kind.DIR: tarfile.DIRTYPE,
@@ -55,7 +55,7 @@ def test_a_tree_comes_back_from_its_tar(snapshot: Snapshot) -> None:
 
 
 def test_hard_links_are_joined_by_their_first_name() -> None:
-    entries = join_links(list(entries_of_tar(packed([text_file(b"m", b"x")], {b"a": b"m", b"z": b"m"}), "here")))
+    entries = join_links(list(entries_of_tar(packed([file(b"m", b"x")], {b"a": b"m", b"z": b"m"}), "here")))
     assert {(entry.same_as, entry.links, entry.text) for entry in entries} == {(b"a", 3, b"x")}
 
 
@@ -65,11 +65,11 @@ def test_xattrs_and_owners_are_kept_byte_by_byte() -> None:
 
 
 def test_long_content_is_kept_as_its_digest() -> None:
-    (short,) = entries_of_tar(packed([text_file(b"f", b"x" * SHORT)]), "here")
-    (long,) = entries_of_tar(packed([text_file(b"f", b"x" * (SHORT + 1))]), "here")
+    (short,) = entries_of_tar(packed([file(b"f", b"x" * SHORT)]), "here")
+    (long,) = entries_of_tar(packed([file(b"f", b"x" * (SHORT + 1))]), "here")
     assert short.text == b"x" * SHORT
     assert long.text is None
-    assert (long.size, long.digest) == (SHORT + 1, text_file(b"f", b"x" * (SHORT + 1)).digest)
+    assert (long.size, long.digest) == (SHORT + 1, file(b"f", b"x" * (SHORT + 1)).digest)
 
 
 @pytest.mark.parametrize("damage", [b"no tar at all" * 100, b""])
@@ -81,7 +81,7 @@ def test_what_is_no_tar_is_broken_machinery(tmp_path: Path, damage: bytes) -> No
 
 
 def test_a_tar_that_was_cut_is_damaged() -> None:
-    whole = packed([text_file(b"f", b"x" * 5000)]).getvalue()
+    whole = packed([file(b"f", b"x" * 5000)]).getvalue()
     with pytest.raises(BrokenMachinery):
         list(entries_of_tar(io.BytesIO(whole[:2000]), "here"))
 
@@ -102,7 +102,7 @@ def test_every_entry_comes_back_from_json(snapshot: Snapshot, xattrs: dict[bytes
 
 
 def test_a_snapshot_on_disk_keeps_what_was_listed_and_unseen(tmp_path: Path) -> None:
-    entries = [ROOT, text_file(b"both", b""), text_file(b"opened \xff", b"x")]
+    entries = [ROOT, file(b"both", b""), file(b"opened \xff", b"x")]
     snapshot = Snapshot.of(entries, listed=[b"both", b"listed\nonly"], unseen=["trusted"])
     write_jsonl(snapshot, tmp_path / "s.jsonl")
     again = read_jsonl(tmp_path / "s.jsonl")

@@ -6,8 +6,7 @@ from hypothesis import given
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.encodings import ENCODINGS, Encoding, Says
 from harness.whiteouts.markers import beside, find_markers, is_marker_entry, markers_of
-from tests.judge.evidence import file, folder, gone, tree
-from tests.trees import snapshots
+from tests.entries import file, folder, gone, snapshots, tree
 
 
 def _one(entry: Entry) -> tuple[Encoding, bytes]:

@@ -16,7 +16,7 @@ from harness.judge.rules.view import topmost
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.snapshot.tar import join_links
 from harness.whiteouts.union import merge
-from tests.judge.evidence import file, folder, gone, tree
+from tests.entries import file, folder, gone, tree
 
 MANY = 300
 
@@ -77,6 +77,8 @@ def test_twice_the_tree_is_twice_the_work(upper: Callable[[int], Snapshot], lowe
 @pytest.mark.parametrize(
     "action",
     [
+        lambda n: merge([folders(n)], folders(n)),
+        lambda n: merge([one_folder(n), whiteouts(n)], opaque(n)),
         lambda n: topmost(f"{i}".encode() for i in range(n)),
         lambda n: layer_findings([file(f"{i % (n // 2)}") for i in range(n)], form="tar"),
         lambda n: [list(t.below(e.path)) for t in [folders(n)] for e in t if e.path and e.kind is Kind.DIR],

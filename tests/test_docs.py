@@ -1,0 +1,117 @@
+"""What the pages say is so: their paths are there, the rooms stand in the order of the house, and the steps, walked, end as told."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.cli.main import main
+from harness.machine.process import run
+from harness.runs.results import read_results
+from tests.test_directions import ROOMS
+
+PROJECT = Path(__file__).resolve().parents[1]
+PAGES = [
+    *sorted((PROJECT / "docs").glob("*.md")),
+    *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+]
+TOPS = "harness|tests|scenarios|docs"
+WALKED = PROJECT / "docs/add-a-scenario.md"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_that_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(rf"`((?:{TOPS})(?:/[\w.*-]+)+/?)`", text)
+    linked = [one for one in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in one]
+    missing = [one for one in named if not (list(PROJECT.glob(one)) if "*" in one else (PROJECT / one).exists())]
+    missing += [one for one in linked if not (page.parent / one).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", ["scenario", "rule", "encoding", "driver", "defect"])
+def test_there_is_a_page_for_each_thing_that_is_added(name: str) -> None:
+    assert f"docs/add-a{'n' * (name == 'encoding')}-{name}.md" in (PROJECT / "CONTRIBUTING.md").read_text()
+
+
+def test_the_rooms_of_the_page_are_those_of_the_house_in_their_order() -> None:
+    rows = re.findall(r"^\| (`harness/.*?) \|", (PROJECT / "docs/design.md").read_text(encoding="utf-8"), re.MULTILINE)
+    told = [room for row in rows for room in re.findall(r"harness/(\w+)", row)]
+    first = set(told[:4])  # the ground, in one line or in two
+    assert first == set(ROOMS[:4])
+    assert told[4:] == [room for room in ROOMS[4:] if room != "__main__"]
+
+
+def _blocks(kind: str) -> list[tuple[str, str]]:
+    """The code blocks of the page whose first line says *kind*: what stands behind that, and the code."""
+    found = re.findall(r"^```(\w+) (\S+)\n(.*?)^```", WALKED.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [(words.removeprefix(f"{kind}="), code) for _, words, code in found if words.partition("=")[0] == kind]
+
+
+@pytest.fixture
+def walked(tmp_path: Path) -> Path:
+    """The page's file, as a reader saves it."""
+    ((name, code),) = _blocks("scenario")
+    (tmp_path / name).write_text(code, encoding="utf-8")
+    return tmp_path
+
+
+def _run(folder: Path, words: list[str]) -> tuple[int, str]:
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(PROJECT),
+        "WHITEOUT_LAB_STRICT": "",
+        "WHITEOUT_LAB_WORK": str(folder / "work"),
+    }
+    done = run([sys.executable, "-m", "harness", *words], cwd=folder, env=env, timeout=120)
+    return done.code, done.out + done.err
+
+
+@pytest.mark.real
+def test_the_steps_of_adding_a_scenario_end_as_the_page_says(walked: Path) -> None:
+    ((_, command),) = _blocks("run")
+    program, *words = shlex.split(command)
+    assert program == "whiteout-lab"
+    code, text = _run(walked, [*words, "--out", str(walked / "run")])
+    ran = [cell for cell in read_results(walked / "run").cells if not cell.excluded]
+    assert ran
+    if any(cell.outcome == "skipped" for cell in ran):
+        pytest.skip(f"the kernel's overlay cannot be mounted here: {ran[0].reason}")
+    page = " ".join(WALKED.read_text(encoding="utf-8").split())
+    assert "every cell passes and nothing is new; the exit code is 0" in page
+    assert code == 0, text
+    assert {cell.outcome.value for cell in ran} == {"passed"}
+    assert not any(cell.new for cell in ran)
+
+
+def test_a_step_that_must_fail_and_does_not_is_told_before_any_cell_as_the_page_says(walked: Path) -> None:
+    (file,) = walked.glob("*.toml")
+    file.write_text(
+        file.read_text().replace('path = "d" },\n  { do = "w', 'path = "d", fails = "must" },\n  { do = "w')
+    )
+    assert "fails" in file.read_text()
+    code, text = _run(walked, ["run", f"./{file.name}", "--tool", "kernel", "--out", str(walked / "run")])
+    assert code == 2, text
+    assert not (walked / "run").exists()
+
+
+def test_the_version_stands_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:
+    project = (PROJECT / "pyproject.toml").read_text()
+    assert 'dynamic = ["version"]' in project
+    assert not re.search(r'^version = "', project, re.MULTILINE)
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"whiteout-lab {harness.__version__}\n"
+    assert f"## {harness.__version__}" in (PROJECT / "CHANGELOG.md").read_text()
+
+
+def test_the_licence_is_there_in_full() -> None:
+    text = (PROJECT / "LICENSE").read_text()
+    assert "Apache License" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+    assert 'license = "Apache-2.0"' in (PROJECT / "pyproject.toml").read_text()
