@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.judge.codes import CODES
 from harness.machine.quote import quote
-from harness.runs.session import scenario_files
+from harness.runs.folders import scenario_files
 from harness.scenario.words import TOOLS
 from harness.worlds.suites import SUITES
 

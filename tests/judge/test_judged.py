@@ -23,8 +23,9 @@ from harness.places import Station
 from harness.profile import Profile
 from harness.report.load import load
 from harness.runs.cell import run_and_judge
+from harness.runs.decide import obstacles_here
+from harness.runs.folders import project_folder
 from harness.runs.results import Results, RunFacts, cell_result, write_results
-from harness.runs.session import obstacles_here, project_folder
 from harness.scenario.loader import load_all, parse, scenarios_below
 from harness.snapshot.model import Snapshot
 from harness.worlds.build import world_in_place

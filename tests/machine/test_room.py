@@ -13,7 +13,7 @@ import pytest
 from harness.errors import BrokenMachinery
 from harness.machine.process import Finished, run
 from harness.machine.room import LEAST, Room
-from harness.runs.session import project_folder
+from harness.runs.folders import project_folder
 from tests.namespaces import own_mounts
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system; run as root")
