@@ -48,7 +48,7 @@ def offered(functions: Path, *words: str) -> list[str]:
         (["run", "ghost-marker", "--prof"], ["--profile"]),
         (["run", "--profile", ""], ["root", "user"]),
         (["run", "--keep", "f"], ["failed"]),
-        (["run", "--tool", "fuse-overlayfs"], ["fuse-overlayfs"]),
+        (["run", "--tool", "fuse-overlayfs"], ["fuse-overlayfs", "fuse-overlayfs+stack"]),
         (["run", "--jobs", ""], []),
         (["worlds", ""], ["list", "build", "prune", "-h", "--help"]),
         (["worlds", "build", "trix"], ["trixie"]),
