@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from harness.evidence.recording import ToolRecord
 from harness.worlds.model import version_order
 
+_GIVEN = {"given", "installed"}  # origins of programs that the user put there
 MANY = 4  # versions in a row, from which on the first and the last are named
 
 
@@ -65,12 +66,14 @@ class Column:
     called: str = field(default="", compare=False)  # the program as people say it; empty: by its name
     titled: str = field(default="", compare=False)  # the tool without its version; empty: by its name
     place: int = field(default=0, compare=False)  # in the order of tools
+    given: bool = field(default=False, compare=False)  # by the user: what it mends is no alarm
 
     @staticmethod
     def of(tool: ToolRecord, profile: str) -> Column:
         return Column(
-            tool.program, tool.name, tool.version, profile, tool.plain, tool.rank, tool.called, tool.title, tool.place
-        )
+            tool.program, tool.name, tool.version, profile, tool.plain, tool.rank, tool.called, tool.title, tool.place,
+            tool.origin in _GIVEN,
+        )  # fmt: skip
 
     @property
     def title(self) -> str:
