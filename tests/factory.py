@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.scenario.known import Known
-
 from harness.evidence import recording as recordings
 from harness.evidence.recording import Recording, Step, ToolRecord
 from harness.evidence.trees import write_snapshots
+from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
 from harness.judge.judge import judge
 from harness.places import Station
@@ -29,11 +28,11 @@ GHOST_UPPER = (
 PLAIN_UPPER = (folder(b"a/new"),)
 
 
-def scenario(name: str = "ghost-marker", known: tuple[Known, ...] = ()) -> Scenario:
+def scenario(name: str = "ghost-marker") -> Scenario:
     """The founding case."""
     return Scenario(
         1, "make a directory", "a new directory gets one mark", (Mkdir(path="a/new"),),
-        ("https://github.com/sylabs/singularity/issues/3176",), GHOST_LAYERS, known=known, name=name,
+        ("https://github.com/sylabs/singularity/issues/3176",), GHOST_LAYERS, name=name,
     )  # fmt: skip
 
 
@@ -56,6 +55,7 @@ class FakeCell:
     excluded: bool = False
     script: bytes = b"#!/bin/sh\nmkdir a/new\n"
     log: str = ""
+    known: tuple[Defect, ...] = ()  # what is known when it is judged
 
     @property
     def id(self) -> str:
@@ -70,9 +70,11 @@ def make_run(
 ) -> Path:
     """Write a run folder; the cells are judged by the real rules. Returns the folder."""
     run.mkdir(parents=True, exist_ok=True)
-    results = tuple(_cell(run, cell, number) for number, cell in enumerate(cells))
+    every = list(cells)
+    results = tuple(_cell(run, cell, number) for number, cell in enumerate(every))
+    defects = tuple({one.name: one for cell in every for one in cell.known}.values())
     facts = RunFacts(run.name, started, 1.5, "0.1.0", ("whiteout-lab", "run"), "6.18.1", dict(environment or {}))
-    write_results(Results(1, facts, results), run)
+    write_results(Results(1, facts, results, defects), run)
     return run
 
 
@@ -105,4 +107,4 @@ def _cell(run: Path, cell: FakeCell, number: int) -> CellResult:
         }
     write_snapshots(trees, place)
     recordings.write(made, place)
-    return cell_result(made, judge(made, trees), f"cells/{number}")
+    return cell_result(made, judge(made, trees, defects=cell.known), f"cells/{number}")

@@ -67,6 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--lab-repeat", type=int, default=0, metavar="N", help="run each cell N times (default: as its scenario says)"
     )
+    group.addoption("--lab-defects", default="", metavar="FOLDER", help="the folder that says what is known")
     group.addoption("--lab-only", action="append", default=[], metavar="ID", help="the cell with this id")
     group.addoption(
         "--lab-scenario", action="append", default=[], metavar="FILE",
@@ -105,6 +106,7 @@ def the_plan(config: pytest.Config) -> PlanFile:
             only=tuple(option.lab_only),
             strict=option.lab_strict or os.environ.get("WHITEOUT_LAB_STRICT") == "1",
             timeout=option.lab_timeout,
+            defects=Path(option.lab_defects) if option.lab_defects else None,
         )
         plan = decide(wanted, obstacles_here(), lambda line: print(one_line(line), file=sys.stderr))
         missing = [one for one in plan.unavailable if one["remedy"]] if wanted.strict else []

@@ -75,6 +75,12 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="a tool or world that is missing is a failure")
     parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="seconds for one cell (default: 60)")
     parser.add_argument(
+        "--defects",
+        type=Path,
+        metavar="FOLDER",
+        help="a folder of defect files that says what is known, instead of the project's own",
+    )
+    parser.add_argument(
         "--repeat", type=_jobs, default=0, metavar="N", help="run each cell N times (default: as its scenario says)"
     )
     parser.add_argument("--build-worlds", action="store_true", help="first build the worlds that are not in place yet")
@@ -165,6 +171,7 @@ def run(arguments: argparse.Namespace) -> int:
         "-p", "harness.cli.pytest_plugin", "-p", "no:cacheprovider", "--tb=short",
         f"--lab-keep={arguments.keep}", f"--lab-timeout={arguments.timeout}",
         *([f"--lab-repeat={arguments.repeat}"] if arguments.repeat else []),
+        *([f"--lab-defects={arguments.defects.absolute()}"] if arguments.defects else []),
         *(f"--lab-tool={tool}" for tool in arguments.tool),
         *(f"--lab-profile={profile}" for profile in arguments.profile),
         *(f"--lab-only={plain_id(cell)}" for cell in arguments.only),

@@ -56,6 +56,7 @@ class Wanted:
     keep: str = "always"
     strict: bool = False
     timeout: float = 60.0  # seconds for one cell
+    defects: Path | None = None  # the folder that says what is known; None: the project's
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -114,12 +115,17 @@ def scenario_files(words: Sequence[str]) -> list[Path]:
     return find(words, project_folder() / "scenarios")
 
 
-def known_defects() -> tuple[Defect, ...]:
-    """The defects of the project's own files. Raises ScenarioError."""
+def known_defects(named: Path | None = None, scenarios: Iterable[str] = ()) -> tuple[Defect, ...]:
+    """The defects of a folder; by itself of the project's own. *scenarios*: names of further ones that they may speak of.
+
+    Raises ScenarioError; UsageError where there is no such folder.
+    """
     folder = project_folder() / "scenarios"
+    if named is not None and not named.is_dir():
+        raise UsageError("there is no such folder", where=f"--defects {named}", remedy="name a folder of defect files")
     programs = {*PROGRAMS, *(name for one in SETUPS.values() for name in one.parts)}
-    words = Words(tuple(SETUPS), sorted(programs), [path.stem for path in scenarios_below(folder)])
-    return load_defects(folder / DEFECTS, words)
+    words = Words(tuple(SETUPS), sorted(programs), [*(path.stem for path in scenarios_below(folder)), *scenarios])
+    return load_defects(named or folder / DEFECTS, words)
 
 
 def obstacles_here() -> dict[str, Obstacle]:
@@ -166,7 +172,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         tools=tools,
         decisions=[_decision(one, where, which) for one in decided],
         unavailable=[why(one) for one in found if not isinstance(one, Tool)],
-        defects=list(known_defects()),
+        defects=list(known_defects(wanted.defects, [one.name for one in scenarios])),
         unmet=[why(one) for one in unmet(words, found)],
     )
 

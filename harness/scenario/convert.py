@@ -30,8 +30,9 @@ def read(value: Any, kind: Any, key: str, told: Mistakes) -> Any:
         return BAD
     if struct is not None:
         return _table(value, struct, key, told)
-    if get_origin(bare) is tuple and get_args(bare)[1:] == (...,) and isinstance(value, list):
-        return _whole(read_list(value, get_args(bare)[0], key, told), tuple)
+    many = get_origin(bare) is tuple and get_args(bare)[1:] == (...,) and isinstance(value, list)
+    if many and _whole(read_list(value, get_args(bare)[0], key, told), tuple) is BAD:
+        return BAD
     if get_origin(bare) is dict and isinstance(value, dict):
         return _whole(read_entries(value, get_args(bare)[1], key, told), dict)
     try:

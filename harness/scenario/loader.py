@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from harness.errors import ScenarioError, UsageError
+from harness.errors import UsageError
 from harness.profile import Profile
 from harness.scenario.check import check_path, check_text, check_tree
 from harness.scenario.convert import BAD, check_keys, fields_of, read, read_entries, read_list
@@ -21,12 +21,10 @@ from harness.scenario.model import SCHEMA, Node, Scenario, Tree
 from harness.scenario.options import check_env, check_options
 from harness.scenario.rehearse import slips
 from harness.scenario.steps import StepBase
-from harness.scenario.toml import read_toml
+from harness.scenario.toml import NAME, raw_file, table
 from harness.scenario.words import check_names, check_tools
 
 DEFECTS = "defects"  # the folder beside the scenarios, whose files are none of them
-MAX_FILE = 1 << 20  # bytes: a scenario is a page of text, and tomllib reads its file whole
-NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 def find(words: Sequence[str], folder: Path) -> list[Path]:
@@ -113,32 +111,6 @@ def load(path: Path) -> Scenario:
     return scenario
 
 
-def raw_file(path: Path) -> bytes:
-    """A file of at most MAX_FILE bytes. Raises ScenarioError."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise ScenarioError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    if len(raw) > MAX_FILE:
-        raise ScenarioError(
-            "larger than 1 MiB", where=str(path), remedy="a scenario is a page of text: is this the right file?"
-        )
-    return raw
-
-
-def table(raw: bytes, where: str, schema: int = SCHEMA) -> dict[str, Any]:
-    """The top table of a file of this schema. Raises ScenarioError."""
-    data = read_toml(raw, where)
-    if data.get("schema") != schema or isinstance(data["schema"], bool):
-        raise ScenarioError(
-            f"schema is {str(data.get('schema', 'missing'))[:80]!r}",
-            where=f"{where}: schema",
-            remedy=f"this version reads schema = {schema}",
-        )
-    return data
-
-
 def parse(raw: bytes, *, where: str, name: str) -> Scenario:
     """The scenario that TOML text says; its steps are not rehearsed. Raises ScenarioError with every mistake in it."""
     told = Mistakes(where)
@@ -166,12 +138,18 @@ def _slips(scenario: Scenario) -> Iterable[tuple[int, str]]:
 
 
 def _parsed(raw: bytes, name: str, told: Mistakes) -> Scenario | None:
-    data = table(raw, told.where)
+    data = table(raw, told.where, SCHEMA)
     if not NAME.fullmatch(name):
         told.add(f"the name {name[:80]!r} is not one for a scenario", remedy="use lower-case letters, digits and '-'")
     if "name" in data:
         told.add("unknown key 'name'", "name", "the file's name is the scenario's name")
         del data["name"]
+    if data.pop("known", None) is not None:
+        told.add(
+            "a scenario says nothing of what is known",
+            "known",
+            "write a file in scenarios/defects: docs/add-a-defect.md",
+        )
     check_keys(data, Scenario, "", told)
     said = {field.name: _field(data, field, told) for field in fields_of(Scenario) if field.name in data}
     _check(said, told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 from harness.errors import ScenarioError
@@ -15,6 +16,9 @@ _TEXT = re.compile(
     r'"""(?:\\.|[^\\])*?(?:"""|\Z)' r"|'''.*?(?:'''|\Z)" r'|"(?:\\.|[^"\\\n])*"?' r"|'[^'\n]*'?" r"|#[^\n]*", re.DOTALL
 )
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MAX_PARTS}}}")
+
+MAX_FILE = 1 << 20  # bytes: a scenario is a page of text, and tomllib reads its file whole
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 def read_toml(raw: bytes, where: str) -> dict[str, Any]:
@@ -58,3 +62,29 @@ def _bounded(data: dict[str, Any], where: str) -> None:
             todo += [(inner, depth + 1, top or key) for key, inner in value.items()]
         elif isinstance(value, list):
             todo += [(inner, depth + 1, top) for inner in value]
+
+
+def raw_file(path: Path) -> bytes:
+    """A file of at most MAX_FILE bytes. Raises ScenarioError."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise ScenarioError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if len(raw) > MAX_FILE:
+        raise ScenarioError(
+            "larger than 1 MiB", where=str(path), remedy="a scenario is a page of text: is this the right file?"
+        )
+    return raw
+
+
+def table(raw: bytes, where: str, schema: int) -> dict[str, Any]:
+    """The top table of a file of this schema. Raises ScenarioError."""
+    data = read_toml(raw, where)
+    if data.get("schema") != schema or isinstance(data["schema"], bool):
+        raise ScenarioError(
+            f"schema is {str(data.get('schema', 'missing'))[:80]!r}",
+            where=f"{where}: schema",
+            remedy=f"this version reads schema = {schema}",
+        )
+    return data

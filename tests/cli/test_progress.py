@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from harness.scenario.known import Known
 
 from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress
 from harness.cli.pytest_plugin import PROPERTY
@@ -17,14 +16,15 @@ from harness.machine.guarded import mark
 from harness.runs.results import Results, read_results
 from harness.runs.run import Run
 from harness.runs.session import PlanFile
-from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
+from tests.defects import known
+from tests.factory import PLAIN_UPPER, FakeCell, make_run
 
 GOOD = FakeCell(upper=PLAIN_UPPER)
 NEW = FakeCell(version="1.10")
 BROKEN = FakeCell(version="1.4", broken="no loop device")
 SKIPPED = FakeCell(tool="kernel", skipped="no world")
 EXCLUDED = FakeCell(tool="kernel", version="2", skipped="says nothing", excluded=True)
-FIXED = FakeCell(version="1.15", upper=PLAIN_UPPER, scenario=scenario(known=(Known("WL101", "r"),)))
+FIXED = FakeCell(version="1.15", upper=PLAIN_UPPER, known=(known("WL101"),))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,17 @@ on = ["kernel"]
 profiles = ["user"]
 steps = [{ do = "mkdir", path = "a" }]
 """
-KNOWN = '[[known]]\ncode = "WL102"\nreason = "long ago"\n'
+DEFECT = """schema = 1
+title = "a whiteout that nobody writes"
+program = "kernel"
+versions = ["any"]
+effect = "litter"
+cause = "long ago it was so, and it is no more"
+remedy = "nothing is to be done"
+seen = "2026-11-24"
+witnesses = ["tiny"]
+signs = [{ codes = ["WL102"] }]
+"""
 
 
 @pytest.fixture
@@ -113,8 +123,9 @@ def test_cells_bring_their_results_home_from_wherever_they_ran(workers: list[str
 
 @pytest.mark.real
 def test_a_finding_fails_its_item_with_its_words_and_the_command_for_it_alone(here: Path) -> None:
-    (here / "scenarios/tiny.toml").write_text(TINY + KNOWN)
-    done = by_pytest(here, "scenarios", "-v", "--lab-out", here / "run")
+    (here / "defects").mkdir()
+    (here / "defects/long-ago.toml").write_text(DEFECT)
+    done = by_pytest(here, "scenarios", "-v", "--lab-out", here / "run", "--lab-defects", here / "defects")
     by_name = {cell["scenario"]: cell for cell in cells(here / "run") if not cell.get("excluded")}
     if by_name["tiny"]["outcome"] == "skipped":
         pytest.skip(by_name["tiny"]["reason"])

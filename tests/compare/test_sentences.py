@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from harness.scenario.known import Known
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,17 +13,19 @@ from harness.compare.groups import NOT, Group, Way
 from harness.compare.sentences import Rank, counts, not_run, sentences, summary_lines
 from harness.compare.words import Column, listing, names, plain, short, who
 from harness.evidence.recording import ToolRecord
+from harness.judge.defects.model import Named
 from harness.judge.findings import Finding, Outcome
 from harness.places import Station
 from harness.profile import Profile
 from harness.runs.results import CellResult, Results, read_results
+from tests.defects import known
 from tests.entries import file
 from tests.factory import GHOST_ORACLE, GHOST_UPPER, PLAIN_UPPER, FakeCell, make_run, scenario
 
 LINK = "https://github.com/sylabs/singularity/issues/3176"
 KNOWN = (
-    Known("WL101", "the founding case", LINK, ("fuse-overlayfs<2",)),
-    Known("WL106", "not needed", tools=("fuse-overlayfs<2",)),
+    known("WL101", "the founding case", LINK, versions=("<2",)),
+    known("WL106", "not needed", versions=("<2",)),
 )
 
 
@@ -50,7 +51,7 @@ def test_the_founding_sentence_says_who_and_who_not(tmp_path: Path) -> None:
 
 def test_known_findings_carry_their_link_and_stand_after_new_ones(tmp_path: Path) -> None:
     strange = FakeCell(scenario=scenario("other"), view=(*GHOST_ORACLE, file(b"a/back")))
-    run = results(tmp_path, FakeCell(scenario=scenario(known=KNOWN)), strange)
+    run = results(tmp_path, FakeCell(known=KNOWN), strange)
     found = sentences(run.cells)
     assert [(one.code, one.rank) for one in found] == [
         ("WL101", Rank.NEW), ("WL101", Rank.KNOWN), ("WL201", Rank.NEW), ("WL106", Rank.NEW), ("WL106", Rank.KNOWN),
@@ -60,21 +61,19 @@ def test_known_findings_carry_their_link_and_stand_after_new_ones(tmp_path: Path
 
 
 def test_a_known_finding_that_does_not_appear_is_told(tmp_path: Path) -> None:
-    run = results(tmp_path, FakeCell(upper=PLAIN_UPPER, scenario=scenario(known=KNOWN)))
-    assert {one.rank for one in sentences(run.cells)} == {Rank.FIXED}
-    assert "fuse-overlayfs 1.14 no longer has the known WL101" in summary_lines(run)[0]
+    run = results(tmp_path, FakeCell(upper=PLAIN_UPPER, known=KNOWN))
+    assert {one.rank for one in sentences(run.cells)} == {Rank.GONE}
+    assert "fuse-overlayfs 1.14 no longer shows fuse-overlayfs-wl101-<2-the-founding-case" in summary_lines(run)[0]
 
 
-@pytest.mark.parametrize(("links", "ways"), [(("", ""), 2), ((LINK, LINK), 1), ((LINK, LINK + "0"), 2)])
-def test_what_is_known_is_one_by_its_link_and_without_one_by_its_reason(
-    links: tuple[str, str], ways: int, tmp_path: Path
-) -> None:
-    known = (
-        Known("WL106", "one", links[0], ("fuse-overlayfs<1.14",)),
-        Known("WL106", "other", links[1], ("fuse-overlayfs>=1.14",)),
-    )
+@pytest.mark.parametrize(("reasons", "ways"), [(("one", "other"), 2), (("one", "one"), 1)])
+def test_what_is_known_is_one_by_its_defect(reasons: tuple[str, str], ways: int, tmp_path: Path) -> None:
+    here = [known("WL106", reason, LINK, versions=("any",)) for reason in reasons]
     for number, upper in enumerate((GHOST_UPPER, PLAIN_UPPER)):  # it is there, or seems fixed
-        cells = [FakeCell(version=version, upper=upper, scenario=scenario(known=known)) for version in ("1.10", "1.14")]
+        cells = [
+            FakeCell(version=version, upper=upper, known=(one,))
+            for version, one in zip(("1.10", "1.14"), here, strict=True)
+        ]
         run = read_results(make_run(tmp_path / str(number), cells))
         assert len([one for one in sentences(run.cells) if one.code == "WL106"]) == ways
 
@@ -152,13 +151,13 @@ def test_each_sentence_has_one_boundary(tmp_path: Path) -> None:
 
 
 def test_a_version_that_has_it_as_known_is_not_said_not_to_have_it(tmp_path: Path) -> None:
-    known = Known("WL101", "the founding case", LINK, ("fuse-overlayfs==1.6",)), Known("WL106", "not needed")
+    here = known("WL101", "the founding case", LINK, versions=("==1.6",)), known("WL106", "not needed")
     run = results(
         tmp_path,
-        *(FakeCell(version=version, scenario=scenario(known=known)) for version in ("1.6", "1.7.1")),
-        FakeCell(version="1.8", scenario=scenario(known=known), upper=PLAIN_UPPER),
+        *(FakeCell(version=version, known=here) for version in ("1.6", "1.7.1")),
+        FakeCell(version="1.8", known=here, upper=PLAIN_UPPER),
     )
-    new, old = (one for one in sentences(run.cells) if one.code == "WL101" and one.rank is not Rank.FIXED)
+    new, old = (one for one in sentences(run.cells) if one.code == "WL101" and one.rank is not Rank.GONE)
     assert plain(new.words).startswith("fuse-overlayfs 1.7.1 leaves")
     assert plain(old.words).startswith("fuse-overlayfs 1.6 leaves")
     assert plain(new.words).endswith("; fuse-overlayfs 1.8 does not.")
@@ -175,7 +174,9 @@ def test_a_cell_that_was_not_seen_to_its_end_is_not_said_not_to_have_it(tmp_path
     assert "1.4" not in plain(first.words)
 
 
-_MISSING = st.sampled_from([Known("WL101", "one", LINK), Known("WL101", "one"), Known("WL101", "two")])
+_MISSING = st.sampled_from(
+    [Named("a", "t", "one", LINK, "WL101"), Named("b", "t", "one", "", "WL101"), Named("c", "t", "two", "", "WL101")]
+)
 _KNOWN = st.none() | _MISSING
 _FINDING = st.builds(
     Finding,
@@ -214,7 +215,7 @@ def test_no_two_sentences_contradict_each_other_or_the_results(cells: list[CellR
     has: set[tuple[str, str, str, Column]] = set()
     has_not: set[tuple[str, str, str, Column]] = set()
     for one in made:
-        if one.rank is Rank.FIXED:
+        if one.rank is Rank.GONE:
             continue
         has |= {(one.code, *place, column) for place in one.at for column in one.tools}
         has_not |= {(one.code, *place, column) for place in one.at for column in one.without}

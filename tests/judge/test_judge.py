@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from harness.scenario.known import Known
 
 from harness.evidence.recording import PartRecord, Step, ToolRecord
+from harness.judge.defects.model import Defect
 from harness.judge.findings import Finding, Outcome
 from harness.judge.judge import Verdict, judge
 from harness.judge.verdict_text import finding_lines
@@ -18,6 +18,7 @@ from harness.scenario.model import Tree
 from harness.scenario.steps import Fails, FailsBy, Mkdir
 from harness.scenario.steps import Step as Action
 from harness.snapshot.model import Snapshot
+from tests.defects import known, said
 from tests.judge.evidence import evidence, file, folder, gone, tree
 
 LAYERS: tuple[Tree, ...] = ({"a/f": "old"},)
@@ -28,7 +29,7 @@ CLEAN = [folder("a"), folder("a/new")]
 
 def verdict(
     upper: object = None,
-    known: tuple[Known, ...] = (),
+    defects: tuple[Defect, ...] = (),
     *,
     view: Snapshot = ORACLE,
     tool: str | ToolRecord = "fuse-overlayfs",
@@ -46,11 +47,10 @@ def verdict(
     )  # fmt: skip
     recording = msgspec.structs.replace(
         seen.recording,
-        scenario=msgspec.structs.replace(seen.recording.scenario, known=known),
         tool=tool if isinstance(tool, ToolRecord) else ToolRecord(tool, version, tool),
         **changes,
     )
-    return judge(recording, seen.trees, others=others)
+    return judge(recording, seen.trees, others=others, defects=defects)
 
 
 def codes(result: Verdict) -> list[str]:
@@ -58,8 +58,8 @@ def codes(result: Verdict) -> list[str]:
 
 
 GHOST_KNOWN = (
-    Known("WL101", "reason", tools=("fuse-overlayfs<1.15",)),
-    Known("WL106", "reason"),
+    known("WL101", versions=("<1.15",)),
+    known("WL106"),
 )
 
 
@@ -75,33 +75,80 @@ def test_the_founding_case_is_a_finding_when_nobody_named_it() -> None:
 
 
 def test_known_findings_are_told_and_do_not_fail_the_cell() -> None:
-    result = verdict(known=GHOST_KNOWN)
+    result = verdict(defects=GHOST_KNOWN)
     assert (result.outcome, codes(result), result.new) == (Outcome.PASSED, ["WL101", "WL106"], ())
-    assert [finding.known for finding in result.findings] == list(GHOST_KNOWN)
+    assert [finding.known for finding in result.findings] == list(said(*GHOST_KNOWN))
 
 
 @pytest.mark.parametrize(
-    ("known", "new"),
+    ("defect", "new"),
     [
-        (Known("WL101", "r", tools=("fuse-overlayfs<1.14",)), True),
-        (Known("WL101", "r", tools=("kernel",)), True),
-        (Known("WL101", "r", tools=("kernel", "fuse-*")), False),
-        (Known("WL101", "r", profiles=("user",)), True),
-        (Known("WL101", "r", profiles=("root",)), False),
-        (Known("WL101", "r", path="b/*"), True),
-        (Known("WL101", "r", path="a/*/.wh..opq"), False),
+        (known("WL101", versions=("<1.14",)), True),
+        (known("WL101", versions=("<1.10", ">=1.14,<1.15")), False),
+        (known("WL101", program="kernel"), True),
+        (known("WL101", program="squashfuse"), True),
+        (known("WL101", tools=("fuse-overlayfs+*",)), True),
+        (known("WL101", tools=("apptainer", "fuse-*")), False),
+        (known("WL101", profiles=("user",)), True),
+        (known("WL101", profiles=("root",)), False),
+        (known("WL101", paths=("b/*",)), True),
+        (known("WL101", paths=("b/*", "a/*/.wh..opq")), False),
+        (known("WL101", scenarios=("other",)), True),
+        (known("WL101", scenarios=("other", "case")), False),
+        (known("WL101", places=(Station.UPPER, Station.SEALED)), False),
+        (known("WL101", places=(Station.SEALED,)), True),
+        (known("WL101", facts={"encoding": "device", "name": ".wh.*"}), False),
+        (known("WL101", facts={"encoding": "file"}), True),
+        (known("WL101", facts={"deletes": "x"}), True),
     ],
 )
-def test_a_known_finding_speaks_of_its_tools_profiles_and_paths_alone(known: Known, new: bool) -> None:
-    result = verdict(known=(known, GHOST_KNOWN[1]))
+def test_a_defect_explains_what_is_as_all_that_its_sign_says(defect: Defect, new: bool) -> None:
+    result = verdict(defects=(defect, GHOST_KNOWN[1]))
     assert ("WL101" in [finding.code for finding in result.new]) is new
 
 
+def test_a_sign_may_hold_for_fewer_versions_than_its_defect() -> None:
+    narrow = known("WL101", versions=(">=1.4",))
+    narrow = msgspec.structs.replace(narrow, signs=(msgspec.structs.replace(narrow.signs[0], versions=("<1.14",)),))
+    assert [one.code for one in verdict(defects=(narrow, GHOST_KNOWN[1])).new] == ["WL101"]
+    assert verdict(defects=(narrow, GHOST_KNOWN[1]), version="1.10").new == ()
+
+
+def test_what_speaks_of_less_explains_more() -> None:
+    wide, narrow = known("WL101"), known("WL101", "another cause", scenarios=("case",))
+    for defects in ((wide, narrow), (narrow, wide)):
+        (first, *_) = verdict(defects=defects).findings
+        assert first.known == said(narrow)[0]
+
+
+@pytest.mark.parametrize(
+    ("versions", "version", "back"),
+    [
+        (("<1.15",), "1.15", True),
+        (("<1.15",), "1.16", True),
+        ((">=1.5,<1.9",), "1.4", False),  # before anybody saw it
+        ((">=1.5,<1.9",), "1.9", True),
+        (("==1.4", ">=2"), "1.10", False),  # of 1.4 nobody said that it was mended
+        (("any",), "1.15", None),
+    ],
+)
+def test_what_shows_after_it_was_mended_is_back(versions: tuple[str, ...], version: str, back: bool | None) -> None:
+    defect = known("WL101", versions=versions)
+    result = verdict(defects=(defect, GHOST_KNOWN[1]), version=version)
+    first = result.findings[0]
+    assert (first.known is None) is (back is not None)
+    assert first.back == (said(defect)[0] if back else None)
+    assert (defect.name in result.reason) is bool(back)
+
+
 def test_a_known_finding_that_does_not_appear_fails_the_cell() -> None:
-    result = verdict(CLEAN, known=GHOST_KNOWN)
-    assert (result.outcome, result.missing) == (Outcome.FINDING, GHOST_KNOWN)
+    result = verdict(CLEAN, GHOST_KNOWN)
+    assert [one.defect for one in result.missing] == sorted(one.name for one in GHOST_KNOWN)
+    assert result.outcome is Outcome.FINDING
     assert "seems fixed" in result.reason
-    assert verdict(CLEAN, known=(GHOST_KNOWN[0],), version="1.15").outcome is Outcome.PASSED
+    assert verdict(CLEAN, (GHOST_KNOWN[0],), version="1.15").outcome is Outcome.PASSED
+    elsewhere = known("WL101", witnesses=("other",))
+    assert verdict(CLEAN, (elsewhere,)).outcome is Outcome.PASSED
 
 
 def test_broken_machinery_is_never_a_finding() -> None:
@@ -148,41 +195,21 @@ def test_findings_are_in_a_stable_order() -> None:
     assert {finding.station for finding in shuffled.findings} == {Station.UPPER, Station.VIEW, Station.REMOUNT}
 
 
-def test_a_known_finding_may_be_optional() -> None:
-    absent = Known("WL201", "reason", optional=True)
-    assert verdict(CLEAN, (absent,)) == Verdict(Outcome.PASSED, "", ())
-    result = verdict(known=(*(msgspec.structs.replace(one, optional=True) for one in GHOST_KNOWN), absent))
-    assert (result.outcome, result.new) == (Outcome.PASSED, ())
-
-
-@pytest.mark.parametrize(
-    ("known", "new"),
-    [
-        (Known("WL101", "r", words="*a marker's own name*"), False),
-        (Known("WL101", "r", words="a marker's own name"), True),
-        (Known("WL101", "r", stations=(Station.UPPER, Station.SEALED)), False),
-        (Known("WL101", "r", stations=(Station.SEALED,)), True),
-    ],
-)
-def test_a_known_finding_speaks_of_its_words_and_stations_alone(known: Known, new: bool) -> None:
-    assert ("WL101" in [finding.code for finding in verdict(known=(known, GHOST_KNOWN[1])).new]) is new
-
-
 PARTS = (PartRecord("fuse-overlayfs", "1.14"), PartRecord("squashfuse", "0.5"))
-ENGINES_KNOWN = (Known("WL101", "r", tools=("fuse-overlayfs<1.15",)), Known("WL106", "r", tools=("kernel>=6",)))
+ENGINES_KNOWN = (known("WL101", versions=("<1.15",)), known("WL106", program="kernel", versions=(">=6",)))
 APPTAINER = ToolRecord("apptainer", "1.4.5", "apptainer", kernel="6.12.3-amd64", parts=PARTS)
 
 
 def test_where_no_engine_is_recorded_what_is_known_of_each_holds() -> None:
-    result = verdict(known=ENGINES_KNOWN, tool=APPTAINER)
+    result = verdict(defects=ENGINES_KNOWN, tool=APPTAINER)
     assert (result.outcome, result.new) == (Outcome.PASSED, ())
     assert verdict(CLEAN, ENGINES_KNOWN, tool=APPTAINER).outcome is Outcome.PASSED  # which engine it took is its choice
     later = msgspec.structs.replace(APPTAINER, parts=(PartRecord("fuse-overlayfs", "1.15"),), kernel="5.10")
-    assert [finding.code for finding in verdict(known=ENGINES_KNOWN, tool=later).new] == ["WL101", "WL106"]
+    assert [finding.code for finding in verdict(defects=ENGINES_KNOWN, tool=later).new] == ["WL101", "WL106"]
     stack = ToolRecord(
         "fuse-overlayfs+stack", "1.14", "fuse-overlayfs+stack", parts=PARTS
-    )  # mounts for itself: it is named by its own name
-    assert [finding.code for finding in verdict(known=ENGINES_KNOWN, tool=stack).new] == ["WL101", "WL106"]
+    )  # fuse-overlayfs itself, and no kernel overlay below
+    assert [finding.code for finding in verdict(defects=ENGINES_KNOWN, tool=stack).new] == ["WL106"]
 
 
 @pytest.mark.parametrize(
@@ -191,16 +218,16 @@ def test_where_no_engine_is_recorded_what_is_known_of_each_holds() -> None:
 )
 def test_what_is_known_of_an_engine_holds_where_that_engine_ran(engine: str, new: list[str]) -> None:
     ran = {Station.VIEW: engine, Station.REMOUNT: engine, Station.READONLY: "squashfuse"}
-    result = verdict(known=ENGINES_KNOWN, tool=APPTAINER, engines=ran)
+    result = verdict(defects=ENGINES_KNOWN, tool=APPTAINER, engines=ran)
     assert [finding.code for finding in result.new] == new
 
 
 def test_what_is_known_of_an_engine_is_known_in_its_profiles_alone() -> None:
-    users = tuple(msgspec.structs.replace(one, profiles=("user",)) for one in ENGINES_KNOWN)
+    users = known("WL101", profiles=("user",)), known("WL106", program="kernel", profiles=("user",))
     for ran in ({}, {Station.VIEW: "fuse-overlayfs"}):
-        result = verdict(known=users, tool=APPTAINER, profile=Profile.ROOT, engines=ran)
+        result = verdict(defects=users, tool=APPTAINER, profile=Profile.ROOT, engines=ran)
         assert [finding.code for finding in result.new] == ["WL101", "WL106"]
-    assert verdict(known=users, tool=APPTAINER, profile=Profile.USER).new == ()
+    assert verdict(defects=users, tool=APPTAINER, profile=Profile.USER).new == ()
 
 
 @pytest.mark.parametrize(
@@ -216,17 +243,17 @@ def test_what_is_known_of_an_engine_is_known_in_its_profiles_alone() -> None:
 def test_a_users_kernel_overlay_that_is_not_told_to_use_user_xattrs_is_one_of_its_own(
     engine: str, profile: Profile, new: list[str]
 ) -> None:
-    known = tuple(Known(code, "reason", tools=("kernel+nouserxattr",)) for code in ("WL101", "WL106"))
+    here = (known(("WL101", "WL106"), program="kernel", tools=("kernel+nouserxattr",)),)
     ran = {Station.VIEW: engine} if engine else {}
-    result = verdict(known=known, tool=APPTAINER, profile=profile, engines=ran)
+    result = verdict(defects=here, tool=APPTAINER, profile=profile, engines=ran)
     assert [finding.code for finding in result.new] == new
 
 
-FIXED = (Known("WL101", "reason"), Known("WL202", "reason"))
+FIXED = (known("WL101"), known("WL202"))
 
 
 def test_a_known_finding_is_missed_where_the_steps_did_what_the_oracles_did() -> None:
-    assert verdict(CLEAN, FIXED).missing == FIXED
+    assert [one.defect for one in verdict(CLEAN, FIXED).missing] == sorted(one.name for one in FIXED)
 
 
 def test_nothing_is_missed_where_a_step_failed_or_nobody_looked() -> None:
@@ -238,11 +265,11 @@ def test_nothing_is_missed_where_a_step_failed_or_nobody_looked() -> None:
 
 
 def test_what_stands_under_another_finding_is_not_missed() -> None:
-    known = (Known("WL202", "reason"), Known("WL207", "reason"))
+    here = (known("WL202"), known("WL207"))
     view = tree([folder("a"), file("a/f", "old")])
-    result = verdict([folder("a")], known, view=view, did=(Step(0, 1, "Invalid argument"),))
+    result = verdict([folder("a")], here, view=view, did=(Step(0, 1, "Invalid argument"),))
     assert (result.outcome, codes(result), result.missing) == (Outcome.PASSED, ["WL207"], ())
-    assert {one.known for one in result.findings[0].consequences} == {known[1]}
+    assert {one.known for one in result.findings[0].consequences} == {said(here[1])[0]}
 
 
 REFUSED = "mount: merged: wrong fs type, bad option, bad superblock on overlay."
@@ -253,16 +280,16 @@ def test_a_refusal_to_mount_is_an_answer_and_can_be_known() -> None:
     result = verdict(CLEAN, **ended)  # type: ignore[arg-type]
     assert (result.outcome, codes(result)) == (Outcome.FINDING, ["WL209"])
     assert REFUSED in result.findings[0].message
-    known = (Known("WL209", "reason", words="*wrong fs type*"), Known("WL101", "reason"))
-    assert verdict(CLEAN, known, **ended).outcome is Outcome.PASSED  # type: ignore[arg-type]
+    here = (known("WL209", facts={"words": "*wrong fs type*"}), known("WL101"))
+    assert verdict(CLEAN, here, **ended).outcome is Outcome.PASSED  # type: ignore[arg-type]
     full = ended | {"refused": "mount: merged: No space left on device."}
     assert verdict(CLEAN, **full).outcome is Outcome.BROKEN  # type: ignore[arg-type]
 
 
-def often(found: Sequence[Sequence[str]], *known: Known) -> Verdict:
+def often(found: Sequence[Sequence[str]], *defects: Defect) -> Verdict:
     """A cell that was run several times; *found*: the codes that each further run found."""
     others = tuple(tuple(one for one in verdict().findings if one.code in some and one.known is None) for some in found)
-    return verdict(known=known, others=others)
+    return verdict(defects=defects, others=others)
 
 
 def test_a_cell_that_was_repeated_says_how_often() -> None:
@@ -273,9 +300,9 @@ def test_a_cell_that_was_repeated_says_how_often() -> None:
 
 
 def test_what_is_there_in_some_runs_is_known_only_where_that_is_said() -> None:
-    always, sometimes = Known("WL101", "r"), Known("WL101", "r", sometimes=True)
-    rest = Known("WL106", "r")
-    some, every, none = [["WL106"]], [["WL101", "WL106"]], Known("WL201", "r", sometimes=True)
+    always, sometimes = known("WL101"), known("WL101", sometimes=True)
+    rest = known("WL106")
+    some, every, none = [["WL106"]], [["WL101", "WL106"]], known("WL201", sometimes=True)
     assert [one.code for one in often(some, always, rest).new] == ["WL101"]
     assert often(some, sometimes, rest).outcome is Outcome.PASSED
     assert often(every, sometimes, rest).outcome is Outcome.PASSED

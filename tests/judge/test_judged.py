@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from harness.cells.plan import Cell, NotRun, plan
 from harness.compare.describe import looks, shared_whiteouts
 from harness.compare.noise import normalise
+from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
 from harness.judge.judge import judge
 from harness.judge.judged import Judged, judged
@@ -29,6 +30,7 @@ from harness.snapshot.model import Snapshot
 from harness.worlds.build import world_in_place
 from harness.worlds.host import host_world
 from harness.worlds.model import Part, Tool, World
+from tests.defects import known
 from tests.launch.test_cell import real_program, tool
 
 pytestmark = [
@@ -85,16 +87,12 @@ repeat = 3
 [[layers]]
 "d/x" = "old"
 """
-KNOWN = b"""
-[[known]]
-code = ["WL201", "WL206"]
-reason = "the marker is lost at times"
-sometimes = true
-"""
+SOMETIMES = known(("WL201", "WL206"), witnesses=("sometimes",), sometimes=True)
+ALWAYS = known(("WL201", "WL206"), witnesses=("sometimes",))
 
 
 @pytest.fixture
-def sometimes(world: World, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], Judged]:
+def sometimes(world: World, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Judged]:
     """A cell on a program that drops its markers in the second of three runs and in no other: another program each time."""
     honest = f'exec {real_program(world)} "$@"\n'
     drops = f'{real_program(world)} "$@"; code=$?; find upper -type c -delete; exit $code\n'
@@ -107,16 +105,16 @@ def sometimes(world: World, bench: Bench, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("harness.runs.cell.run_cell", another)
     mark(tmp_path)  # as the folder of a run is: only below a mark is anything deleted
 
-    def go(text: bytes) -> Judged:
-        scenario = parse(text, where="test", name="sometimes")
+    def go(*defects: Defect) -> Judged:
+        scenario = parse(DELETE, where="test", name="sometimes")
         cell = Cell(scenario, tool(tmp_path / "fo", honest), Profile.ROOT)
-        return run_and_judge(cell, bench, tmp_path / "cells" / "x", scenario.repeat)
+        return run_and_judge(cell, bench, tmp_path / "cells" / "x", scenario.repeat, defects)
 
     return go
 
 
-def test_a_cell_is_repeated_and_says_how_often(sometimes: Callable[[bytes], Judged], tmp_path: Path) -> None:
-    ran = sometimes(DELETE)
+def test_a_cell_is_repeated_and_says_how_often(sometimes: Callable[..., Judged], tmp_path: Path) -> None:
+    ran = sometimes()
     assert {(one.code, one.times, one.of) for one in ran.verdict.new} == {("WL201", 1, 3), ("WL206", 1, 3)}
     assert [path.name for path in (tmp_path / "cells").iterdir()] == [
         "x"
@@ -126,12 +124,12 @@ def test_a_cell_is_repeated_and_says_how_often(sometimes: Callable[[bytes], Judg
     assert judged(tmp_path / "cells" / "x") == ran
 
 
-def test_what_is_there_at_times_can_be_known_as_such(sometimes: Callable[[bytes], Judged]) -> None:
-    assert sometimes(DELETE + KNOWN).verdict.outcome is Outcome.PASSED
+def test_what_is_there_at_times_can_be_known_as_such(sometimes: Callable[..., Judged]) -> None:
+    assert sometimes(SOMETIMES).verdict.outcome is Outcome.PASSED
 
 
-def test_what_is_known_as_always_there_is_new_where_it_is_not(sometimes: Callable[[bytes], Judged]) -> None:
-    ran = sometimes(DELETE + KNOWN.replace(b"sometimes = true\n", b""))
+def test_what_is_known_as_always_there_is_new_where_it_is_not(sometimes: Callable[..., Judged]) -> None:
+    ran = sometimes(ALWAYS)
     assert {one.code for one in ran.verdict.new} == {"WL201", "WL206"}
 
 
@@ -146,16 +144,15 @@ options = { kernel = "metacopy=on,redirect_dir=off" }
 
 @pytest.mark.parametrize("profile", list(Profile))
 def test_a_stack_that_the_kernel_refuses(bench: Bench, tmp_path: Path, profile: Profile) -> None:
-    def verdict(text: bytes) -> Judged:
-        return run_and_judge(
-            Cell(parse(text, where="test", name="no"), kernel(), profile), bench, tmp_path / "cells" / "x"
-        )
+    def verdict(text: bytes, *defects: Defect) -> Judged:
+        cell = Cell(parse(text, where="test", name="no"), kernel(), profile)
+        return run_and_judge(cell, bench, tmp_path / "cells" / "x", defects=defects)
 
     new = verdict(REFUSED).verdict
     assert (new.outcome, [one.code for one in new.new]) == (Outcome.FINDING, ["WL209"])
     assert "wrong fs type" in new.new[0].message
     assert verdict(REFUSED + b'refuses = ["kernel"]\n').verdict.findings == ()
-    assert verdict(REFUSED + b'[[known]]\ncode = "WL209"\nreason = "r"\n').verdict.outcome is Outcome.PASSED
+    assert verdict(REFUSED, known("WL209", program="kernel")).verdict.outcome is Outcome.PASSED
     taken = REFUSED.replace(b"metacopy=on,redirect_dir=off", b"index=off") + b'refuses = ["kernel"]\n'
     assert [one.message for one in verdict(taken).verdict.new] == ["mounts the stack, which it must refuse"]
 

@@ -16,7 +16,7 @@ _PARTS = {
     "view": ("topmost", "_phantoms", "_unlisted", "difference", "_same_reader"),
     "mount": ("refused_by_the_machine", "lost_a_race"),
 }
-_NEAR = ("tests/judge/test_judge.py", "tests/judge/test_inspected.py")
+_NEAR = ("tests/judge/test_facts.py", "tests/judge/test_judge.py", "tests/judge/test_inspected.py")
 
 
 def every() -> list[Mutant]:

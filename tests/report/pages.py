@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from harness.scenario.known import Known
-
 from harness.profile import Profile
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Write
+from tests.defects import known
 from tests.entries import file, folder, gone
 from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
 
@@ -62,10 +61,9 @@ def parse(html: str) -> Page:
 
 def hostile_scenario() -> Scenario:
     evil = "<script>document.title='owned'</script>"
-    known = Known("WL106", evil, "javascript:document.title='owned'")
     return Scenario(
         1, evil, evil, (Write(path="a/" + evil.replace("/", "-"), text=evil),), ("javascript:alert(1)", evil),
-        ({"a/f": "old"},), env={"X": evil}, known=(known,), name="hostile",
+        ({"a/f": "old"},), env={"X": evil}, name="hostile",
     )  # fmt: skip
 
 
@@ -74,9 +72,10 @@ def hostile_run(run: Path) -> Path:
     names = [file(b"a/" + name.replace(b"/", b"_"), name) for name in HOSTILE]
     upper = [folder(b"a", trusted_overlay_opaque=b"y"), *names, gone(b"a/.wh.<b>")]
     evil = HOSTILE[0].decode()
+    here = (known("WL106", evil, "javascript:document.title='owned'"),)
     cells = [
         FakeCell(
-            version="1.14", scenario=hostile_scenario(), upper=upper, view=names, oracle=[file(b"a/lost<b>")],
+            version="1.14", scenario=hostile_scenario(), known=here, upper=upper, view=names, oracle=[file(b"a/lost<b>")],
             script=b"#!/bin/sh\n# </script><script>document.title='owned'</script> \xff\n", log=evil + "\n\x1b[31m",
         ),
         FakeCell("kernel", "6.18", scenario=hostile_scenario(), broken=evil),
@@ -88,16 +87,16 @@ def hostile_run(run: Path) -> Path:
 
 def usual_run(run: Path) -> Path:
     """Two scenarios on three tools, with something new, known, broken and skipped."""
-    known = (
-        Known("WL101", "the founding case", "https://github.com/sylabs/singularity/issues/3176"),
-        Known("WL106", "nothing below", tools=("fuse-overlayfs",)),
+    here = (
+        known("WL101", "the founding case", "https://github.com/sylabs/singularity/issues/3176"),
+        known("WL106", "nothing below"),
     )
-    named = scenario("named", known)
+    named = scenario("named")
     return make_run(
         run,
         [
             *(
-                FakeCell(version=version, profile=profile, scenario=one)
+                FakeCell(version=version, profile=profile, scenario=one, known=here if one is named else ())
                 for one in (scenario(), named)
                 for version in ("1.4", "1.14")
                 for profile in Profile

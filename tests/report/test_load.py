@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.scenario.known import Known
 from msgspec.structs import replace
 
 from harness.cli.main import main
@@ -21,6 +20,7 @@ from harness.judge.findings import Outcome
 from harness.report.html import write_report
 from harness.report.load import load
 from harness.runs.results import read_results, write_results
+from tests.defects import known
 from tests.entries import gone
 from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
 
@@ -34,8 +34,8 @@ def one(run: Path) -> tuple[Outcome, str]:
 
 def known_run(folder: Path) -> Path:
     """A cell that has passed, with findings that are known: without its evidence they would seem fixed."""
-    known = (Known("WL101", "the founding case"), Known("WL106", "nothing below"))
-    return make_run(folder, [FakeCell(scenario=scenario("named", known))])
+    here = (known("WL101", "the founding case"), known("WL106", "nothing below"))
+    return make_run(folder, [FakeCell(scenario=scenario("named"), known=here)])
 
 
 def _cut(name: str) -> Damage:

@@ -19,7 +19,7 @@ from harness.worlds.model import Part, Tool, World
 from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
 
 PROGRAM = Part("fuse-overlayfs", "1.14", "", "/usr/bin/fuse-overlayfs", "")
-TOOL = Tool("fuse-overlayfs", "fuse-overlayfs", PROGRAM, World("host", Path("/")))
+TOOL = Tool("fuse-overlayfs", PROGRAM, World("host", Path("/")))
 RUNS, SKIPPED, EXCLUDED = (
     Decision(0, 0, Profile.ROOT),
     Decision(0, 0, Profile.USER, "no user namespaces", "allow them"),

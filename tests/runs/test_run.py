@@ -48,33 +48,33 @@ def cells(folder: Path) -> list[dict[str, Any]]:
     return [cell for cell in found if cell["outcome"] != "skipped"]
 
 
-def scenario(folder: Path, *, known: bool) -> Path:
-    """The founding case under another name, with or without its known findings."""
-    text = GHOST.read_text(encoding="utf-8")
-    bare = text if known else re.split(r"^\[\[known\]\]", text, maxsplit=1, flags=re.MULTILINE)[0]
-    path = folder / "founding.toml"
-    path.write_text(bare, encoding="utf-8")
-    return path
+def founding(folder: Path) -> Path:
+    """The founding case under another name."""
+    return Path(shutil.copy(GHOST, folder / "founding.toml"))
+
+
+def nothing(folder: Path) -> Path:
+    """A folder of defect files without any: nothing is known."""
+    (folder / "nothing").mkdir()
+    return folder / "nothing"
 
 
 def test_the_founding_bug_is_known_and_the_run_is_as_expected(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    done = lab("run", scenario(tmp_path, known=True), "--out", out)
+    done = lab("run", founding(tmp_path), "--out", out)
     assert done.code == 0, done
     assert str(out / "report.html") in done.out.splitlines()[-1]
     assert "<h1" in (out / "report.html").read_text(encoding="utf-8")
     assert all(cell["outcome"] == "passed" for cell in cells(out))
 
 
-def test_without_its_known_entries_the_founding_bug_is_found_again(tmp_path: Path) -> None:
+def test_with_every_defect_file_away_each_finding_is_new(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    done = lab("run", scenario(tmp_path, known=False), "--out", out)
+    done = lab("run", GHOST, "--defects", nothing(tmp_path), "--out", out)
     assert done.code == 1, done
     by_kind: dict[str, set[str]] = {}
     for cell in cells(out):
-        known = [finding["known"] for finding in cell.get("findings", []) if finding.get("known")]
-        assert all(one["optional"] for one in known)  # of known.toml, which speaks of programs that run containers
-        assert not known or cell["tool"]["name"].startswith(("apptainer", "singularity-ce"))
+        assert not any(finding.get("known") or finding.get("back") for finding in cell.get("findings", []))
         by_kind.setdefault(cell["tool"]["name"], set()).update(f["code"] for f in cell.get("findings", []))
     assert "WL101" in by_kind["fuse-overlayfs"]
     assert "WL101" in by_kind["fuse-overlayfs+stack"]
@@ -83,7 +83,7 @@ def test_without_its_known_entries_the_founding_bug_is_found_again(tmp_path: Pat
 
 
 def test_a_failing_cell_prints_both_trees_and_the_command_for_it_alone(tmp_path: Path) -> None:
-    path = scenario(tmp_path, known=False)
+    path = founding(tmp_path)
     words: list[str | Path] = [
         sys.executable,
         "-m",
@@ -93,6 +93,8 @@ def test_a_failing_cell_prints_both_trees_and_the_command_for_it_alone(tmp_path:
         path,
         "-k",
         "fuse-overlayfs",
+        "--lab-defects",
+        nothing(tmp_path),
         "--lab-out",
         tmp_path / "run",
     ]
@@ -197,9 +199,8 @@ def test_a_scenario_runs_however_its_path_is_written(written: str, folder: str, 
 def test_a_checkout_runs_whatever_its_folder_is_called(tmp_path: Path) -> None:
     """And a ``conftest.py`` and settings of pytest that lie where the user is are none of its business."""
     checkout = tmp_path / "co[x]"
-    for part in ("harness", "scenarios/kernel"):
+    for part in ("harness", "scenarios"):
         shutil.copytree(project_folder() / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(project_folder() / "scenarios/known.toml", checkout / "scenarios")
     (checkout / "conftest.py").write_text("raise SystemExit(9)\n")
     (checkout / "pytest.ini").write_text("[pytest]\naddopts = --nonsense\n")
     words = ["run", "xattr-whiteouts", "--tool", "kernel", "--profile", "root", "--out", str(tmp_path / "run")]
@@ -210,11 +211,11 @@ def test_a_checkout_runs_whatever_its_folder_is_called(tmp_path: Path) -> None:
 
 
 def test_a_slip_of_the_author_is_told_once_before_any_cell(tmp_path: Path) -> None:
-    (tmp_path / "slip.toml").write_text(SMALL.replace("mkdir", "mkdri") + '[[known]]\ncode = "WL999"\nreason = "r"\n')
+    (tmp_path / "slip.toml").write_text(SMALL.replace("mkdir", "mkdri") + 'also = ["kernal"]\n')
     done = lab("run", tmp_path / "slip.toml", GHOST, "--out", tmp_path / "run")
     assert done.code == 2, done
     assert done.err.count("did you mean 'mkdir'") == 1
-    assert done.err.count("WL999") == 1
+    assert done.err.count("did you mean 'kernel'") == 1
     assert not (tmp_path / "run").exists()
 
 

@@ -1,24 +1,25 @@
-"""Every scenario that is there for a bug shows it on a program that has it, and does not on one that has not, where both can be had."""
+"""Every defect shows in its witnesses on a program that has it, and does not on one that has not, where both can be had."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-from harness.scenario.known import Known
 
-from harness.cells.plan import Cell, matches, plan
-from harness.judge.findings import Outcome
+from harness.cells.plan import Cell, plan
+from harness.judge.defects.explain import in_ranges
+from harness.judge.defects.model import Defect
+from harness.judge.findings import Outcome, flat
 from harness.judge.judge import Verdict
 from harness.launch.cell import Bench
 from harness.machine.workfolder import work_folder
 from harness.profile import Profile
 from harness.runs.cell import run_and_judge
-from harness.runs.session import obstacles_here, project_folder
+from harness.runs.session import known_defects, obstacles_here, project_folder
 from harness.scenario.loader import load_all, scenarios_below
-from harness.scenario.model import Scenario
 from harness.tools.discover import discover
 from harness.worlds.build import worlds_in_place
 from harness.worlds.host import host_world
@@ -29,13 +30,9 @@ pytestmark = [
     pytest.mark.worlds,
     pytest.mark.skipif(os.geteuid() != 0, reason="both profiles are run; run as root"),
 ]
-SCENARIOS = load_all(scenarios_below(project_folder() / "scenarios"))
+SCENARIOS = {one.name: one for one in load_all(scenarios_below(project_folder() / "scenarios"))}
+DEFECTS = known_defects()
 NAMES = ("kernel", "kernel+nouserxattr", "fuse-overlayfs")
-
-
-def is_sure(known: Known) -> bool:
-    """Whether an entry is about some tools, and must be seen on them."""
-    return bool(known.tools) and not (known.optional or known.sometimes)
 
 
 @pytest.fixture(scope="module")
@@ -53,30 +50,41 @@ def tools() -> list[Tool]:
     return mine
 
 
-@pytest.mark.parametrize(
-    "scenario", [one for one in SCENARIOS if any(map(is_sure, one.known))], ids=lambda one: one.name
-)
-def test_a_bug_shows_on_the_tools_that_have_it_alone(
-    scenario: Scenario, tools: list[Tool], bench: Bench, tmp_path: Path
+def has(defect: Defect, cell: Cell) -> bool:
+    """Whether a cell must show a defect in a witness of it."""
+    return any(
+        cell.tool.name.partition("+")[0] == defect.program
+        and not sign.sometimes
+        and (not sign.profiles or cell.profile in sign.profiles)
+        and (not sign.tools or any(fnmatchcase(cell.tool.name, name) for name in sign.tools))
+        and (not sign.scenarios or cell.scenario.name in sign.scenarios)
+        and all(in_ranges(ranges, cell.tool.version) for ranges in (defect.versions, sign.versions) if ranges)
+        for sign in defect.signs
+    )
+
+
+@pytest.mark.parametrize("name", sorted({name for one in DEFECTS for name in one.witnesses if name in SCENARIOS}))
+def test_a_defect_shows_in_its_witnesses_on_the_tools_that_have_it_alone(
+    name: str, tools: list[Tool], bench: Bench, tmp_path: Path
 ) -> None:
-    cells = [one for one in plan([scenario], tools, list(Profile), obstacles_here(), NAMES) if isinstance(one, Cell)]
+    decided = plan([SCENARIOS[name]], tools, list(Profile), obstacles_here(), NAMES)
+    cells = [one for one in decided if isinstance(one, Cell)]
     verdicts: dict[str, Verdict] = {}
 
     def verdict(cell: Cell) -> Verdict:
         if cell.id not in verdicts:
-            verdicts[cell.id] = run_and_judge(cell, bench, tmp_path / cell.id).verdict
+            verdicts[cell.id] = run_and_judge(cell, bench, tmp_path / cell.id, defects=DEFECTS).verdict
         return verdicts[cell.id]
 
     tried = 0
-    for known in filter(is_sure, scenario.known):
-        here = [cell for cell in cells if not known.profiles or cell.profile in known.profiles]
-        having = [cell for cell in here if any(matches(word, cell.tool) for word in known.tools)]
-        without = [cell for cell in here if cell not in having]
+    for defect in (one for one in DEFECTS if name in one.witnesses):
+        having = [cell for cell in cells if has(defect, cell)]
+        without = [cell for cell in cells if cell not in having]
         if having and without:
             tried += 1
-            has, has_not = verdict(having[0]), verdict(without[0])
-            assert [has.outcome, has_not.outcome] == [Outcome.PASSED, Outcome.PASSED], (having[0].id, without[0].id)
-            assert any(one.known == known for one in has.findings), (having[0].id, known)
-            assert not any(one.known == known for one in has_not.findings), (without[0].id, known)
+            shows, shows_not = verdict(having[0]), verdict(without[0])
+            assert [shows.outcome, shows_not.outcome] == [Outcome.PASSED] * 2, (having[0].id, without[0].id)
+            assert defect.name in {one.known.defect for one in flat(shows.findings) if one.known}, having[0].id
+            assert defect.name not in {one.known.defect for one in flat(shows_not.findings) if one.known}, without[0].id
     if not tried:
         pytest.skip("no two tools here of which one has it and one has not")

@@ -15,7 +15,8 @@ from harness.names import escape
 from harness.profile import Profile
 from harness.scenario.check import check_path
 from harness.scenario.layers import layer
-from harness.scenario.loader import MAX_FILE, canonical, find, load, load_all, load_known, parse
+from harness.scenario.loader import canonical, find, load, load_all, parse
+from harness.scenario.toml import MAX_FILE
 
 HEAD = 'schema = 1\ntitle = "t"\nguards = "g"\n'
 STEPS = 'steps = [{ do = "mkdir", path = "a" }]\n'
@@ -66,8 +67,12 @@ def test_a_small_scenario_is_read() -> None:
         (HEAD + STEPS + 'profiles = ["admin"]\n', "profiles[0]", "admin", "schema"),
         (HEAD + STEPS + 'stack = "both"\n', "stack", "both", "schema"),
         (HEAD + STEPS + "handover = {}\n", "handover", "hands over to nobody", "profile"),
-        (HEAD + STEPS + '[[known]]\ncode = "101"\nreason = "r"\n', "known[0].code", "'101' is no code", "three digits"),
-        (HEAD + STEPS + '[[known]]\ncode = "WL101"\n', "known[0]", "reason", "schema"),
+        (
+            HEAD + STEPS + '[[known]]\ncode = "WL101"\n',
+            "known",
+            "a scenario says nothing of what is known",
+            "scenarios/defects",
+        ),
         (HEAD + STEPS + '[env]\n"A B" = "1"\n', "env", "'A B'", ""),
     ],
 )
@@ -239,25 +244,6 @@ def test_a_path_is_safe_or_refused(text: str) -> None:
     assert b"\0" not in path
 
 
-def test_what_is_known_of_tools_is_added_to_every_scenario_and_need_not_appear(tmp_path: Path) -> None:
-    assert load_known(tmp_path) == ()
-    (tmp_path / "known.toml").write_text('schema = 1\n[[known]]\ncode = ["WL101", "WL102"]\nreason = "r"\n')
-    shared = load_known(tmp_path)
-    assert [(known.code, known.optional) for known in shared] == [("WL101", True), ("WL102", True)]
-    (tmp_path / "case.toml").write_text(HEAD + STEPS)
-    assert find([], tmp_path) == [tmp_path / "case.toml"]  # it is no scenario
-    assert load_all(find([], tmp_path), shared)[0].known == shared
-    for text, key in (
-        ("schema = 2\n", "schema"),
-        ("schema = 1\nknow = []\n", "know"),
-        ('schema = 1\n[[known]]\ncode = "9"\nreason = "r"\n', "known[0].code"),
-    ):
-        (tmp_path / "known.toml").write_text(text)
-        with pytest.raises(ScenarioError, match=r"known\.toml") as told:
-            load_known(tmp_path)
-        assert key in told.value.where + told.value.what
-
-
 SLIPS = """\
 colour = "red"
 steps = [{ do = "mkdri", path = "a" }, { do = "mkdir", path = "../a", moed = "0755" }, { do = "unlink", path = "/a" }]
@@ -272,11 +258,6 @@ fuse-overlay = "noacl"
 "a/" = { whiteout = "devise" }
 "b" = { link = "c" }
 
-[[known]]
-code = ["WL101", "WL999"]
-reason = "r"
-tools = ["fuse-overlayfs=1.15"]
-profiles = ["admin"]
 """
 
 
@@ -296,21 +277,10 @@ def test_all_mistakes_of_a_file_are_told_at_once_each_with_what_was_perhaps_mean
         ('options."fuse-overlay"', "'fuse-overlay' is no program\n      remedy: did you mean 'fuse-overlayfs'?"),
         ('layers[0]."a/".whiteout', "Invalid enum value 'devise'\n      remedy: did you mean 'device'?"),
         ("layers[0]", "the link 'b' leads to nothing"),
-        ("known[0].code", "there is no code 'WL999'"),
-        ("known[0].tools[0]", "did you mean 'fuse-overlayfs==1.15'?"),
-        ("known[0].profiles[0]", "there is no profile 'admin'\n      remedy: known: root, user"),
     ):
         assert f"\n    {place}: " in text, place
         assert said in text
     assert text.startswith("case.toml: ")
-
-
-def test_what_an_entry_says_for_several_codes_is_told_once_and_in_words_of_the_file() -> None:
-    entry = HEAD + STEPS + '[[known]]\ncode = ["WL101", "WL106"]\nreason = "r"\n'
-    told = str(refused(entry + 'stations = ["viw"]\n'))
-    assert told.count("'viw'") == 1
-    told = str(refused(entry + 'profiles = ["rot"]\n'))
-    assert "did you mean 'root'? known: root, user" in told
 
 
 def test_a_file_that_is_not_there_is_no_scenario_that_is_not_known(tmp_path: Path) -> None:
@@ -352,18 +322,10 @@ def test_the_mistakes_of_several_files_are_told_at_once(tmp_path: Path) -> None:
         ("fuse-overlayfs<" + "9" * 5000, "write NAME"),
     ],
 )
-@pytest.mark.parametrize("key", ["on", "known"])
-def test_a_word_that_speaks_of_no_tool_is_an_error(pattern: str, meant: str, key: str, tmp_path: Path) -> None:
-    words = {
-        "on": f"on = ['{pattern}']\n",
-        "known": f"[[known]]\ncode = 'WL101'\nreason = 'r'\ntools = ['{pattern}']\n",
-    }
-    error = refused(HEAD + STEPS + words[key])
-    assert error.where == {"on": "case.toml: on[0]", "known": "case.toml: known[0].tools[0]"}[key]
+def test_a_word_that_speaks_of_no_tool_is_an_error(pattern: str, meant: str) -> None:
+    error = refused(HEAD + STEPS + f"on = ['{pattern}']\n")
+    assert error.where == "case.toml: on[0]"
     assert meant in error.remedy
-    (tmp_path / "known.toml").write_text("schema = 1\n" + words["known"])
-    with pytest.raises(ScenarioError, match=r"known\.toml: known\[0\]\.tools\[0\]"):
-        load_known(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from pathlib import Path
 
@@ -10,9 +9,8 @@ import pytest
 
 from harness.cells.plan import Cell, plan
 from harness.drivers import SETUPS
-from harness.judge.codes import CODES
 from harness.profile import Profile
-from harness.scenario.loader import load, load_all, load_known, scenarios_below
+from harness.scenario.loader import load, load_all, scenarios_below
 from harness.scenario.model import Scenario
 from harness.scenario.schema import schema_text
 from harness.script.compile import compile_cell
@@ -23,7 +21,6 @@ FILES = scenarios_below(FOLDER)
 ALL = {path.stem: load(path) for path in FILES}
 HOST = World("host", Path("/"))
 TOOLS = [Tool(name, Part(name, "1.14", "", f"/usr/bin/{name}", ""), HOST) for name in SETUPS]
-UNREPORTED = "seen by this project; not reported upstream when written"
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
@@ -62,28 +59,6 @@ def test_titles_and_guards_are_sentences_without_an_end(scenario: Scenario) -> N
 def test_every_scenario_says_where_one_can_read_about_it(scenario: Scenario) -> None:
     assert scenario.links
     assert all(re.fullmatch(r"https://\S+", link) for link in scenario.links)
-
-
-def test_known_findings_have_a_code_a_reason_and_a_place(scenario: Scenario) -> None:
-    for known in scenario.known:
-        assert known.code in CODES
-        assert len(known.reason) > 20
-        assert known.link.startswith("https://") or known.reason.endswith(f"({UNREPORTED})")
-        assert known.tools, "a finding of every tool is none of a tool"
-
-
-def test_what_is_known_of_tools_is_real_narrow_and_can_be_read_about() -> None:
-    for known in load_known(FOLDER):
-        assert known.code in CODES
-        assert known.link.startswith("https://") or known.reason.endswith(f"({UNREPORTED})")
-        names = [re.split("[<>=]", pattern)[0] for pattern in known.tools]
-        assert names, "a finding of every tool is none of a tool"
-        for name in names:
-            meant = [one for one in SETUPS if fnmatch.fnmatchcase(one, name)]
-            assert meant, f"{name} is no tool"
-            assert all(SETUPS[one].kind == "containers" for one in meant), (
-                f"{name}: what mounts a stack is named by its scenarios"
-            )
 
 
 @pytest.mark.parametrize("profile", list(Profile))

@@ -78,7 +78,7 @@ class Explainer:
     def _mended(self, finding: Finding) -> Iterator[Defect]:
         """The defects that a finding is a sign of, and that its program's version comes after."""
         for defect, _, program in self._fitting(finding):
-            if not _in(defect.versions, program.version) and _is_over(defect.versions, program.version):
+            if not in_ranges(defect.versions, program.version) and _is_over(defect.versions, program.version):
                 yield defect
 
     def _fitting(self, finding: Finding) -> Iterator[tuple[Defect, Sign, Program]]:
@@ -189,10 +189,11 @@ def own_name(recording: Recording) -> str:
 
 
 def _covers(defect: Defect, sign: Sign, version: str) -> bool:
-    return _in(defect.versions, version) and (not sign.versions or _in(sign.versions, version))
+    return in_ranges(defect.versions, version) and (not sign.versions or in_ranges(sign.versions, version))
 
 
-def _in(ranges: Iterable[str], version: str) -> bool:
+def in_ranges(ranges: Iterable[str], version: str) -> bool:
+    """Whether a version, a number alone, lies in one of some ranges of a defect file."""
     return any(
         one == ANY or ((bounds := parse_pattern(f"x{one}")) is not None and bounds.fits("x", version)) for one in ranges
     )
@@ -207,7 +208,7 @@ def _is_over(ranges: Iterable[str], version: str) -> bool:
         for sign, bound in parsed.bounds
         if sign in {"<", "<="}
     ]
-    return any(not _in([upper], version) for upper in uppers)
+    return any(not in_ranges([upper], version) for upper in uppers)
 
 
 def _facts_fit(wanted: Mapping[str, Fact], finding: Finding) -> bool:

@@ -16,8 +16,8 @@ from harness.judge.codes import CODES
 from harness.judge.defects.model import ANY, SCHEMA, Defect, Sign
 from harness.judge.facts import FACT_NAMES
 from harness.scenario.convert import BAD, check_keys, fields_of, read
-from harness.scenario.loader import NAME, raw_file, table
 from harness.scenario.mistakes import Enough, Mistakes, together
+from harness.scenario.toml import NAME, raw_file, table
 from harness.worlds.ranges import choices, parse_pattern
 
 FOLDER = "defects"  # beside the scenarios
