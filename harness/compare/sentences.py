@@ -41,6 +41,11 @@ class Sentence:
     at: tuple[tuple[str, str], ...] = ()  # the scenarios and paths that it is true of
 
     @property
+    def given(self) -> bool:
+        """Whether all that it speaks of are programs that the user gave."""
+        return all(column.given for column in self.tools)
+
+    @property
     def name(self) -> str:
         """``marker-of-a-marker``."""
         return CODES[self.code].name if self.code in CODES else ""

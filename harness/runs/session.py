@@ -27,6 +27,7 @@ from harness.judge.findings import Outcome
 from harness.machine.cache import cache_folder
 from harness.machine.guarded import MARKER
 from harness.machine.packages import package_of
+from harness.machine.project import project_folder
 from harness.names import printable
 from harness.profile import Profile
 from harness.runs.results import CellResult
@@ -102,12 +103,6 @@ class PlanFile(msgspec.Struct, frozen=True):
 def reports_folder() -> Path:
     """``reports`` of the project when it is worked on in its own folder, of the current folder otherwise."""
     return project_folder() / "reports"
-
-
-def project_folder() -> Path:
-    """The folder that holds ``scenarios``: this project's, or the current one."""
-    here = Path(__file__).resolve().parents[2]
-    return here if (here / "scenarios").is_dir() else Path.cwd()
 
 
 def scenario_files(words: Sequence[str]) -> list[Path]:

@@ -16,9 +16,9 @@ import pytest
 from harness.cli.progress import Progress
 from harness.launch.leaks import find_leaks
 from harness.machine.process import run
+from harness.machine.project import project_folder
 from harness.runs.results import read_results
 from harness.runs.run import Run
-from harness.runs.session import project_folder
 from tests.namespaces import own_mounts
 
 pytestmark = [pytest.mark.real, pytest.mark.worlds]

@@ -16,8 +16,8 @@ import pytest
 
 from harness.cli.pytest_plugin import PROPERTY, pytest_report_teststatus, result_of
 from harness.machine.process import Finished, run
+from harness.machine.project import project_folder
 from harness.runs.results import read_results
-from harness.runs.session import project_folder
 from tests.factory import FakeCell, make_run
 
 TINY = """schema = 1

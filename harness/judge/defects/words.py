@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.judge.codes import CODES
+from harness.judge.defects.explain import in_ranges
 from harness.judge.defects.model import ANY, Defect, Sign
 from harness.worlds.ranges import parse_pattern
 
@@ -15,13 +16,6 @@ def bounds(one: str) -> tuple[tuple[str, str], ...]:
     """The bounds of a range: ``((">=", "0.7.5"), ("<", "2"))``; none of ``any``."""
     parsed = parse_pattern(f"x{one}") if one != ANY else None
     return parsed.bounds if parsed is not None else ()
-
-
-def covers(ranges: Iterable[str], version: str) -> bool:
-    """Whether a version, the number alone, lies in one of several ranges."""
-    return any(
-        one == ANY or ((parsed := parse_pattern(f"x{one}")) is not None and parsed.fits("x", version)) for one in ranges
-    )
 
 
 def ranges_text(ranges: Iterable[str]) -> str:
@@ -35,7 +29,7 @@ def ranges_text(ranges: Iterable[str]) -> str:
 def since(defect: Defect, version: str) -> str:
     """Since when a version that a defect covers has it: ``since 0.7.5``."""
     for one in defect.versions:
-        if covers((one,), version):
+        if in_ranges((one,), version):
             for sign, number in bounds(one):
                 if sign in {">=", ">"}:
                     return f"since {number}" if sign == ">=" else f"after {number}"
@@ -46,7 +40,7 @@ def since(defect: Defect, version: str) -> str:
 def mended(defect: Defect, version: str) -> str:
     """Whether what a version has is gone in a later one, and in which: ``fixed in 1.15``."""
     for one in defect.versions:
-        if covers((one,), version):
+        if in_ranges((one,), version):
             for sign, number in bounds(one):
                 if sign == "<":
                     return f"fixed in {number}"
@@ -87,6 +81,3 @@ def _value(value: str | int | bool) -> str:
 def where_told(defect: Defect) -> str:
     """Where one can read about it, or that nobody had reported it."""
     return defect.link or f"seen by this project on {defect.seen}, not reported when written"
-
-
-__all__ = ["bounds", "covers", "mended", "ranges_text", "sign_text", "since", "where_told"]
