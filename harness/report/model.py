@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from harness.compare import defects as compared
 from harness.compare.noise import NOISE, Noise
-from harness.compare.sentences import NotRun, Rank, Sentence, counts, not_run, sentences
+from harness.compare.sentences import FOUNDING, NotRun, Rank, Sentence, counts, not_run, sentences
 from harness.compare.words import count
 from harness.evidence.recording import ToolRecord
 from harness.judge.codes import CODES, Code
@@ -113,8 +113,8 @@ def page(loaded: LoadedRuns) -> Page:
     made.sort(key=lambda pair: URGENT.index(pair[0].state) if pair[0].state in URGENT else len(URGENT))
     attached = attach(made)
     found = sentences(results.cells)
-    lead = tuple(one for one in found[:1] if one.code == "WL101" and one.rank is not Rank.GONE)
-    rest = found[len(lead) :]
+    known = tuple(one for one in found if one.rank is Rank.KNOWN)
+    lead = tuple(one for one in known[:1] if one.code == FOUNDING)
     reasons = not_run(results.cells)
     table = grid(results.cells, {one.name: one.title for one, _ in made}, [one.name for one, _ in made])
     used = {one.code for one in found}
@@ -126,11 +126,11 @@ def page(loaded: LoadedRuns) -> Page:
         date=results.run.started[:16].replace("T", " ") + " UTC",
         lead=lead,
         images=images_of([one for one, _ in made]),
-        new=tuple(one for one in rest if one.rank in {Rank.NEW, Rank.BACK}),
-        fixed=tuple(one for one in rest if one.rank is Rank.GONE),
+        new=tuple(one for one in found if one.rank in {Rank.NEW, Rank.BACK}),
+        fixed=tuple(one for one in found if one.rank is Rank.GONE),
         changes=change_rows(compared.changes(tables)),
         defects=defect_tables(tables),
-        known=tuple(one for one in rest if one.rank is Rank.KNOWN),
+        known=known[len(lead) :],
         counts=counts(results),
         not_run=tuple(one for one in reasons if one.kind != "excluded"),
         excluded=tuple(one for one in reasons if one.kind == "excluded"),
