@@ -72,7 +72,7 @@ class Column:
     def of(tool: ToolRecord, profile: str) -> Column:
         return Column(
             tool.program, tool.name, tool.version, profile, tool.plain, tool.rank, tool.called, tool.title, tool.place,
-            tool.origin in _GIVEN,
+            is_given(tool),
         )  # fmt: skip
 
     @property
@@ -89,6 +89,11 @@ class Column:
         """By the order of tools; then names, then versions as people read them, then as they were named, then root before user."""
         number = version_order(self.number or self.version)
         return (self.place, self.name, number, self.rank, self.version, self.profile)
+
+
+def is_given(tool: ToolRecord) -> bool:
+    """Whether a program is one that the user put there, and not one that came with the machine or a world."""
+    return tool.origin in _GIVEN
 
 
 def who(columns: Iterable[Column], ran: Iterable[Column]) -> tuple[str, bool]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from harness.compare.words import Column
+from harness.compare.words import Column, is_given
 from harness.judge.findings import Outcome, flat
 from harness.report.markup import anchor
 from harness.runs.results import CellResult
@@ -93,13 +93,8 @@ def field_of(cell: CellResult, most: int = SHOWN_CODES) -> Field:
         label,
         anchor(cell.id),
         " ".join([*new, *known, *missing, *below]),
-        state == "fixed" and given(cell),
+        state == "fixed" and is_given(cell.tool),
     )
-
-
-def given(cell: CellResult) -> bool:
-    """Whether the program is one that the user gave."""
-    return Column.of(cell.tool, cell.profile).given
 
 
 def _state(cell: CellResult) -> tuple[str, str, str]:
@@ -112,7 +107,7 @@ def _state(cell: CellResult) -> tuple[str, str, str]:
     if cell.new:
         return "new", "✗", f"new finding: {cell.reason}"
     if cell.missing:
-        return "fixed", "✓" if given(cell) else "?", cell.reason
+        return "fixed", "✓" if is_given(cell.tool) else "?", cell.reason
     if cell.findings:
         return "known", "✗", "known: " + ", ".join(sorted({finding.code for finding in cell.findings}))
     return "passed", "✓", "passed"
