@@ -118,6 +118,11 @@ if [ -z "$python" ]; then
     tell "no Python 3.11 or later with venv was found: nothing can run without it"
     exit 3
 fi
+if [ -L .venv ]; then # what is made anew there would be emptied first, wherever it is
+    tell "$(pwd)/.venv is a symbolic link: it may be somebody else's"
+    tell "    remedy: delete the link"
+    exit 3
+fi
 if ! { mkdir -p .venv && [ -w .venv ]; }; then
     tell "$(pwd)/.venv cannot be written to: it belongs to $(stat -c %U .venv 2>/dev/null || echo another user)"
     tell "    remedy: delete it as that user, or work in a clone of your own"

@@ -15,7 +15,7 @@ from harness.judge.codes import CODES
 from harness.judge.defects.titles import names
 from harness.machine.project import project_folder
 from harness.machine.quote import quote
-from harness.runs.session import scenario_files
+from harness.runs.folders import scenario_files
 from harness.scenario.words import TOOLS
 from harness.worlds.suites import SUITES
 

@@ -19,8 +19,9 @@ from harness.judge.defects.explain import in_ranges
 from harness.judge.defects.model import Defect, Effect
 from harness.judge.defects.words import mended, ranges_text, since, where_told
 from harness.names import one_line
+from harness.runs.decide import known_defects
+from harness.runs.folders import reports_folder
 from harness.runs.results import NAME, Results, read_results
-from harness.runs.session import known_defects, reports_folder
 from harness.worlds.ranges import choices
 from harness.worlds.renamed import renamed
 

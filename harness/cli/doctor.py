@@ -12,7 +12,7 @@ from harness.doctor.probe import examine
 from harness.drivers import setups_of
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN
 from harness.names import one_line
-from harness.runs.session import work_parent
+from harness.runs.folders import work_parent
 from harness.tools.discover import Found, discover, where_of
 from harness.worlds.build import worlds_in_place
 from harness.worlds.model import Tool, Unavailable, World

@@ -84,7 +84,7 @@ def explained(row: Code, columns: int) -> str:
 def explained_defect(name: str, columns: int) -> str:
     """One defect whole, as text of at most *columns*; a link stays in one piece. Raises ScenarioError for files with mistakes."""
     from harness.judge.defects.words import ranges_text, sign_text  # noqa: PLC0415 - they load what no code needs
-    from harness.runs.session import known_defects  # noqa: PLC0415
+    from harness.runs.decide import known_defects  # noqa: PLC0415
 
     defect = next(one for one in known_defects() if one.name == name)
     width = max(40, min(columns, WIDEST))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 
 from harness.errors import BrokenMachinery, LabError
+from harness.runs.folders import reports_folder
 from harness.runs.results import Results, write_results
 from harness.runs.run import Run, drop_recordings
-from harness.runs.session import reports_folder
 
 
 def finish_run(run: Run, results: Results) -> None:

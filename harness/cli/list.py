@@ -14,7 +14,8 @@ from harness.cli.colour import Paint, painter
 from harness.compare.words import count
 from harness.names import one_line
 from harness.profile import Profile
-from harness.runs.session import PlanFile, Wanted, decide, obstacles_here
+from harness.runs.decide import Wanted, decide, obstacles_here
+from harness.runs.planfile import PlanFile
 from harness.tools.asked import HELP as TOOL_HELP
 
 _COLOURS = {"runs": "green", "skipped": "yellow", "excluded": "dim"}

@@ -19,6 +19,7 @@ import pytest
 from harness.cells.plan import Cell, NotRun
 from harness.cli.endings import leave_to_the_run
 from harness.cli.finish import finish_run
+from harness.cli.limits import seconds
 from harness.errors import EXIT_ALL_SKIPPED, BrokenMachinery, LabError
 from harness.judge.findings import Outcome
 from harness.judge.verdict_text import describe
@@ -27,22 +28,12 @@ from harness.machine.workfolder import work_folder
 from harness.names import one_line
 from harness.profile import Profile
 from harness.runs.cell import run_and_judge
+from harness.runs.decide import Wanted, decide, obstacles_here, unmet_error
+from harness.runs.folders import work_parent
+from harness.runs.planfile import PlanFile, named_cells, read_plan, write_plan
 from harness.runs.results import CellResult, cell_result
 from harness.runs.run import Run, is_excluded
-from harness.runs.session import (
-    PlanFile,
-    Wanted,
-    broken_result,
-    decide,
-    named_cells,
-    not_run_result,
-    obstacles_here,
-    read_plan,
-    seconds,
-    unmet_error,
-    work_parent,
-    write_plan,
-)
+from harness.runs.unrecorded import broken_result, not_run_result
 from harness.scenario.loader import canonical, scenarios_below
 
 PROPERTY = "whiteout-lab"

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN
 from harness.names import one_line
 from harness.report.html import write_report
-from harness.runs.session import known_defects
+from harness.runs.decide import known_defects
 
 
 def register(parser: argparse.ArgumentParser) -> None:

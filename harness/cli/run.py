@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 
 from harness.cells.plan import Cell, NotRun, cell_of
+from harness.cli.limits import seconds
 from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress
 from harness.cli.pytest_plugin import PLAN
 from harness.cli.script import find_cell, plain_id, scenario_in, tool_in
 from harness.cli.worlds import unasked
 from harness.compare.words import count
 from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, MissingProgram, UsageError, WorldError, text_path
-from harness.machine.project import project_folder
 from harness.machine.room import need_limits
 from harness.names import one_line
-from harness.runs.session import scenario_files, seconds
+from harness.runs.folders import project_folder, scenario_files
 from harness.tools.asked import HELP as TOOL_HELP
 from harness.tools.asked import parse_words
 from harness.tools.discover import discover, unmet

@@ -13,7 +13,8 @@ from harness.cells.plan import Cell, cell_of
 from harness.errors import UsageError
 from harness.names import printable
 from harness.profile import Profile
-from harness.runs.session import Wanted, decide, named_cells, unmet_error, why
+from harness.runs.decide import Wanted, decide, unmet_error, why
+from harness.runs.planfile import named_cells
 from harness.scenario.words import TOOLS
 from harness.script.compile import compile_cell
 from harness.tools.asked import HELP as TOOL_HELP

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from harness.errors import BrokenMachinery
+from harness.evidence.artifacts import Artifact
 from harness.evidence.older import said_before
 from harness.places import Station
 from harness.profile import Profile
@@ -154,6 +155,7 @@ class Recording(msgspec.Struct, frozen=True):
     refused: str = ""  # what the tool said when it refused to mount; empty when it did not
     manifests: tuple[Manifest, ...] = ()  # of an OCI image: written, synced, sealed, pushed
     runs: int = 1  # how often the cell was run; the recordings of the others lie below, in ``again/1``, ``again/2`` …
+    artifacts: tuple[Artifact, ...] = ()  # what the cell left at which station
     files: dict[str, FileRecord] | None = (
         None  # every other file of the folder, by name; None: of a time that did not count them
     )

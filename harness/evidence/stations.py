@@ -34,18 +34,12 @@ _STATES = (
 
 
 def read_upper_image(out: Path) -> Snapshot | None:
-    """The upper in an ext3 image, read without mounting it; the image, 64 MiB of nearly nothing, is not kept.
-
-    Raises BrokenMachinery when it is no such image.
-    """
+    """The upper in an ext3 image, read without mounting it. Raises BrokenMachinery when it is no such image."""
     image = out / "upper.img"
     if not image.exists():
         return None
-    try:
-        with image.open("rb") as file:
-            tree = read_ext(file, "the overlay's ext3 image", top=b"upper")
-    finally:
-        image.unlink()
+    with image.open("rb") as file:
+        tree = read_ext(file, "the overlay's ext3 image", top=b"upper")
     snapshot = below_lab(tree.entries)
     return Snapshot.of(snapshot, unseen=tree.unseen)
 
@@ -96,7 +90,7 @@ def _engine(words: list[bytes]) -> str:
 
 
 def manifests(out: Path) -> tuple[Manifest, ...]:
-    """What the image said of its layers, state by state. The copies of the image, nearly all of them holes, are not kept."""
+    """What the image said of its layers, state by state."""
     found = []
     for state, name in _STATES:
         path = out / name
@@ -106,8 +100,6 @@ def manifests(out: Path) -> tuple[Manifest, ...]:
             found.append(Manifest(state, _in_a_sif(path) if path.suffix == ".sif" else _in_a_manifest(path)))
         except (BrokenMachinery, OSError, msgspec.MsgspecError) as error:
             found.append(Manifest(state, unread=escape(os.fsencode(str(error)))))
-        if path.suffix == ".sif":
-            path.unlink()
     return tuple(found)
 
 

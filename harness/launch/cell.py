@@ -19,6 +19,7 @@ from harness.errors import BrokenMachinery
 from harness.evidence import recording as records
 from harness.evidence import trees as evidence
 from harness.evidence import whole
+from harness.evidence.artifacts import artifacts, pack_images
 from harness.evidence.recording import Recording
 from harness.evidence.stations import answers, engines, manifests, raw_layers
 from harness.evidence.tools import tool_record
@@ -153,6 +154,7 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
 def _store(record: Recording, trees: Mapping[Station, Snapshot], out: Path, script: bytes, keep_at: Path) -> Recording:
     """The recording on disk; what cannot be written as a whole leaves nothing there."""
     try:
+        pack_images(out)
         _keep(out, script, keep_at)
         evidence.write_snapshots(trees, keep_at)
         return records.write(record, keep_at)
@@ -203,6 +205,7 @@ def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, 
         refused=evidence.refused(out),
         engines=engines(out),
         manifests=manifests(out),
+        artifacts=artifacts(path.name for path in out.iterdir() if path.stat().st_size),
     )
 
 

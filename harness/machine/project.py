@@ -1,4 +1,4 @@
-"""Where this project's own files lie."""
+"""Where this project's own files lie: all that who only lists them needs to import."""
 
 from __future__ import annotations
 

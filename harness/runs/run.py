@@ -20,8 +20,9 @@ from harness.judge.judged import judged
 from harness.launch.leaks import find_leaks
 from harness.machine.guarded import remove_tree
 from harness.names import printable
+from harness.runs.planfile import PlanFile, named_cells
 from harness.runs.results import SCHEMA, CellResult, Results, RunFacts, cell_result, write_results
-from harness.runs.session import PlanFile, named_cells, not_run_result
+from harness.runs.unrecorded import not_run_result
 
 
 class Run:

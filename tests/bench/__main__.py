@@ -23,8 +23,9 @@ from harness.judge.findings import Outcome
 from harness.judge.judge import judge
 from harness.launch.cell import Bench, enclosure_of, run_cell
 from harness.machine.workfolder import work_folder
+from harness.runs.decide import Wanted, decide, obstacles_here
+from harness.runs.folders import work_parent
 from harness.runs.results import Results, read_results, write_results
-from harness.runs.session import Wanted, decide, obstacles_here, work_parent
 from tests.bench.bare import bare
 from tests.bench.measure import NotDone, counted, done, failed, ratio, row, timed
 

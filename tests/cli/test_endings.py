@@ -16,7 +16,7 @@ import pytest
 from harness.cli.progress import Progress
 from harness.launch.leaks import find_leaks
 from harness.machine.process import run
-from harness.machine.project import project_folder
+from harness.runs.folders import project_folder
 from harness.runs.results import read_results
 from harness.runs.run import Run
 from tests.namespaces import own_mounts

@@ -11,7 +11,7 @@ import pytest
 
 from harness.cli.main import main
 from harness.machine.process import run
-from harness.machine.project import project_folder
+from harness.runs.folders import project_folder
 
 ONE = """schema = 1
 title = "a title of its own"

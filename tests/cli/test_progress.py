@@ -13,9 +13,9 @@ from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress
 from harness.cli.pytest_plugin import PROPERTY
 from harness.errors import BrokenMachinery
 from harness.machine.guarded import mark
+from harness.runs.planfile import PlanFile
 from harness.runs.results import Results, read_results
 from harness.runs.run import Run
-from harness.runs.session import PlanFile
 from tests.defects import known
 from tests.factory import PLAIN_UPPER, FakeCell, make_run
 
@@ -66,7 +66,7 @@ def test_a_broken_cell_that_says_nothing_anyway_is_no_trouble(tmp_path: Path) ->
 def test_a_run_asks_for_what_is_left_behind(tmp_path: Path) -> None:
     mark(tmp_path)
     work = tmp_path / "work"
-    plan = PlanFile("run", str(tmp_path), str(work), "6.18.1", {}, False, "always", 60.0, [], [], [], [], [])
+    plan = PlanFile(1, "run", str(tmp_path), str(work), "6.18.1", {}, False, "always", 60.0, [], [], [], [], [])
     assert Run(plan, contextlib.ExitStack()).finish(None).cells == ()
     work.mkdir()
     left = Run(plan, contextlib.ExitStack())

@@ -16,7 +16,7 @@ import pytest
 
 from harness.cli.pytest_plugin import PROPERTY, pytest_report_teststatus, result_of
 from harness.machine.process import Finished, run
-from harness.machine.project import project_folder
+from harness.runs.folders import project_folder
 from harness.runs.results import read_results
 from tests.factory import FakeCell, make_run
 

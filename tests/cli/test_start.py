@@ -9,7 +9,7 @@ import pytest
 
 from harness.cli.main import COMMANDS, called, parser
 from harness.machine.process import run
-from harness.machine.project import project_folder
+from harness.runs.folders import project_folder
 
 HEAVY = ("pytest", "xdist", "jinja2", "sh", "msgspec")
 LOOK = f"""

@@ -15,8 +15,8 @@ from harness.judge.defects.explain import in_ranges
 from harness.judge.defects.load import Words, load_defects
 from harness.judge.defects.model import Defect
 from harness.judge.defects.schema import schema_text
-from harness.machine.project import project_folder
-from harness.runs.session import known_defects
+from harness.runs.decide import known_defects
+from harness.runs.folders import project_folder
 
 FOLDER = project_folder() / "scenarios" / "defects"
 SHIPPED = known_defects()

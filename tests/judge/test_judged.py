@@ -18,14 +18,14 @@ from harness.judge.judge import judge
 from harness.judge.judged import Judged, judged
 from harness.launch.cell import Bench, Ran, run_cell
 from harness.machine.guarded import mark
-from harness.machine.project import project_folder
 from harness.machine.workfolder import work_folder
 from harness.places import Station
 from harness.profile import Profile
 from harness.report.load import load
 from harness.runs.cell import run_and_judge
+from harness.runs.decide import obstacles_here
+from harness.runs.folders import project_folder
 from harness.runs.results import Results, RunFacts, cell_result, write_results
-from harness.runs.session import obstacles_here
 from harness.scenario.loader import load_all, parse, scenarios_below
 from harness.snapshot.model import Snapshot
 from harness.worlds.build import world_in_place

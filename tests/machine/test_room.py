@@ -12,8 +12,8 @@ import pytest
 
 from harness.errors import BrokenMachinery
 from harness.machine.process import Finished, run
-from harness.machine.project import project_folder
 from harness.machine.room import LEAST, Room
+from harness.runs.folders import project_folder
 from tests.namespaces import own_mounts
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system; run as root")

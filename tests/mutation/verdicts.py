@@ -25,19 +25,28 @@ def _judge() -> Iterator[Mutant]:
         ("carried", "carries nothing", gives("list(findings)")),
         ("together", "counts one run alone", replaced("len(same)", "1")),
         ("_did_the_same", "believes every cell", gives("True")),
-        ("_is_missing", "misses nothing", gives("False")),
+        ("_looked", "believes that everybody looked", gives("True")),
     )  # fmt: skip
-    yield from inverted("harness/judge/naming.py", judge)
+    module, near = (
+        "harness/judge/defects/explain.py",
+        (*judge, "tests/runs/test_known_builds.py", "tests/judge/test_defects.py"),
+    )
+    yield from inverted(module, near)
     yield from made(
-        "harness/judge/naming.py", judge,
-        ("Naming.named", "knows nothing", gives("finding")),
-        ("speaks_of", "speaks of all", gives("True")),
-        ("speaks_of", "whatever the code", replaced("known.code == finding.code", "True")),
-        ("speaks_of", "whatever the station", replaced("finding.station in known.stations", "True")),
-        ("speaks_of", "whatever the path", replaced("_fits(known.path, finding.path)", "True")),
-        ("speaks_of", "whatever the words", replaced("_fits(known.words, finding.message)", "True")),
-        ("speaks_of", "though it is not always there", replaced("finding.times == finding.of", "True")),
-        ("_engines", "knows no engine", gives("iter(())")),
+        module, near,
+        ("Explainer.explained", "knows nothing", gives("finding")),
+        ("Explainer._mended", "nothing is back", gives("iter(())")),
+        ("Explainer.gone", "nothing is gone", gives("()")),
+        ("_says", "speaks of all", gives("True")),
+        ("_says", "whatever the place", replaced("finding.station in sign.places", "True")),
+        ("_says", "whatever the path", replaced("_one_fits(sign.paths, finding.path)", "True")),
+        ("_says", "whatever the facts", replaced("_facts_fit(sign.facts, finding)", "True")),
+        ("_says", "though it is not always there", replaced("finding.times == finding.of", "True")),
+        ("_of_tool", "whosever it is", gives("True")),
+        ("_covers", "whatever the version", gives("True")),
+        ("in_ranges", "takes every version", gives("True")),
+        ("_is_over", "is always over", gives("True")),
+        ("programs", "knows no program", gives("iter(())")),
     )  # fmt: skip
     versions = ("tests/worlds/test_versions.py", "tests/cells/test_plan.py", "tests/scenario/test_loader.py")
     yield from inverted("harness/worlds/ranges.py", versions)

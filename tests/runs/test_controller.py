@@ -12,9 +12,10 @@ from harness.cells.plan import NotRun
 from harness.judge.findings import Outcome
 from harness.machine.guarded import mark
 from harness.profile import Profile
+from harness.runs.planfile import Decision, PlanFile
 from harness.runs.results import Results, read_results
 from harness.runs.run import Run, drop_recordings, is_excluded
-from harness.runs.session import Decision, PlanFile, not_run_result
+from harness.runs.unrecorded import not_run_result
 from harness.worlds.model import Part, Tool, World
 from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
 
@@ -32,7 +33,7 @@ def run_of(folder: Path, *decisions: Decision, keep: str = "always") -> Run:
     folder.mkdir(exist_ok=True)
     mark(folder)
     plan = PlanFile(
-        "run", str(folder), str(folder / "work"), "6.18.1", {}, False, keep, 60.0,
+        1, "run", str(folder), str(folder / "work"), "6.18.1", {}, False, keep, 60.0,
         [scenario("one"), scenario("other")], ["one.toml", "other.toml"], [TOOL], list(decisions), [],
     )  # fmt: skip
     return Run(plan, contextlib.ExitStack())

@@ -19,7 +19,7 @@ import pytest
 from harness.cli.main import main
 from harness.launch.leaks import find_leaks
 from harness.machine.process import Finished, run
-from harness.machine.project import project_folder
+from harness.runs.folders import project_folder
 from harness.worlds.build import worlds_in_place
 
 pytestmark = [pytest.mark.real, pytest.mark.worlds]

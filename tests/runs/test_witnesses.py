@@ -15,11 +15,11 @@ from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome, flat
 from harness.judge.judge import Verdict
 from harness.launch.cell import Bench
-from harness.machine.project import project_folder
 from harness.machine.workfolder import work_folder
 from harness.profile import Profile
 from harness.runs.cell import run_and_judge
-from harness.runs.session import known_defects, obstacles_here
+from harness.runs.decide import known_defects, obstacles_here
+from harness.runs.folders import project_folder
 from harness.scenario.loader import load_all, scenarios_below
 from harness.tools.discover import discover
 from harness.worlds.build import worlds_in_place

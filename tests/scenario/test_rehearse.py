@@ -73,7 +73,8 @@ def test_a_step_that_cannot_come_to_what_is_said(steps: str, said: str, tmp_path
 
 def copied(path: Path, to: Path) -> None:
     if path.is_dir():
-        shutil.copytree(path, to)
+        to.mkdir()  # not what leads there: cp makes no folder on the way
+        shutil.copytree(path, to, dirs_exist_ok=True)
     else:
         shutil.copy(path, to)
 

@@ -10,7 +10,7 @@ import pytest
 from harness.cli.run import bring
 from harness.cli.script import find_cell
 from harness.errors import MissingProgram, UsageError, WorldError
-from harness.runs.session import unmet_error, why
+from harness.runs.decide import unmet_error, why
 from harness.tools import discover as tools
 from harness.tools.asked import parse_words
 from harness.tools.discover import discover, unmet

@@ -227,7 +227,7 @@ RULES: tuple[Rule[Evidence, Any], ...] = (
     Rule("WL202", _WRITTEN, lost, words.lost, ("loses {}, which must be there", "lose {}, which must be there")),
     Rule(
         "WL203", _WRITTEN, phantom, words.phantom,
-        ("finds {} by name and does not list it, or the reverse", "find {} by name and do not list it, or the reverse"),
+        ("lets readdir and lookup disagree about {}", "let readdir and lookup disagree about {}"),
     ),
     Rule(
         "WL204", _WRITTEN, marker_visible, words.marker_visible,
@@ -240,7 +240,7 @@ RULES: tuple[Rule[Evidence, Any], ...] = (
     ),
     Rule(
         "WL207", frozenset({Station.VIEW}), step_result, words.step_result,
-        ("gives another result for a step on {} than a plain directory",
-         "give another result for a step on {} than a plain directory"),
+        ("gives steps on {} another result than a plain directory does",
+         "give steps on {} another result than a plain directory does"),
     ),
 )  # fmt: skip

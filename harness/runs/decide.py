@@ -1,0 +1,131 @@
+"""From the words of the command line to a plan."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cells.plan import Cell, NotRun, cell_of, plan
+from harness.doctor.obstacle import Obstacle
+from harness.doctor.probe import probe
+from harness.drivers import PROGRAMS, SETUPS
+from harness.errors import MissingProgram, UsageError
+from harness.judge.defects.load import Words, load_defects
+from harness.judge.defects.model import Defect
+from harness.machine.environment import environment
+from harness.machine.packages import package_of
+from harness.profile import Profile
+from harness.runs.folders import project_folder, reports_folder, scenario_files, work_parent
+from harness.runs.planfile import SCHEMA, Decision, PlanFile
+from harness.scenario.loader import DEFECTS, canonical, load_all, scenarios_below
+from harness.tools.asked import parse_words
+from harness.tools.discover import asked_by, discover, unmet
+from harness.worlds.build import worlds_in_place
+from harness.worlds.host import host_world
+from harness.worlds.model import Excluded, Tool, Unavailable
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The words of the command line, understood."""
+
+    scenarios: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    only: tuple[str, ...] = ()  # ids of cells
+    out: Path | None = None
+    keep: str = "always"
+    strict: bool = False
+    timeout: float = 60.0  # seconds for one cell
+    defects: Path | None = None  # the folder that says what is known; None: the project's
+
+
+def known_defects(named: Path | None = None, scenarios: Iterable[str] = ()) -> tuple[Defect, ...]:
+    """The defects of a folder; by itself of the project's own. *scenarios*: names of further ones that they may speak of.
+
+    Raises ScenarioError; UsageError where there is no such folder.
+    """
+    folder = project_folder() / "scenarios"
+    if named is not None and not named.is_dir():
+        raise UsageError("there is no such folder", where=f"--defects {named}", remedy="name a folder of defect files")
+    programs = {*PROGRAMS, *(name for one in SETUPS.values() for name in one.parts)}
+    words = Words(tuple(SETUPS), sorted(programs), [*(path.stem for path in scenarios_below(folder)), *scenarios])
+    return load_defects(named or folder / DEFECTS, words)
+
+
+def obstacles_here() -> dict[str, Obstacle]:
+    """What this machine cannot run, in the words of the plan; ``host:PROGRAM`` is a program that the host lacks."""
+    facts = probe(work_parent())
+    missing = {
+        f"host:{name}": Obstacle(f"{name} is not installed on the host", f"apt-get install {package_of(name)}")
+        for name, path in facts.programs.items()
+        if not path
+    }
+    return {**missing, **facts.obstacles()}
+
+
+def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile:
+    """Make the plan. Touches the machine only to look: worlds in place, programs, no builds.
+
+    Raises ScenarioError, UsageError.
+    """
+    files = scenario_files(wanted.scenarios)
+    scenarios = load_all(files)
+    if not scenarios:
+        raise UsageError("there is no scenario", where=str(project_folder() / "scenarios"))
+    found = discover([host_world(), *worlds_in_place()], wanted.tools, say=say)
+    tools = [one for one in found if isinstance(one, Tool)]
+    profiles = wanted.profiles or tuple(Profile)
+    words = parse_words(wanted.tools)
+    asked = {name for word in words for name in asked_by(word)}
+    asked |= {tool.name for tool in tools for cell in wanted.only if f"[{tool.key}-" in cell}
+    decided = plan(scenarios, tools, profiles, obstacles, asked)
+    run = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    where = {id(s): i for i, s in enumerate(scenarios)}
+    which = {id(t): i for i, t in enumerate(tools)}
+    return PlanFile(
+        schema=SCHEMA,
+        run=run,
+        folder=str((wanted.out or reports_folder() / run).absolute()),
+        work=str(work_parent() / f"run-{run}"),
+        kernel=platform.release(),
+        environment=environment(work_parent()),
+        strict=wanted.strict,
+        keep=wanted.keep,
+        timeout=wanted.timeout,
+        scenarios=scenarios,
+        files=[str(canonical(file)) for file in files],
+        tools=tools,
+        decisions=[_decision(one, where, which) for one in decided],
+        unavailable=[why(one) for one in found if not isinstance(one, Tool)],
+        defects=list(known_defects(wanted.defects, [one.name for one in scenarios])),
+        unmet=[why(one) for one in unmet(words, found)],
+    )
+
+
+def _decision(one: Cell | NotRun, where: dict[int, int], which: dict[int, int]) -> Decision:
+    cell = cell_of(one)
+    place = (where[id(cell.scenario)], which[id(cell.tool)], cell.profile)
+    return Decision(*place, one.reason, one.remedy, one.excluded) if isinstance(one, NotRun) else Decision(*place)
+
+
+def why(one: Unavailable | Excluded) -> dict[str, str]:
+    """A tool that does not run, as the plan and ``results.json`` have it."""
+    remedy = one.remedy if isinstance(one, Unavailable) else ""
+    return {"name": one.name, "where": one.where, "reason": one.reason, "remedy": remedy}
+
+
+def unmet_error(missing: Sequence[dict[str, str]]) -> MissingProgram:
+    """What the user named and cannot be used, in one error."""
+    every = list({(one["where"], one["reason"], one["remedy"]): one for one in missing}.values())
+    lines = [f"{one['name']} ({one['where']}): {one['reason']}; {one['remedy']}" for one in every]
+    if len(every) == 1:
+        (one,) = every
+        return MissingProgram(one["reason"], where=f"{one['name']} ({one['where']})", remedy=one["remedy"])
+    return MissingProgram("tools that were named cannot be used here", remedy="\n".join(lines))
