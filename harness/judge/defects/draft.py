@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 
@@ -64,5 +63,11 @@ def _key(name: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A TOML basic string; JSON's escapes are TOML's, but for DEL, which JSON leaves as it is."""
-    return json.dumps(str(text), ensure_ascii=True).replace("\x7f", "\\u007f")
+    """A TOML basic string; what a terminal might not show as it is stands there as an escape (toml.io/en/v1.0.0#string)."""
+    return '"' + "".join(_character(one) for one in text) + '"'
+
+
+def _character(one: str) -> str:
+    if one in {'"', "\\"}:
+        return f"\\{one}"
+    return one if one.isprintable() else f"\\U{ord(one):08x}"
