@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.cli.main import main
+from harness.cli.main import main, parser
+from harness.judge.defects.model import Defect
 from harness.machine.process import run
+from harness.runs.decide import known_defects
 from harness.runs.results import read_results
+from tests.factory import FakeCell, make_run
 from tests.test_directions import ROOMS
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -23,6 +26,7 @@ PAGES = [
 ]
 TOPS = "harness|tests|scenarios|docs"
 WALKED = PROJECT / "docs/add-a-scenario.md"
+DEFECT_PAGE = PROJECT / "docs/add-a-defect.md"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -48,9 +52,9 @@ def test_the_rooms_of_the_page_are_those_of_the_house_in_their_order() -> None:
     assert told[4:] == [room for room in ROOMS[4:] if room != "__main__"]
 
 
-def _blocks(kind: str) -> list[tuple[str, str]]:
-    """The code blocks of the page whose first line says *kind*: what stands behind that, and the code."""
-    found = re.findall(r"^```(\w+) (\S+)\n(.*?)^```", WALKED.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+def _blocks(kind: str, page: Path = WALKED) -> list[tuple[str, str]]:
+    """The code blocks of a page whose first line says *kind*: what stands behind that, and the code."""
+    found = re.findall(r"^```(\w+) (\S+)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     return [(words.removeprefix(f"{kind}="), code) for _, words, code in found if words.partition("=")[0] == kind]
 
 
@@ -99,6 +103,38 @@ def test_a_step_that_must_fail_and_does_not_is_told_before_any_cell_as_the_page_
     code, text = _run(walked, ["run", f"./{file.name}", "--tool", "kernel", "--out", str(walked / "run")])
     assert code == 2, text
     assert not (walked / "run").exists()
+
+
+def _page_defect(tmp_path: Path) -> Defect:
+    ((name, code),) = _blocks("defect", DEFECT_PAGE)
+    (tmp_path / name).write_text(code, encoding="utf-8")
+    (defect,) = known_defects(tmp_path)
+    return defect
+
+
+def test_the_defect_of_the_page_is_read_and_explains_its_witness_and_nothing_beside(tmp_path: Path) -> None:
+    defect = _page_defect(tmp_path)
+    assert defect.name == "new-directory-device"
+    run = make_run(tmp_path / "run", [FakeCell(known=(defect,)), FakeCell(version="1.15", known=(defect,))])
+    has, has_not = read_results(run).cells
+    assert {one.code: one.known.defect if one.known else "" for one in has.findings} == {
+        "WL101": defect.name,
+        "WL106": "",
+    }
+    assert {one.code: one.back.defect if one.back else "" for one in has_not.findings} == {
+        "WL101": defect.name,
+        "WL106": "",
+    }
+
+
+@pytest.mark.parametrize("page", [DEFECT_PAGE], ids=lambda page: page.name)
+def test_the_commands_of_a_page_are_ones_that_are_understood(page: Path) -> None:
+    lines = [line for _, code in _blocks("words", page) for line in code.splitlines()]
+    assert lines
+    for line in lines:
+        program, *words = shlex.split(line, comments=True)
+        assert program == "whiteout-lab"
+        parser(words).parse_args(words)
 
 
 def test_the_version_stands_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:

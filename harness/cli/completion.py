@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from harness.judge.codes import CODES
+from harness.judge.defects.titles import names
+from harness.machine.project import project_folder
 from harness.machine.quote import quote
 from harness.runs.folders import scenario_files
 from harness.scenario.words import TOOLS
@@ -19,10 +21,15 @@ from harness.worlds.suites import SUITES
 
 FILES = "@files"
 
+
+def _defects() -> list[str]:
+    return names(project_folder() / "scenarios" / "defects")
+
+
 # What may stand for a word of the help text; a word that is not here is free text.
 _METAVARS: dict[str, Callable[[], Iterable[str]]] = {
     "SCENARIO": lambda: (*sorted(file.stem for file in scenario_files(())), FILES),
-    "CODE": lambda: (word for row in CODES.values() for word in (row.code, row.name)),
+    "CODE": lambda: (*(word for row in CODES.values() for word in (row.code, row.name)), *_defects()),
     "T": lambda: TOOLS,
     "SUITE": lambda: (*SUITES, "crate"),
     "PATH": lambda: (FILES,),

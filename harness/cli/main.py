@@ -19,10 +19,11 @@ COMMANDS = {
     "script": "print the shell program of a cell",
     "report": "write the HTML report of one or several runs, from their recordings alone",
     "inspect": "the markers in an upper directory, a layer or an image, and what is wrong with them",
-    "explain": "what a finding means and what to do",
+    "defects": "which versions of each program show which defects",
+    "explain": "what a finding means and what to do; one defect whole",
     "doctor": "what this machine can run, and the remedy for every obstacle",
     "worlds": "the userlands that tools come from",
-    "schema": "the JSON schema of scenario files",
+    "schema": "the JSON schema of scenario or defect files",
     "completion": "what bash or zsh needs to complete this command line",
 }
 

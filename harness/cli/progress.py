@@ -13,7 +13,7 @@ import pytest
 from harness.cli import endings
 from harness.cli.colour import painter
 from harness.cli.pytest_plugin import PLAN, RUN, result_of, the_plan
-from harness.compare.words import count
+from harness.compare.words import count, is_given
 from harness.errors import EXIT_ALL_SKIPPED, EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, LabError, of_system
 from harness.judge.findings import Outcome
 from harness.judge.verdict_text import finding_lines
@@ -83,7 +83,10 @@ class Progress:
     def _tell(self, result: CellResult) -> None:
         outcome = result.outcome
         why = f": {result.reason}" if result.reason else ""
-        self._line(f" {result.id}{why}", COLOURS[outcome], f"{SYMBOLS[outcome]} {outcome.value.upper()}")
+        colour, told = COLOURS[outcome], f"{SYMBOLS[outcome]} {outcome.value.upper()}"
+        if outcome is Outcome.FINDING and not result.new and is_given(result.tool):  # mended by who gave it: no alarm
+            colour, told = "green", "✓ GONE"
+        self._line(f" {result.id}{why}", colour, told)
         for finding in result.new:
             for line in finding_lines(finding):
                 self._line("  " + line)
@@ -156,10 +159,13 @@ class Progress:
         self._end(run, self.ended)
 
     def _end(self, run: Run, results: Results) -> None:
-        from harness.compare.sentences import summary_lines  # noqa: PLC0415 - not needed on workers
+        from harness.cli.news import news_lines  # noqa: PLC0415 - not needed on workers
+        from harness.compare.sentences import summary_lines  # noqa: PLC0415
 
         if self.live:
             self.stream.write("\r\x1b[K")
+        for line in news_lines(results, run.folder) if self.says != QUIET else ():
+            self._line(line)
         for line in summary_lines(results, most=_MOST) if self.says != QUIET else ():
             self._line(line)
         for leak in run.leaks:

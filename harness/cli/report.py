@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN
 from harness.names import one_line
 from harness.report.html import write_report
+from harness.runs.decide import known_defects
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--judge",
         action="store_true",
-        help="judge the recordings anew, by the rules of this version; otherwise each verdict is the one that its run came to",
+        help="judge the recordings anew, by the rules and defects of this version; otherwise each verdict is the one that its run came to",
     )
     parser.set_defaults(handler=report)
 
@@ -29,7 +30,8 @@ def register(parser: argparse.ArgumentParser) -> None:
 def report(arguments: argparse.Namespace) -> int:
     """Write the report, and say where it is, and which recordings are no longer whole."""
     output = arguments.output or arguments.runs[-1] / "report.html"
-    loaded = write_report(arguments.runs, output, judge_again=arguments.judge)
+    defects = known_defects() if arguments.judge else ()
+    loaded = write_report(arguments.runs, output, judge_again=arguments.judge, defects=defects)
     print(one_line(f"{output} ({output.stat().st_size / 1e6:.1f} MB)"))
     for cell in loaded.damaged:
         print(one_line(f"whiteout-lab: {cell.folder}: {cell.damage}"), file=sys.stderr)

@@ -1,7 +1,7 @@
 """The sentences of the first screen: what was found in the whole run, which tools have it, and which do not.
 
-One sentence for each code, known link and set of versions that have it at the same paths (``harness.compare.groups``); the founding
-case first.
+One sentence for each code, known link and set of versions that have it at the same paths (``harness.compare.groups``); what is new, back
+or gone first, and of that and of the rest the founding case.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ class Sentence:
     at: tuple[tuple[str, str], ...] = ()  # the scenarios and paths that it is true of
 
     @property
+    def given(self) -> bool:
+        """Whether all that it speaks of are programs that the user gave."""
+        return all(column.given for column in self.tools)
+
+    @property
     def name(self) -> str:
         """``marker-of-a-marker``."""
         return CODES[self.code].name if self.code in CODES else ""
@@ -67,7 +72,7 @@ def _importance(one: Sentence) -> tuple[object, ...]:
     founding = one.code == FOUNDING and one.rank is not Rank.GONE
     subject = tuple(column.order for column in one.tools)
     return (
-        not founding, one.rank, not one.code.startswith("WL2"), -one.cells, one.code, one.link, one.reason, subject,
+        one.rank is Rank.KNOWN, not founding, one.rank, not one.code.startswith("WL2"), -one.cells, one.code, one.link, one.reason, subject,
         one.scenarios,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from harness.evidence.recording import ToolRecord
 from harness.worlds.model import version_order
 
+_GIVEN = {"given", "installed"}  # origins of programs that the user put there
 MANY = 4  # versions in a row, from which on the first and the last are named
 
 
@@ -65,12 +66,14 @@ class Column:
     called: str = field(default="", compare=False)  # the program as people say it; empty: by its name
     titled: str = field(default="", compare=False)  # the tool without its version; empty: by its name
     place: int = field(default=0, compare=False)  # in the order of tools
+    given: bool = field(default=False, compare=False)  # by the user: what it mends is no alarm
 
     @staticmethod
     def of(tool: ToolRecord, profile: str) -> Column:
         return Column(
-            tool.program, tool.name, tool.version, profile, tool.plain, tool.rank, tool.called, tool.title, tool.place
-        )
+            tool.program, tool.name, tool.version, profile, tool.plain, tool.rank, tool.called, tool.title, tool.place,
+            is_given(tool),
+        )  # fmt: skip
 
     @property
     def title(self) -> str:
@@ -86,6 +89,11 @@ class Column:
         """By the order of tools; then names, then versions as people read them, then as they were named, then root before user."""
         number = version_order(self.number or self.version)
         return (self.place, self.name, number, self.rank, self.version, self.profile)
+
+
+def is_given(tool: ToolRecord) -> bool:
+    """Whether a program is one that the user put there, and not one that came with the machine or a world."""
+    return tool.origin in _GIVEN
 
 
 def who(columns: Iterable[Column], ran: Iterable[Column]) -> tuple[str, bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import msgspec
@@ -24,12 +24,13 @@ from harness.snapshot.model import Entry, Snapshot
 
 @dataclass(frozen=True)
 class Verdict:
-    """What comes of a cell. ``missing``: defects that should show and do not."""
+    """What comes of a cell. ``missing``: defects that should show and do not. ``tells``: whether those show that it is a witness of."""
 
     outcome: Outcome
     reason: str
     findings: tuple[Finding, ...]
     missing: tuple[Named, ...] = ()
+    tells: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def new(self) -> tuple[Finding, ...]:
@@ -65,14 +66,17 @@ def judge(
             f"the script stopped in the phase {recording.phase or 'start'!r} with exit code {recording.exit_code}",
             findings,
         )
-    missing = explainer.gone(findings, lambda code: _looked(code, evidence)) if _did_the_same(recording) else ()
+    to_its_end = _did_the_same(recording)
+    missing = explainer.gone(findings, lambda code: _looked(code, evidence)) if to_its_end else ()
+    tells = explainer.tells(findings, lambda code: to_its_end and _looked(code, evidence))
     new = [finding for finding in findings if finding.known is None]
     if new:
-        return Verdict(Outcome.FINDING, _unexplained(new), findings, missing)
+        return Verdict(Outcome.FINDING, _unexplained(new), findings, missing, tells)
     if missing:
         names = ", ".join(defect.defect for defect in missing)
-        return Verdict(Outcome.FINDING, f"{names} did not show: it seems fixed, say so in its file", findings, missing)
-    return Verdict(Outcome.PASSED, "", findings)
+        why = f"{names} did not show: it seems fixed, say so in its file"
+        return Verdict(Outcome.FINDING, why, findings, missing, tells)
+    return Verdict(Outcome.PASSED, "", findings, tells=tells)
 
 
 def _unexplained(new: Sequence[Finding]) -> str:

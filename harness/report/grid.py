@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from harness.compare.words import Column
+from harness.compare.words import Column, is_given
 from harness.judge.findings import Outcome, flat
 from harness.report.markup import anchor
 from harness.runs.results import CellResult
@@ -21,9 +21,10 @@ class Field:
 
     state: str  # passed, known, new, fixed, broken, skipped, excluded
     text: str
-    label: str  # for hover and screen readers
+    label: str  # on hover, and what screen readers say beside the text
     href: str  # id of the cell's row; empty when there is none
     codes: str  # all codes, for the filter
+    good: bool = False  # it is no alarm, though it is not as expected: the user gave this program
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def columns_of(cells: Iterable[CellResult]) -> tuple[Column, ...]:
     return tuple(sorted(found, key=lambda column: column.order))
 
 
-def grid(cells: Sequence[CellResult], titles: Mapping[str, str]) -> Grid:
-    """The grid of a run; scenarios in the order of their first cell."""
+def grid(cells: Sequence[CellResult], titles: Mapping[str, str], order: Sequence[str]) -> Grid:
+    """The grid of a run; scenarios in this order."""
     columns = columns_of(cells)
     shown = SHOWN_CODES if len(columns) <= NARROW else 1
     by_row: dict[str, dict[Column, CellResult]] = {}
@@ -67,7 +68,7 @@ def grid(cells: Sequence[CellResult], titles: Mapping[str, str]) -> Grid:
             titles.get(name, ""),
             tuple(field_of(found[column], shown) if column in found else None for column in columns),
         )
-        for name, found in by_row.items()
+        for name, found in ((name, by_row[name]) for name in order)
     )
     tools = tuple((title, len(list(group))) for title, group in groupby(columns, key=lambda c: c.title))
     versions = tuple((key[1], len(list(group))) for key, group in groupby(columns, key=lambda c: (c.title, c.version)))
@@ -86,7 +87,14 @@ def field_of(cell: CellResult, most: int = SHOWN_CODES) -> Field:
     more = f" +{len(codes) - most}" if len(codes) > most else ""
     label = f"{cell.scenario}, {cell.tool.label}, {cell.profile}: {words}"
     below = sorted({one.code for one in flat(cell.findings)} - {*new, *known, *missing})
-    return Field(state, f"{sign}{shown}{more}", label, anchor(cell.id), " ".join([*new, *known, *missing, *below]))
+    return Field(
+        state,
+        f"{sign}{shown}{more}",
+        label,
+        anchor(cell.id),
+        " ".join([*new, *known, *missing, *below]),
+        state == "fixed" and is_given(cell.tool),
+    )
 
 
 def _state(cell: CellResult) -> tuple[str, str, str]:
@@ -99,7 +107,7 @@ def _state(cell: CellResult) -> tuple[str, str, str]:
     if cell.new:
         return "new", "✗", f"new finding: {cell.reason}"
     if cell.missing:
-        return "fixed", "?", cell.reason
+        return "fixed", "✓" if is_given(cell.tool) else "?", cell.reason
     if cell.findings:
         return "known", "✗", "known: " + ", ".join(sorted({finding.code for finding in cell.findings}))
     return "passed", "✓", "passed"

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from harness import __version__
 from harness.compare.words import count
 from harness.errors import BrokenMachinery, UsageError
+from harness.judge.defects.model import Defect
 from harness.machine.cache import write_whole
 from harness.names import printable
 from harness.report import markup
@@ -45,15 +46,17 @@ def page_of(loaded: LoadedRuns) -> str:
     )
 
 
-def write_report(runs: Path | Sequence[Path], output: Path, *, judge_again: bool = False) -> LoadedRuns:
+def write_report(
+    runs: Path | Sequence[Path], output: Path, *, judge_again: bool = False, defects: Sequence[Defect] = ()
+) -> LoadedRuns:
     """Write the report of a run, or of several, in one step: a reader never sees half of it. Returns what it was made of.
 
-    With *judge_again* the recordings are judged by the rules of now, and the page says so.
+    With *judge_again* the recordings are judged by the rules of now and by *defects*, and the page says so.
     It becomes a new regular file, or takes the place of one; through a symbolic link, that which the link leads to. Raises UsageError
     where something else stands there, BrokenMachinery where it cannot be written.
     """
     target = _regular(output)
-    loaded = load([runs] if isinstance(runs, Path) else runs, judge_again=judge_again)
+    loaded = load([runs] if isinstance(runs, Path) else runs, judge_again=judge_again, defects=defects)
     try:
         write_whole(target, page_of(loaded).encode("utf-8", "backslashreplace"))
     except OSError as error:

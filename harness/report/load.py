@@ -19,6 +19,7 @@ from harness.evidence.recording import Recording, read, sizes_of
 from harness.evidence.recording import damage as damaged
 from harness.evidence.stations import LAYERS as ARCHIVES
 from harness.evidence.trees import TREES
+from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
 from harness.judge.judged import judged
 from harness.names import printable
@@ -88,10 +89,11 @@ class _Trees:
         return trees, seen, digests
 
 
-def load(folders: Sequence[Path], *, judge_again: bool = False) -> LoadedRuns:
+def load(folders: Sequence[Path], *, judge_again: bool = False, defects: Sequence[Defect] = ()) -> LoadedRuns:
     """Read runs with their recordings. Raises BrokenMachinery where a run is missing or damaged.
 
-    A cell's verdict is the one that its run came to, or, with *judge_again*, what the rules of now say of its recording.
+    A cell's verdict is the one that its run came to, or, with *judge_again*, what the rules of now say of its recording, and
+    *defects*, or where none are given those that the runs were judged by.
     A recording that is missing, or not whole any more, is a cell that is *broken*.
     """
     read_all = sorted(((read_results(folder), folder) for folder in folders), key=lambda pair: pair[0].run.started)
@@ -100,14 +102,19 @@ def load(folders: Sequence[Path], *, judge_again: bool = False) -> LoadedRuns:
         for cell in results.cells:
             latest[cell.id] = (cell, folder)
     trees = _Trees()
-    cells = tuple(_load(cell, folder, trees, judge_again) for cell, folder in latest.values())
+    known = tuple({one.name: one for results, _ in read_all for one in results.defects}.values())
+    if judge_again and defects:
+        known = tuple(defects)
+    by = known if judge_again else None
+    cells = tuple(_load(cell, folder, trees, by) for cell, folder in latest.values())
     newest = read_all[-1][0]
-    merged = Results(newest.schema, newest.run, tuple(one.result for one in cells))
+    merged = Results(newest.schema, newest.run, tuple(one.result for one in cells), known)
     replaced = sum(len(results.cells) for results, _ in read_all) - len(cells)
     return LoadedRuns(tuple(results.run for results, _ in read_all), merged, cells, replaced, judge_again)
 
 
-def _load(cell: CellResult, run: Path, decoder: _Trees, judge_again: bool) -> Loaded:
+def _load(cell: CellResult, run: Path, decoder: _Trees, by: Sequence[Defect] | None) -> Loaded:
+    """*by*: the defects that it is judged anew by; None: it is not."""
     column = Column.of(cell.tool, cell.profile)
     if not cell.folder:
         return Loaded(cell, column, run)
@@ -125,8 +132,8 @@ def _load(cell: CellResult, run: Path, decoder: _Trees, judge_again: bool) -> Lo
         return _damaged(cell, column, folder, f"{Path(error.filename or folder).name} cannot be read: {error.strerror}")
     if damage:
         return _damaged(cell, column, folder, damage)
-    if judge_again:
-        now = cell_result(recording, judged(folder).verdict, cell.folder)
+    if by is not None:
+        now = cell_result(recording, judged(folder, by).verdict, cell.folder)
         cell = replace(now, id=cell.id, scenario=cell.scenario)
     linked = shared_whiteouts(trees[Station.UPPER]) if Station.UPPER in trees else ()
     found = Seen(cell.id, column, seen, cell.findings, recording.engines, linked)
@@ -136,7 +143,9 @@ def _load(cell: CellResult, run: Path, decoder: _Trees, judge_again: bool) -> Lo
 def _damaged(cell: CellResult, column: Column, folder: Path, why: str) -> Loaded:
     """A cell that cannot be judged any more: never passed, never fixed."""
     reason = printable(f"the recording is not whole any more: {why}")
-    result = replace(cell, outcome=Outcome.BROKEN, reason=reason, remedy="run the cell again", findings=(), missing=())
+    result = replace(
+        cell, outcome=Outcome.BROKEN, reason=reason, remedy="run the cell again", findings=(), missing=(), tells={}
+    )
     return Loaded(result, column, folder, damage=reason)
 
 

@@ -84,6 +84,12 @@ def flag(code: str, *, new: bool) -> Markup:
     )
 
 
+@lru_cache(maxsize=1024)
+def defect(title: str, known: str) -> Markup:
+    """The name of a defect. *known*: the id of its row in the table of defects; empty where the run does not have it."""
+    return fill('<a href="#{}">{}</a>', known, title) if known else fill("{}", title)
+
+
 def link(url: str) -> Markup:
     """A link to the outside where it is one, else text. GitHub's are shown short: ``owner/name#12``."""
     if not url.startswith(("https://", "http://")):

@@ -6,18 +6,24 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
+from harness.compare import defects as compared
 from harness.compare.noise import NOISE, Noise
-from harness.compare.sentences import NotRun, Rank, Sentence, counts, not_run, sentences
+from harness.compare.sentences import FOUNDING, NotRun, Rank, Sentence, counts, not_run, sentences
 from harness.compare.words import count
 from harness.evidence.recording import ToolRecord
 from harness.judge.codes import CODES, Code
+from harness.report import markup
 from harness.report.attachments import Attachments, attach
+from harness.report.defects import ChangeRow, DefectTable, change_rows, defect_tables, row_id
 from harness.report.grid import Grid, grid
 from harness.report.load import Loaded, LoadedRuns
 from harness.report.scenario import Section, section
 from harness.runs.results import CellResult, RunFacts
 from harness.whiteouts.encodings import ENCODINGS, Row
 
+URGENT = ("new", "fixed", "broken")  # states of scenarios that come first, and are not folded
 MANY = 1200  # cells that ran; beyond, mounts and logs are shown of one cell for each class
 
 
@@ -53,6 +59,8 @@ class Page:
     images: tuple[ImageWords, ...]
     new: tuple[Sentence, ...]
     fixed: tuple[Sentence, ...]
+    changes: tuple[ChangeRow, ...]
+    defects: tuple[DefectTable, ...]
     known: tuple[Sentence, ...]
     counts: dict[str, int]
     not_run: tuple[NotRun, ...]
@@ -69,6 +77,27 @@ class Page:
     replaced: int
     judged_again: bool
     brief: bool
+    there: frozenset[str]  # the defects that have a row
+
+    @property
+    def all_given(self) -> bool:
+        """Whether what is gone is so on programs alone that the user gave."""
+        return all(one.given for one in self.fixed)
+
+    @property
+    def news_words(self) -> str:
+        """``2 findings that no defect explains, 1 defect that is back``."""
+        back = sum(one.rank is Rank.BACK for one in self.new)
+        told = (
+            (len(self.new) - back, "thing that no defect explains", "things that no defect explains"),
+            (back, "defect that is back", "defects that are back"),
+            (len(self.fixed), "defect that is gone", "defects that are gone"),
+        )
+        return ", ".join(count(number, one, many) for number, one, many in told if number)
+
+    def defect(self, name: str) -> Markup:
+        """A defect's name, which leads to its row."""
+        return markup.defect(name, row_id(name) if name in self.there else "")
 
 
 def page(loaded: LoadedRuns) -> Page:
@@ -78,13 +107,16 @@ def page(loaded: LoadedRuns) -> Page:
     for one in loaded.cells:
         by_scenario.setdefault(one.result.scenario, []).append(one)
     brief = sum(one.recording is not None for one in loaded.cells) > MANY
-    made = [(section(name, cells, brief=brief), cells) for name, cells in by_scenario.items()]
+    tables = compared.tables(results.cells, results.defects)
+    there = {row.defect.name for table in tables for row in table.rows}
+    made = [(section(name, cells, there, brief=brief), cells) for name, cells in by_scenario.items()]
+    made.sort(key=lambda pair: URGENT.index(pair[0].state) if pair[0].state in URGENT else len(URGENT))
     attached = attach(made)
     found = sentences(results.cells)
-    lead = tuple(one for one in found[:1] if one.code == "WL101" and one.rank is not Rank.GONE)
-    rest = found[len(lead) :]
+    known = tuple(one for one in found if one.rank is Rank.KNOWN)
+    lead = tuple(one for one in known[:1] if one.code == FOUNDING)
     reasons = not_run(results.cells)
-    table = grid(results.cells, {one.name: one.title for one, _ in made})
+    table = grid(results.cells, {one.name: one.title for one, _ in made}, [one.name for one, _ in made])
     used = {one.code for one in found}
     labels = {(column.name, column.version) for column in table.columns}
     return Page(
@@ -94,9 +126,11 @@ def page(loaded: LoadedRuns) -> Page:
         date=results.run.started[:16].replace("T", " ") + " UTC",
         lead=lead,
         images=images_of([one for one, _ in made]),
-        new=tuple(one for one in rest if one.rank in {Rank.NEW, Rank.BACK}),
-        fixed=tuple(one for one in rest if one.rank is Rank.GONE),
-        known=tuple(one for one in rest if one.rank is Rank.KNOWN),
+        new=tuple(one for one in found if one.rank in {Rank.NEW, Rank.BACK}),
+        fixed=tuple(one for one in found if one.rank is Rank.GONE),
+        changes=change_rows(compared.changes(tables)),
+        defects=defect_tables(tables),
+        known=known[len(lead) :],
         counts=counts(results),
         not_run=tuple(one for one in reasons if one.kind != "excluded"),
         excluded=tuple(one for one in reasons if one.kind == "excluded"),
@@ -112,6 +146,7 @@ def page(loaded: LoadedRuns) -> Page:
         replaced=loaded.replaced,
         judged_again=loaded.judged_again,
         brief=brief,
+        there=frozenset(there),
     )
 
 

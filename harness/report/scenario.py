@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -23,6 +23,7 @@ from harness.judge.findings import Finding, Outcome, flat, often
 from harness.places import Station
 from harness.protocol import Phase
 from harness.report import markup
+from harness.report.defects import row_id
 from harness.report.grid import field_of
 from harness.report.load import Loaded
 from harness.report.steps import step_words
@@ -42,8 +43,8 @@ class FindingRow:
     message: str
     who: str
     new: bool
-    reason: str
-    link: str
+    defect: Markup  # empty where none explains it
+    back: bool
     below: tuple[str, ...] = ()  # what follows from it, and is no finding of its own
     times: str = ""  # how often, where not every time
 
@@ -97,8 +98,8 @@ class Section:
     unseen: str
 
 
-def section(name: str, cells: Sequence[Loaded], *, brief: bool = False) -> Section:
-    """The section of one scenario; *cells* are all of its cells, those that did not run too.
+def section(name: str, cells: Sequence[Loaded], defects: Collection[str] = (), *, brief: bool = False) -> Section:
+    """The section of one scenario; *cells* are all of its cells, those that did not run too; *defects* have rows on the page.
 
     *brief* leaves out what is least missed: the raw lines of cells that are like another one.
     """
@@ -110,7 +111,7 @@ def section(name: str, cells: Sequence[Loaded], *, brief: bool = False) -> Secti
     uppers = classify(with_station(seen, Station.UPPER), tree_key(Station.UPPER))
     views = classify(with_station(seen, Station.VIEW), tree_key(Station.VIEW, Station.REMOUNT, Station.ORACLE))
     chosen = most_interesting(uppers) or most_interesting(views)
-    found = _findings(seen, columns)
+    found = _findings(seen, columns, defects)
     state, summary = _summary(cells)
     stand_for = {one.first.id for one in uppers}
     letters = {member.id: one.letter for one in uppers for member in one.members}
@@ -162,7 +163,7 @@ def _facts(scenario: Scenario) -> tuple[str, ...]:
 
 _STATES = ("new", "fixed", "broken", "known", "passed", "skipped", "excluded")
 _STATE_WORDS = {
-    "new": "with a new finding", "fixed": "where a known finding did not appear", "broken": "broken",
+    "new": "with a new finding", "fixed": "where a defect is gone", "broken": "broken",
     "known": "with known findings", "passed": "passed", "skipped": "not run", "excluded": "excluded",
 }  # fmt: skip
 
@@ -195,14 +196,13 @@ def _views_same(classes: Sequence[Class], columns: Sequence[Column]) -> str:
     return f"In every cell that ran, users see what they should{', before and after a remount' if again else ''}."
 
 
-def _findings(cells: Sequence[Seen], columns: Sequence[Column]) -> tuple[FindingRow, ...]:
-    groups: dict[tuple[str, str, str, bool, str, str, tuple[str, ...]], list[tuple[Seen, Finding]]] = {}
+def _findings(cells: Sequence[Seen], columns: Sequence[Column], defects: Collection[str]) -> tuple[FindingRow, ...]:
+    groups: dict[tuple[str, str, str, bool, str, tuple[str, ...]], list[tuple[Seen, Finding]]] = {}
     for seen in cells:
         for finding in seen.findings:
-            known = finding.known
+            named = finding.known or finding.back
             key = (
-                finding.code, finding.path, finding.message, known is None,
-                known.reason if known else "", known.link if known else "",
+                finding.code, finding.path, finding.message, finding.known is None, named.defect if named else "",
                 tuple(f"{one.code} at {one.station}: {one.message}" for one in flat(finding.consequences)),
             )  # fmt: skip
             groups.setdefault(key, []).append((seen, finding))
@@ -210,10 +210,11 @@ def _findings(cells: Sequence[Seen], columns: Sequence[Column]) -> tuple[Finding
         FindingRow(
             code, CODES[code].name if code in CODES else "", path,
             ", ".join(station for station in Station if any(finding.station is station for _, finding in found)),
-            message, who([seen.column for seen, _ in found], columns)[0], new, reason, link, below,
+            message, who([seen.column for seen, _ in found], columns)[0], new,
+            markup.defect(defect, row_id(defect) if defect in defects else ""), new and bool(defect), below,
             ", ".join(sorted({f"{often(f)} with {seen.column.label}" for seen, f in found if often(f)})),
         )
-        for (code, path, message, new, reason, link, below), found in groups.items()
+        for (code, path, message, new, defect, below), found in groups.items()
     ]  # fmt: skip
     return tuple(sorted(made, key=lambda one: (not one.new, one.code, one.path, one.message)))
 

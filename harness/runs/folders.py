@@ -8,18 +8,13 @@ from pathlib import Path
 
 from harness.errors import text_path
 from harness.machine.cache import cache_folder
+from harness.machine.project import project_folder
 from harness.scenario.loader import find
 
 
 def reports_folder() -> Path:
     """``reports`` of the project when it is worked on in its own folder, of the current folder otherwise."""
     return project_folder() / "reports"
-
-
-def project_folder() -> Path:
-    """The folder that holds ``scenarios``: this project's, or the current one."""
-    here = Path(__file__).resolve().parents[2]
-    return here if (here / "scenarios").is_dir() else Path.cwd()
 
 
 def scenario_files(words: Sequence[str]) -> list[Path]:
@@ -31,3 +26,6 @@ def work_parent() -> Path:
     """Where work folders lie: ``$WHITEOUT_LAB_WORK``, or ``work`` in the cache."""
     named = os.environ.get("WHITEOUT_LAB_WORK")
     return text_path(Path(named).absolute()) if named else cache_folder() / "work"
+
+
+__all__ = ["project_folder", "reports_folder", "scenario_files", "work_parent"]

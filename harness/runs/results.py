@@ -34,6 +34,9 @@ class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
     excluded: bool = False  # skipped since it would say nothing, not since something is missing
     findings: tuple[Finding, ...] = ()
     missing: tuple[Named, ...] = ()  # defects that should show and do not
+    tells: dict[
+        str, bool
+    ] = {}  # the defects that its scenario is a witness of, and that were looked for: whether they show
     seconds: float = 0.0  # of the shell program
     folder: str = ""
     runs: int = 1  # how often the cell was run; each finding says in how many of them it was found
@@ -69,7 +72,7 @@ def cell_result(recording: Recording, verdict: Verdict, folder: str) -> CellResu
     """The result of a cell that ran."""
     return CellResult(
         recording.id, recording.scenario.name, recording.tool, recording.profile, verdict.outcome, verdict.reason,
-        findings=verdict.findings, missing=verdict.missing, seconds=recording.seconds, folder=folder,
+        findings=verdict.findings, missing=verdict.missing, tells=dict(verdict.tells), seconds=recording.seconds, folder=folder,
         runs=recording.runs,
     )  # fmt: skip
 

@@ -49,6 +49,8 @@ def offered(functions: Path, *words: str) -> list[str]:
         (["run", "--profile", ""], ["root", "user"]),
         (["run", "--keep", "f"], ["failed"]),
         (["run", "--tool", "fuse-overlayfs"], ["fuse-overlayfs", "fuse-overlayfs+stack"]),
+        (["explain", "fuse-overlayfs-30"], ["fuse-overlayfs-306"]),
+        (["schema", "d"], ["defect"]),
         (["run", "--jobs", ""], []),
         (["worlds", ""], ["list", "build", "prune", "-h", "--help"]),
         (["worlds", "build", "trix"], ["trixie"]),

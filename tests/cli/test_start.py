@@ -30,7 +30,17 @@ def test_explain_and_help_import_nothing_heavy(words: list[str]) -> None:
     assert _loaded(*words) == "0"
 
 
-@pytest.mark.parametrize("words", [["list", "--help"], ["script", "--help"], ["worlds", "list"], ["schema"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list", "--help"],
+        ["script", "--help"],
+        ["worlds", "list"],
+        ["schema"],
+        ["explain", "fuse-overlayfs-306"],
+        ["defects"],
+    ],
+)
 def test_what_writes_no_report_and_runs_nothing_needs_no_templates_and_no_pytest(words: list[str]) -> None:
     assert not {"pytest", "xdist", "jinja2"} & set(_loaded(*words).split())
 

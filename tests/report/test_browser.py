@@ -105,7 +105,7 @@ def test_without_javascript_all_is_there_and_nothing_that_does_nothing(browser: 
     assert it.page.locator("ul.said li").first.is_visible()
     it.page.locator("details.script summary").first.click()
     assert it.page.locator("details.script pre").first.is_visible()
-    it.page.get_by_label("ghost-marker, fuse-overlayfs 1.14, root").click()
+    it.page.get_by_title("ghost-marker, fuse-overlayfs 1.14, root").click()
     it.page.wait_for_url("**#ghost-marker.fuse-overlayfs-1.14-root")
     assert it.page.locator("tr:target").is_visible()
     it.page.context.close()

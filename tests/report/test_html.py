@@ -42,13 +42,15 @@ def test_every_cell_that_is_not_excluded_has_its_place(usual: str) -> None:
 def test_the_first_screen_says_what_was_found_before_the_grid(usual: str) -> None:
     text = parse(usual.partition('<div class="scroll gridbox"')[0]).text
     assert "leave a character device 0:0 .wh..opq, a whiteout of a marker's own name" in text
-    assert "nobody has named yet" in text
+    assert "things that no defect explains" in text
+    assert text.index("things that no defect explains") < text.index("fuse-overlayfs 1.4, 1.14 leave")
+    assert text.index("Which defects each version has") < text.index("1 cell did not run")
     assert "1 cell did not run: no world" in text
     assert "1 cell broke: mount refused" in text
 
 
 def test_a_field_says_symbol_and_code_and_more_to_a_screen_reader(usual: str) -> None:
-    labels = {values.get("aria-label"): values.get("href") for tag, values in parse(usual).tags if tag == "a"}
+    labels = {values.get("title"): values.get("href") for tag, values in parse(usual).tags if tag == "a"}
     label = "ghost-marker, fuse-overlayfs 1.14, root: new finding: 2 unnamed: WL101, WL106"
     assert labels[label] == "#ghost-marker.fuse-overlayfs-1.14-root"
     assert ">✗101 106</a>" in usual

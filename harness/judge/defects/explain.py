@@ -103,6 +103,30 @@ class Explainer:
                     must.setdefault(defect.name, named(defect, sign.codes[0]))
         return tuple(must[name] for name in sorted(must))
 
+    def tells(self, findings: Iterable[Finding], seen: Callable[[str], bool]) -> dict[str, bool]:
+        """What the cell says as a witness, by the defect's name: whether it shows, whatever the version. *findings* are explained.
+
+        What nobody looked at says nothing, and neither does what fits a defect in a version that it is not known of: that is new, or back.
+        """
+        every = tuple(flat(findings))
+        shown = {defect.name for one in every for defect in self._of(one)}
+        unsure = {defect.name for one in every if one.known is None for defect, _, _ in self._fitting(one)}
+        told: dict[str, bool] = {}
+        for signs in self._signs.values():
+            for defect, sign in signs:
+                if self.recording.scenario.name not in defect.witnesses:
+                    continue
+                if defect.name in shown:
+                    told[defect.name] = True
+                elif defect.name not in unsure and all(map(seen, sign.codes)) and self._could_show(defect, sign):
+                    told[defect.name] = False
+        return dict(sorted(told.items()))
+
+    def _could_show(self, defect: Defect, sign: Sign) -> bool:
+        """Whether the defect's program is in the cell where a sign speaks of it, at any version."""
+        there = (one for place in sign.places or Station for one in self._programs[place])
+        return any(one.name == defect.program and _of_tool(sign, self._tool, one.tool) for one in there)
+
     def _must_show(self, defect: Defect, sign: Sign) -> bool:
         return (
             self.recording.scenario.name in defect.witnesses
