@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN
+from harness.judge.defects.model import Defect
 from harness.names import one_line
 from harness.report.html import write_report
-from harness.runs.decide import known_defects
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,11 @@ def register(parser: argparse.ArgumentParser) -> None:
 def report(arguments: argparse.Namespace) -> int:
     """Write the report, and say where it is, and which recordings are no longer whole."""
     output = arguments.output or arguments.runs[-1] / "report.html"
-    defects = known_defects() if arguments.judge else ()
+    defects: tuple[Defect, ...] = ()
+    if arguments.judge:
+        from harness.runs.decide import known_defects  # noqa: PLC0415 - a report needs no driver
+
+        defects = known_defects()
     loaded = write_report(arguments.runs, output, judge_again=arguments.judge, defects=defects)
     print(one_line(f"{output} ({output.stat().st_size / 1e6:.1f} MB)"))
     for cell in loaded.damaged:

@@ -24,7 +24,7 @@ from harness.places import Station
 from harness.protocol import Phase
 from harness.report import markup
 from harness.report.defects import row_id
-from harness.report.grid import field_of
+from harness.report.grid import Field, field_of
 from harness.report.load import Loaded
 from harness.report.steps import step_words
 from harness.report.tables import Table, class_table, sees_right, tree_table, view_table
@@ -112,7 +112,8 @@ def section(name: str, cells: Sequence[Loaded], defects: Collection[str] = (), *
     views = classify(with_station(seen, Station.VIEW), tree_key(Station.VIEW, Station.REMOUNT, Station.ORACLE))
     chosen = most_interesting(uppers) or most_interesting(views)
     found = _findings(seen, columns, defects)
-    state, summary = _summary(cells)
+    fields = [field_of(one.result) for one in cells]
+    state, summary = _summary(fields)
     stand_for = {one.first.id for one in uppers}
     letters = {member.id: one.letter for one in uppers for member in one.members}
     return Section(
@@ -136,8 +137,8 @@ def section(name: str, cells: Sequence[Loaded], defects: Collection[str] = (), *
         findings=found,
         codes=tuple(dict.fromkeys(one.code for one in found)),
         cells=tuple(
-            _cell_row(one, letters.get(one.result.id, ""), raw=not brief or one.result.id in stand_for)
-            for one in cells
+            _cell_row(one, field, letters.get(one.result.id, ""), raw=not brief or one.result.id in stand_for)
+            for one, field in zip(cells, fields, strict=True)
             if not one.result.excluded
         ),
         classes=uppers,
@@ -168,8 +169,8 @@ _STATE_WORDS = {
 }  # fmt: skip
 
 
-def _summary(cells: Sequence[Loaded]) -> tuple[str, str]:
-    states = [field_of(one.result).state for one in cells]
+def _summary(fields: Sequence[Field]) -> tuple[str, str]:
+    states = [one.state for one in fields]
     parts = [f"{states.count(state)} {_STATE_WORDS[state]}" for state in _STATES if state in states]
     return next((state for state in _STATES if state in states), "skipped"), ", ".join(parts)
 
@@ -219,9 +220,8 @@ def _findings(cells: Sequence[Seen], columns: Sequence[Column], defects: Collect
     return tuple(sorted(made, key=lambda one: (not one.new, one.code, one.path, one.message)))
 
 
-def _cell_row(one: Loaded, letter: str, *, raw: bool) -> CellRow:
+def _cell_row(one: Loaded, field: Field, letter: str, *, raw: bool) -> CellRow:
     cell, recording = one.result, one.recording
-    field = field_of(cell)
     said = field.label.removeprefix(f"{cell.scenario}, {cell.tool.label}, {cell.profile}: ")
     base = (
         field.href,

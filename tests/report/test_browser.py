@@ -142,6 +142,9 @@ def test_the_filter_lives_in_the_address(browser: Browser, pages: dict[str, str]
         ("skipped", ["named"], 1),
         ("wl106", ["ghost-marker", "named"], 8),
         ("tool:1.4 user", [], 0),
+        ("failed", ["ghost-marker"], 4),
+        ("gone", [], 0),
+        ("fuse-overlayfs-wl101", ["named"], 5),
         ("nothing-like-this", [], 0),
     ],
 )
@@ -160,6 +163,119 @@ def test_a_link_to_what_the_filter_hides_opens_it(browser: Browser, pages: dict[
     it.page.evaluate("location.hash = '#ghost-marker'")
     it.page.wait_for_function("document.getElementById('ghost-marker').checkVisibility()")
     it.page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("nothing-like-this", "“nothing-like-this” means nothing here"),
+        ("code:WL999 known", "“code:wl999” means nothing here"),
+        ("user", "“user” means nothing here; a tool or profile is tool:user"),
+        ("colour:red ghost", "“colour:red” means nothing here"),
+        ("gone", "0 of 2 scenarios, 0 of 2 defects"),
+        ("known", "1 of 2 scenarios, 2 of 2 defects"),
+        ("wl106", "2 of 2 scenarios, 1 of 2 defects"),
+    ],
+)
+def test_a_filter_word_that_means_nothing_says_so(
+    browser: Browser, pages: dict[str, str], query: str, says: str
+) -> None:
+    it = opened(browser, pages["usual"])
+    it.page.fill("#_q", query)
+    assert it.page.locator("#_qn").text_content() == says
+    it.page.context.close()
+
+
+def test_the_counts_are_filters(browser: Browser, pages: dict[str, str]) -> None:
+    it = opened(browser, pages["usual"])
+    button = it.page.get_by_role("button", name="not as expected")
+    button.click()
+    assert it.page.input_value("#_q") == "failed"
+    assert button.get_attribute("aria-pressed") == "true"
+    assert "q=failed" in it.page.url
+    shown = it.page.locator("section.scenario:visible").evaluate_all("all => all.map(s => s.dataset.scenario)")
+    assert shown == ["ghost-marker"]
+    button.click()
+    assert it.page.input_value("#_q") == ""
+    assert it.page.locator("section.scenario:visible").count() == 2
+    it.page.context.close()
+
+
+@pytest.mark.parametrize("target", ["ghost-marker", "ghost-marker.fuse-overlayfs-1.14-root", "_defect."])
+def test_a_deep_link_wins_over_a_filter(browser: Browser, pages: dict[str, str], target: str) -> None:
+    if target == "_defect.":
+        it = opened(browser, pages["usual"])
+        target = str(it.page.locator("table.defects tbody tr").first.get_attribute("id"))
+        it.page.context.close()
+    it = opened(browser, pages["usual"] + "?q=nothing-like-this#" + target)
+    assert it.page.evaluate("id => document.getElementById(id).checkVisibility()", target)
+    assert it.page.input_value("#_q") == ""
+    it.page.context.close()
+
+
+def test_a_link_into_what_is_folded_opens_it(browser: Browser, pages: dict[str, str]) -> None:
+    it = opened(browser, pages["usual"])
+    cell = "named.fuse-overlayfs-1.14-root"
+    seen = "id => document.getElementById(id).checkVisibility({contentVisibilityAuto: true})"
+    it.page.evaluate(f"location.hash = '#{cell}'")
+    it.page.wait_for_function("document.querySelector('[data-scenario=named] details.body').open")
+    assert it.page.evaluate(seen, cell)
+    it.page.context.close()
+
+
+# What axe-core found in an earlier page, looked for by hand: its rules label-content-name-mismatch and landmark-unique.
+_MISNAMED = """() => [...document.querySelectorAll("a, button, summary, input, [role=link], [role=button]")]
+  .filter((e) => e.hasAttribute("aria-label"))
+  .filter((e) => !e.getAttribute("aria-label").toLowerCase().includes(e.innerText.trim().toLowerCase()))
+  .map((e) => e.outerHTML.slice(0, 200))"""
+_LANDMARKS = """() => [...document.querySelectorAll("header, main, footer, nav, section, [role=region]")]
+  .filter((e) => e.matches("section, [role=region]") ? e.hasAttribute("aria-label") || e.hasAttribute("aria-labelledby") : true)
+  .map((e) => (e.getAttribute("role") || {SECTION: "region"}[e.tagName] || e.tagName) + " "
+    + (e.getAttribute("aria-label")
+      || (e.getAttribute("aria-labelledby") || "").split(" ").map((id) => id && document.getElementById(id).textContent).join(" ")))"""
+
+
+@pytest.mark.parametrize("kind", ["usual", "hostile"])
+def test_names_for_a_screen_reader_hold_what_is_seen_and_landmarks_are_told_apart(
+    browser: Browser, pages: dict[str, str], kind: str
+) -> None:
+    it = opened(browser, pages[kind])
+    assert it.page.evaluate(_MISNAMED) == []
+    landmarks = it.page.evaluate(_LANDMARKS)
+    assert len(landmarks) > 5
+    assert sorted(landmarks) == sorted(set(landmarks))
+    it.page.context.close()
+
+
+def test_on_a_phone_the_names_of_defect_and_tool_stay_in_view(browser: Browser, pages: dict[str, str]) -> None:
+    it = opened(browser, pages["usual"], width=360)
+    for selector, what in ((".scroll:has(> table.defects)", "tbody th"), (".gridbox", "tbody th")):
+        box = it.page.locator(selector).first
+        went = box.evaluate("e => { e.scrollLeft = 200; return e.scrollLeft; }")
+        assert went > 0 or selector == ".gridbox"
+        name, around = box.locator(what).first.bounding_box(), box.bounding_box()
+        assert name is not None
+        assert around is not None
+        assert around["x"] <= name["x"] <= around["x"] + 2
+    it.page.context.close()
+
+
+def test_a_table_that_goes_on_has_a_shade_at_its_edge_until_its_end(browser: Browser, pages: dict[str, str]) -> None:
+    def shade(it: Opened) -> float:
+        return float(
+            it.page.evaluate(
+                "getComputedStyle(document.querySelector('.scroll:has(> table.defects)'), '::after').opacity"
+            )
+        )
+
+    narrow, wide = (opened(browser, pages["usual"], width=width) for width in (360, 1600))
+    assert (shade(narrow), shade(wide)) == (1, 0)
+    narrow.page.locator(".scroll:has(> table.defects)").first.evaluate("e => { e.scrollLeft = e.scrollWidth; }")
+    narrow.page.wait_for_function(
+        "getComputedStyle(document.querySelector('.scroll:has(> table.defects)'), '::after').opacity === '0'"
+    )
+    for it in (narrow, wide):
+        it.page.context.close()
 
 
 def test_dark_is_dark_and_the_button_turns_it(browser: Browser, pages: dict[str, str]) -> None:
