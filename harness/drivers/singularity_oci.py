@@ -22,8 +22,10 @@ base() {{
   {call} -q pull --disable-cache --keep-layers --oci image.sif oci-archive:base.tar &&
     {call} -q overlay create --size 64 --sparse image.sif
 }}
-once "$made.sif" image.sif base >>"$out/parts.log" 2>&1 </dev/null ||
-  refuse "pull --oci, overlay create: $(tail -n 3 "$out/parts.log")\""""
+if ! once "$made.sif" image.sif base >>"$out/parts.log" 2>&1 </dev/null; then
+  words="pull --oci, overlay create: $(tail -n 3 "$out/parts.log")"
+  case $words in *"tar2sqfs error"*) refuse "$words" ;; *) die "$words" ;; esac  # it does not take these layers, or the machine failed
+fi"""
 _PODMAN = (
     '$who env TMPDIR=/tmp podman --root "$cell/podman" --runroot "$cell/podman.run" --storage-driver vfs --cgroup-manager cgroupfs '
     "--events-backend none --log-level error"

@@ -7,11 +7,13 @@ import os
 import signal
 import stat
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from harness.cells.plan import Cell
+from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
 from harness.judge.judge import Verdict, judge
 from harness.launch.cell import Bench, Ran, run_cell
@@ -23,6 +25,7 @@ from harness.scenario.loader import parse
 from harness.worlds.build import world_in_place
 from harness.worlds.host import host_world
 from harness.worlds.model import Part, Tool, World
+from tests.defects import known, said
 
 pytestmark = [
     pytest.mark.real,
@@ -45,13 +48,6 @@ guards = "one mark"
 steps = [{ do = "mkdir", path = "d/new" }]
 [[layers]]
 "d/x" = "old"
-[[known]]
-code = "WL101"
-tools = ["fuse-overlayfs<2"]
-reason = "known"
-[[known]]
-code = "WL106"
-reason = "known"
 """
 
 
@@ -88,10 +84,12 @@ def tool(path: Path, text: str, version: str = "1.14") -> Tool:
     return Tool("fuse-overlayfs", main, host_world(), origin="given")
 
 
-def go(scenario: bytes, program: Tool, bench: Bench, tmp_path: Path) -> tuple[Ran, Verdict]:
+def go(
+    scenario: bytes, program: Tool, bench: Bench, tmp_path: Path, defects: Sequence[Defect] = ()
+) -> tuple[Ran, Verdict]:
     cell = Cell(parse(scenario, where="test", name="test"), program, Profile.ROOT)
     ran = run_cell(cell, bench, tmp_path / "recording")
-    return ran, judge(ran.recording, ran.trees)
+    return ran, judge(ran.recording, ran.trees, defects=defects)
 
 
 def codes(verdict: Verdict, station: Station | None = None) -> set[str]:
@@ -156,18 +154,20 @@ def test_one_that_the_machine_does_not_let_mount_is_broken_machinery(
 
 
 def test_a_lie_about_the_version_does_not_hide_the_bug(trixie: World, bench: Bench, tmp_path: Path) -> None:
+    defects = known("WL101", versions=("<2",)), known("WL106")
     honest = tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n')
-    _, verdict = go(MAKE, honest, bench, tmp_path)
+    _, verdict = go(MAKE, honest, bench, tmp_path, defects)
     assert verdict.outcome is Outcome.PASSED
     assert {f.code for f in verdict.findings} == {"WL101", "WL106"}
-    _, verdict = go(MAKE, tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n', "2.0"), bench, tmp_path)
+    _, verdict = go(MAKE, tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n', "2.0"), bench, tmp_path, defects)
     assert verdict.outcome is Outcome.FINDING
     assert codes(verdict) == {"WL101"}
+    assert [one.back for one in verdict.new] == [said(defects[0])[0]]
 
 
-def test_a_known_finding_that_does_not_appear_fails(trixie: World, bench: Bench, tmp_path: Path) -> None:
-    scenario = DELETE + b'[[known]]\ncode = "WL102"\nreason = "long ago"\n'
-    _, verdict = go(scenario, tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n'), bench, tmp_path)
+def test_a_defect_that_must_show_and_does_not_fails(trixie: World, bench: Bench, tmp_path: Path) -> None:
+    program = tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n')
+    _, verdict = go(DELETE, program, bench, tmp_path, (known("WL102", witnesses=("test",)),))
     assert verdict.outcome is Outcome.FINDING
     assert "seems fixed" in verdict.reason
 

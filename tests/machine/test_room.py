@@ -59,9 +59,18 @@ steps = [{{ do = "unlink", path = "gone" }}, {{ do = "cp", path = "big", to = "a
 [[layers]]
 gone = "old"
 big = "{"x" * 100_000}"
-[[known]]
-code = "WL102"
-reason = "it would seem fixed"
+"""
+_LONG_AGO = """
+schema = 1
+title = "it would seem fixed"
+program = "kernel"
+versions = ["any"]
+effect = "litter"
+cause = "it would seem fixed"
+remedy = "it would seem fixed"
+seen = "2026-11-24"
+witnesses = ["big"]
+signs = [{ codes = ["WL102"] }]
 """
 
 
@@ -70,7 +79,20 @@ reason = "it would seem fixed"
 @pytest.mark.worlds
 def test_a_disk_that_fills_breaks_the_cell_and_finds_nothing(tmp_path: Path) -> None:
     (tmp_path / "big.toml").write_text(_BIG, encoding="utf-8")
-    words: list[str | Path] = ["-m", "harness", "run", tmp_path / "big.toml", "--tool", "kernel", "--jobs", "1"]
+    (tmp_path / "known").mkdir()
+    (tmp_path / "known/long-ago.toml").write_text(_LONG_AGO, encoding="utf-8")
+    words: list[str | Path] = [
+        "-m",
+        "harness",
+        "run",
+        tmp_path / "big.toml",
+        "--tool",
+        "kernel",
+        "--jobs",
+        "1",
+        "--defects",
+        tmp_path / "known",
+    ]
     done = on_a_small_disk(tmp_path, "8m", str(LEAST // 1024 + 200), *words, "--out", tmp_path / "run")
     assert done.code == 3, done
     cells = json.loads((tmp_path / "run/results.json").read_bytes())["cells"]

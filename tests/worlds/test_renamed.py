@@ -13,7 +13,6 @@ from harness.worlds.ranges import matches_version, mistake_in
 from harness.worlds.renamed import RENAMED, renamed
 
 HEAD = b'schema = 1\ntitle = "t"\nguards = "g"\nsteps = [{ do = "mkdir", path = "a" }]\n'
-KNOWN = b'[[known]]\ncode = "WL101"\nreason = "r"\ntools = ["%s"]\n'
 
 
 def test_every_name_of_before_leads_to_one_of_today() -> None:
@@ -49,8 +48,6 @@ def test_the_command_line_and_a_scenario_refuse_it(old: str) -> None:
         with pytest.raises(ScenarioError, match="is now called") as refused:
             parse(HEAD + line.encode(), where="case.toml", name="case")
         assert new in str(refused.value)
-    with pytest.raises(ScenarioError, match="is now called"):
-        parse(HEAD + KNOWN % old.encode(), where="case.toml", name="case")
 
 
 def test_a_pattern_that_spoke_of_old_names_alone_says_what_they_are_now() -> None:

@@ -18,7 +18,7 @@ from harness.judge.facts import FACT_NAMES
 from harness.scenario.convert import BAD, check_keys, fields_of, read
 from harness.scenario.mistakes import Enough, Mistakes, together
 from harness.scenario.toml import NAME, raw_file, table
-from harness.worlds.ranges import choices, parse_pattern
+from harness.worlds.ranges import choices, mistake_in, parse_pattern
 
 FOLDER = "defects"  # beside the scenarios
 
@@ -104,7 +104,9 @@ def _check_sign(sign: Sign, key: str, words: Words, told: Mistakes) -> None:
         _one_of(code, CODES, "code", f"{key}.codes[{i}]", told)
     for i, pattern in enumerate(sign.tools):
         if not any(fnmatch.fnmatchcase(name, pattern) for name in words.tools):
-            told.add(f"there is no tool {pattern[:80]!r}", f"{key}.tools[{i}]", choices(pattern, words.tools))
+            what, remedy = mistake_in(pattern, words.tools)
+            what = what or f"{pattern[:80]!r} says versions, which 'versions' says"
+            told.add(what, f"{key}.tools[{i}]", remedy)
     for i, scenario in enumerate(sign.scenarios):
         _one_of(scenario, words.scenarios, "scenario", f"{key}.scenarios[{i}]", told)
     for name in sign.facts:
