@@ -218,7 +218,7 @@ def test_a_link_into_what_is_folded_opens_it(browser: Browser, pages: dict[str, 
     cell = "named.fuse-overlayfs-1.14-root"
     seen = "id => document.getElementById(id).checkVisibility({contentVisibilityAuto: true})"
     it.page.evaluate(f"location.hash = '#{cell}'")
-    it.page.wait_for_function("document.querySelector('[data-scenario=named] details.body').open")
+    it.page.locator("[data-scenario=named] details.body[open]").wait_for()
     assert it.page.evaluate(seen, cell)
     it.page.context.close()
 
@@ -271,9 +271,8 @@ def test_a_table_that_goes_on_has_a_shade_at_its_edge_until_its_end(browser: Bro
     narrow, wide = (opened(browser, pages["usual"], width=width) for width in (360, 1600))
     assert (shade(narrow), shade(wide)) == (1, 0)
     narrow.page.locator(".scroll:has(> table.defects)").first.evaluate("e => { e.scrollLeft = e.scrollWidth; }")
-    narrow.page.wait_for_function(
-        "getComputedStyle(document.querySelector('.scroll:has(> table.defects)'), '::after').opacity === '0'"
-    )
+    narrow.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert shade(narrow) == 0
     for it in (narrow, wide):
         it.page.context.close()
 
