@@ -85,7 +85,8 @@ def field_of(cell: CellResult, most: int = SHOWN_CODES) -> Field:
     codes = [*new, *known] if state != "fixed" else missing
     shown = " ".join(code.removeprefix("WL") for code in codes[:most])
     more = f" +{len(codes) - most}" if len(codes) > most else ""
-    label = f"{cell.scenario}, {cell.tool.label}, {cell.profile}: {words}"
+    # most fields of a wide run do not apply: head and row say of what, and the field says why
+    label = words if cell.excluded else f"{cell.scenario}, {cell.tool.label}, {cell.profile}: {words}"
     below = sorted({one.code for one in flat(cell.findings)} - {*new, *known, *missing})
     return Field(
         state,

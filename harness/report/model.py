@@ -24,7 +24,7 @@ from harness.runs.results import CellResult, RunFacts
 from harness.whiteouts.encodings import ENCODINGS, Row
 
 URGENT = ("new", "fixed", "broken")  # states of scenarios that come first, and are not folded
-MANY = 1200  # cells that ran; beyond, mounts and logs are shown of one cell for each class
+MANY = 720  # cells that ran; beyond, mounts and logs are shown of one cell for each class
 
 
 @dataclass(frozen=True)
