@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.compare.groups import NOT, Group, Way
+from harness.compare.groups import NOT, Group, Way, way_of
 from harness.compare.sentences import Rank, counts, not_run, sentences, summary_lines
 from harness.compare.words import Column, listing, names, plain, short, who
 from harness.evidence.recording import ToolRecord
@@ -296,3 +296,18 @@ def test_a_run_of_a_time_before_facts_has_sentences_too(tmp_path: Path) -> None:
         == "fuse-overlayfs 1.14 leaves a whiteout `.wh..opq`, a whiteout of a marker's own name."
     )
     assert [one.code for one in sentences(old)] == [one.code for one in sentences(run.cells)]
+
+
+def test_of_a_defect_with_a_link_the_link_is_told_and_of_one_without_its_cause(tmp_path: Path) -> None:
+    linked, bare = known("WL101", "the founding case", LINK), known("WL106", "not needed")
+    found = {one.code: one for one in sentences(results(tmp_path, FakeCell(known=(linked, bare))).cells)}
+    lines = summary_lines(results(tmp_path / "again", FakeCell(known=(linked, bare))))
+    assert (found["WL101"].link, found["WL106"].link, found["WL106"].reason) == (LINK, "", "not needed")
+    assert {
+        way_of(finding).reason
+        for finding in results(tmp_path / "third", FakeCell(known=(linked, bare))).cells[0].findings
+    } == {
+        "",
+        "not needed",
+    }
+    assert any(LINK in line for line in lines)

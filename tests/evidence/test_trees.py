@@ -15,7 +15,7 @@ from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.script.paths import spoken_paths
 from harness.snapshot.jsonl import read_jsonl
-from harness.snapshot.model import Entry, Kind
+from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
 
 SCENARIO = parse(
     b'schema = 1\ntitle = "t"\nguards = "g"\nsteps = [{ do = "unlink", path = "d/x" }]\nlayers = [{ "d/x" = "1" }]\n',
@@ -108,3 +108,8 @@ def test_nothing_is_nothing(made: bool, tmp_path: Path) -> None:
         evidence.daemon_exits(out),
         evidence.mounts(out),
     ) == ((),) * 4
+
+
+def test_the_snapshots_of_a_recording_are_those_that_are_there(tmp_path: Path) -> None:
+    evidence.write_snapshots({Station.VIEW: Snapshot.of(EMPTY), Station.ORACLE: Snapshot.of(EMPTY)}, tmp_path)
+    assert evidence.read_trees(tmp_path).keys() == {Station.VIEW, Station.ORACLE}

@@ -319,3 +319,25 @@ def test_what_is_there_in_some_runs_is_known_only_where_that_is_said() -> None:
 def test_what_a_scenario_says_wrongly_is_told(fails: Fails, code: int, said: str) -> None:
     result = verdict(CLEAN, steps=(Mkdir(path="a/new", fails=fails),), must=(Step(0, code, "no" if code else ""),))
     assert result.reason == f"the scenario says that step 1 {said}"
+
+
+def test_a_witness_tells_whether_its_defect_shows_whatever_the_version() -> None:
+    here, elsewhere = known("WL101", versions=("<1.15",)), known("WL101", "elsewhere", witnesses=("other",))
+    absent, other = known("WL201"), known("WL201", "another program", program="kernel")
+    rest = known("WL106")
+    told = verdict(defects=(here, elsewhere, absent, other, rest)).tells
+    assert told == {here.name: True, absent.name: False, rest.name: True}
+    assert verdict(CLEAN, (here,), version="1.15").tells == {here.name: False}  # it has none, and need have none
+    assert verdict(defects=(here, rest), version="1.15").tells == {rest.name: True}  # back: the finding says so itself
+
+
+def test_what_nobody_looked_at_says_nothing_of_a_defect() -> None:
+    upper, view = known("WL101"), known("WL201")
+    seen = evidence(
+        layers=LAYERS, view=ORACLE, oracle=ORACLE, steps=(Mkdir(path="a/new"),), did=(Step(0, 0),), must=(Step(0, 0),)
+    )
+    trees: dict[Station, Snapshot] = {}
+    trees |= {station: one for station, one in seen.trees.items() if station is not Station.UPPER}
+    result = judge(seen.recording, trees, defects=(upper, view))
+    assert [one.defect for one in result.missing] == [view.name]
+    assert result.tells == {view.name: False}
