@@ -13,16 +13,15 @@ from typing import Any
 from harness.cli.colour import Paint, painter
 from harness.compare.defects import Row, State, Table, tables
 from harness.compare.words import count
-from harness.drivers import SETUPS
+from harness.drivers import EVERY_PROGRAM, SETUPS
 from harness.errors import EXIT_AS_EXPECTED, UsageError
-from harness.judge.defects.explain import in_ranges
-from harness.judge.defects.model import Defect, Effect
+from harness.judge.defects.model import Defect
 from harness.judge.defects.words import mended, ranges_text, since, where_told
 from harness.names import one_line
 from harness.runs.decide import known_defects
 from harness.runs.folders import reports_folder
 from harness.runs.results import NAME, Results, read_results
-from harness.worlds.ranges import choices
+from harness.worlds.ranges import choices, in_ranges
 from harness.worlds.renamed import renamed
 
 _SHORT = {State.BACK: "BACK", State.GONE: "GONE", State.SHOWS: "shows", State.NOT: "-", State.NOT_RUN: ""}
@@ -106,21 +105,18 @@ def asked(text: str) -> tuple[str, str]:
     """The program and the version, or an empty one, of ``fuse-overlayfs==1.14`` and ``fuse-overlayfs-1.14``. Raises UsageError."""
     if not text:
         return "", ""
-    programs = {setup.program for setup in SETUPS.values()} | {
-        part for setup in SETUPS.values() for part in setup.parts
-    }
     found = _VERSION.fullmatch(text)
-    name, version = (text, "") if text in programs or found is None else (found[1], found[2])
+    name, version = (text, "") if text in EVERY_PROGRAM or found is None else (found[1], found[2])
     old, now = renamed(name)
     if old:
         raise UsageError(
             f"{old!r} is now called {now}", where=f"--tool {text}", remedy=f"--tool {text.replace(old, now, 1)}"
         )
     program = name.partition("+")[0]
-    if program not in programs or ("+" in name and name not in SETUPS):
+    if program not in EVERY_PROGRAM or ("+" in name and name not in SETUPS):
         raise UsageError(
             f"there is no program {name[:80]!r}", where=f"--tool {text[:80]}",
-            remedy=f"{choices(name, sorted(programs))}; with a version: fuse-overlayfs==1.14",
+            remedy=f"{choices(name, EVERY_PROGRAM)}; with a version: fuse-overlayfs==1.14",
         )  # fmt: skip
     return program, version
 
@@ -131,8 +127,7 @@ def having(defects: Sequence[Defect], program: str, version: str) -> list[Defect
 
 
 def _in_order(defects: Iterable[Defect]) -> list[Defect]:
-    effects = list(Effect)
-    return sorted(defects, key=lambda one: (one.program, effects.index(one.effect), one.name))
+    return sorted(defects, key=lambda one: (one.program, one.effect.place, one.name))
 
 
 def version_lines(defects: Sequence[Defect], program: str, version: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from harness.compare.words import Column, who
 from harness.evidence.recording import ToolRecord
-from harness.judge.defects.model import Defect, Effect
+from harness.judge.defects.model import Defect
 from harness.judge.defects.words import ranges_text
 from harness.judge.findings import Outcome, flat
 from harness.runs.results import CellResult
@@ -174,8 +174,7 @@ def _table(
         ):
             versions.setdefault((column.name, column.version), []).append(column)
     rows = [_row(one, said[one.name], tuple(versions.values()), scenarios) for one in defects]
-    effects = list(Effect)
-    rows.sort(key=lambda row: (effects.index(row.defect.effect), _URGENCY.index(row.state), row.defect.name))
+    rows.sort(key=lambda row: (row.defect.effect.place, _URGENCY.index(row.state), row.defect.name))
     heads = tuple(_head(program, same[0], tools[same[0]]) for same in versions.values())
     return Table(program, heads, tuple(rows))
 

@@ -19,6 +19,9 @@ SETUPS: dict[str, Driver] = {
 }
 PLACE = {name: place for place, name in enumerate(SETUPS)}  # of each in the order of tools
 PROGRAMS = tuple(dict.fromkeys(setup.program for setup in SETUPS.values()))
+EVERY_PROGRAM = tuple(
+    sorted({*PROGRAMS, *(part for setup in SETUPS.values() for part in setup.parts)})
+)  # with those that they call
 
 
 def setups_of(program: str) -> tuple[Driver, ...]:

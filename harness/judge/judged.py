@@ -32,7 +32,11 @@ def judged(folder: Path, defects: Sequence[Defect] = ()) -> Judged:
 
     Raises BrokenMachinery where one is damaged.
     """
-    evidence = _evidence(folder)
+    return judged_of(_evidence(folder), folder, defects)
+
+
+def judged_of(evidence: Evidence, folder: Path, defects: Sequence[Defect] = ()) -> Judged:
+    """The same of a recording that was read already: its cell's other runs lie below *folder*."""
     others = [found(_evidence(folder / AGAIN / str(number))) for number in range(1, evidence.recording.runs)]
     verdict = judge(evidence.recording, evidence.trees, evidence.raw, others, defects)
     return Judged(evidence.recording, evidence.trees, evidence.raw, verdict)

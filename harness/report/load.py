@@ -18,10 +18,12 @@ from harness.errors import BrokenMachinery
 from harness.evidence.recording import Recording, read, sizes_of
 from harness.evidence.recording import damage as damaged
 from harness.evidence.stations import LAYERS as ARCHIVES
+from harness.evidence.stations import raw_layers
 from harness.evidence.trees import TREES
 from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
-from harness.judge.judged import judged
+from harness.judge.judged import judged_of
+from harness.judge.rules.evidence import Evidence
 from harness.names import printable
 from harness.places import Station
 from harness.runs.results import CellResult, Results, RunFacts, cell_result, read_results
@@ -133,7 +135,8 @@ def _load(cell: CellResult, run: Path, decoder: _Trees, by: Sequence[Defect] | N
     if damage:
         return _damaged(cell, column, folder, damage)
     if by is not None:
-        now = cell_result(recording, judged(folder, by).verdict, cell.folder)
+        again = judged_of(Evidence(recording, trees, raw_layers(folder)), folder, by)
+        now = cell_result(recording, again.verdict, cell.folder)
         cell = replace(now, id=cell.id, scenario=cell.scenario)
     linked = shared_whiteouts(trees[Station.UPPER]) if Station.UPPER in trees else ()
     found = Seen(cell.id, column, seen, cell.findings, recording.engines, linked)

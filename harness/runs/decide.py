@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.cells.plan import Cell, NotRun, cell_of, plan
 from harness.doctor.obstacle import Obstacle
 from harness.doctor.probe import probe
-from harness.drivers import PROGRAMS, SETUPS
+from harness.drivers import EVERY_PROGRAM, SETUPS
 from harness.errors import MissingProgram, UsageError
 from harness.judge.defects.load import Words, load_defects
 from harness.judge.defects.model import Defect
@@ -54,8 +54,7 @@ def known_defects(named: Path | None = None, scenarios: Iterable[str] = ()) -> t
     folder = project_folder() / "scenarios"
     if named is not None and not named.is_dir():
         raise UsageError("there is no such folder", where=f"--defects {named}", remedy="name a folder of defect files")
-    programs = {*PROGRAMS, *(name for one in SETUPS.values() for name in one.parts)}
-    words = Words(tuple(SETUPS), sorted(programs), [*(path.stem for path in scenarios_below(folder)), *scenarios])
+    words = Words(tuple(SETUPS), EVERY_PROGRAM, [*(path.stem for path in scenarios_below(folder)), *scenarios])
     return load_defects(named or folder / DEFECTS, words)
 
 

@@ -16,7 +16,7 @@ from harness.errors import UsageError
 from harness.profile import Profile
 from harness.scenario.check import check_path, check_text, check_tree
 from harness.scenario.convert import BAD, check_keys, fields_of, read, read_entries, read_list
-from harness.scenario.mistakes import Enough, Mistakes, together
+from harness.scenario.mistakes import Enough, Mistakes, end_all
 from harness.scenario.model import SCHEMA, Node, Scenario, Tree
 from harness.scenario.options import check_env, check_options
 from harness.scenario.rehearse import slips
@@ -95,10 +95,7 @@ def load_all(paths: Iterable[Path]) -> list[Scenario]:
         elif scenario is not None:
             by_name[scenario.name] = (scenario, path)
         wrong += [told] if told.found else []
-    if len(wrong) == 1:
-        wrong[0].end()
-    if wrong:
-        raise together([error for told in wrong for error in told.found])
+    end_all(wrong)
     return [scenario for scenario, _ in by_name.values()]
 
 

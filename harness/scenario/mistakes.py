@@ -44,6 +44,15 @@ class Mistakes:
             raise together(self.found, self.where)
 
 
+def end_all(files: Sequence[Mistakes]) -> None:
+    """Raise what was found in several files, if anything was: of one file as its own."""
+    wrong = [told for told in files if told.found]
+    if len(wrong) == 1:
+        wrong[0].end()
+    if wrong:
+        raise together([error for told in wrong for error in told.found])
+
+
 def together(errors: Sequence[ScenarioError], where: str = "") -> ScenarioError:
     """One error for all: itself, if it is alone. *where*: the file that all of them are in, if it is one."""
     errors = list({str(error): error for error in errors}.values())  # an entry with many codes is read once for each

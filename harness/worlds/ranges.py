@@ -17,6 +17,7 @@ from typing import Any
 from harness.worlds.model import version_order
 from harness.worlds.renamed import renamed_in
 
+ANY = "any"  # a range: every version
 _FITS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq, "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
 }  # fmt: skip
@@ -57,6 +58,19 @@ def matches_version(pattern: str, name: str, version: str) -> bool:
     """
     parsed = parse_pattern(pattern)
     return parsed is not None and parsed.fits(name, version)
+
+
+def parse_range(text: str) -> Pattern | None:
+    """The bounds that a range says, of whatever name: ``>=0.7.5,<1.15``, ``==0.4``; ``any`` has none. None where it is no range."""
+    if text == ANY:
+        return Pattern("*", ())
+    parsed = parse_pattern(f"x{text}") if text[:1] in {"<", ">", "="} else None
+    return None if parsed is None else Pattern("*", parsed.bounds)
+
+
+def in_ranges(ranges: Iterable[str], version: str) -> bool:
+    """Whether a version, a number alone, lies in one of some ranges."""
+    return any((parsed := parse_range(one)) is not None and parsed.fits("", version) for one in ranges)
 
 
 def one_matches(patterns: Iterable[str], name: str, version: str) -> bool:

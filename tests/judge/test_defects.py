@@ -11,12 +11,12 @@ import pytest
 
 from harness.errors import ScenarioError, UsageError
 from harness.judge.codes import CODES
-from harness.judge.defects.explain import in_ranges
 from harness.judge.defects.load import Words, load_defects
 from harness.judge.defects.model import Defect
 from harness.judge.defects.schema import schema_text
 from harness.runs.decide import known_defects
 from harness.runs.folders import project_folder
+from harness.worlds.ranges import in_ranges
 
 FOLDER = project_folder() / "scenarios" / "defects"
 SHIPPED = known_defects()

@@ -44,11 +44,15 @@ def _judge() -> Iterator[Mutant]:
         ("_says", "though it is not always there", replaced("finding.times == finding.of", "True")),
         ("_of_tool", "whosever it is", gives("True")),
         ("_covers", "whatever the version", gives("True")),
-        ("in_ranges", "takes every version", gives("True")),
         ("_is_over", "is always over", gives("True")),
         ("programs", "knows no program", gives("iter(())")),
     )  # fmt: skip
-    versions = ("tests/worlds/test_versions.py", "tests/cells/test_plan.py", "tests/scenario/test_loader.py")
+    versions = (
+        "tests/judge/test_defects.py",
+        "tests/worlds/test_versions.py",
+        "tests/cells/test_plan.py",
+        "tests/scenario/test_loader.py",
+    )
     yield from inverted("harness/worlds/ranges.py", versions)
     yield from made(
         "harness/worlds/ranges.py", versions,
@@ -56,6 +60,7 @@ def _judge() -> Iterator[Mutant]:
         ("Pattern.fits", "takes every name", replaced("fnmatch.fnmatchcase(name, self.name)", "True")),
         ("matches_version", "takes all", gives("True")),
         ("matches_version", "takes none", gives("False")),
+        ("in_ranges", "takes every version", gives("True")),
     )  # fmt: skip
     yield from made(
         "harness/worlds/model.py", versions,

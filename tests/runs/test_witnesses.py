@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from harness.cells.plan import Cell, plan
-from harness.judge.defects.explain import in_ranges
 from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome, flat
 from harness.judge.judge import Verdict
@@ -25,6 +24,7 @@ from harness.tools.discover import discover
 from harness.worlds.build import worlds_in_place
 from harness.worlds.host import host_world
 from harness.worlds.model import Tool
+from harness.worlds.ranges import in_ranges
 
 pytestmark = [
     pytest.mark.real,

@@ -14,11 +14,11 @@ import msgspec
 
 from harness.evidence.recording import Recording
 from harness.evidence.stations import FUSE, KERNEL, KERNEL_USERXATTR
-from harness.judge.defects.model import ANY, Defect, Fact, Named, Sign, named
+from harness.judge.defects.model import Defect, Fact, Named, Sign, named
 from harness.judge.facts import Flat, as_table
 from harness.judge.findings import Finding, flat
 from harness.places import Station
-from harness.worlds.ranges import parse_pattern
+from harness.worlds.ranges import Pattern, in_ranges, parse_range
 from harness.worlds.versions import kernel_number
 
 _WROTE = (Station.VIEW, Station.REMOUNT)  # the writable runs: whose overlay made the upper, and what is made of it
@@ -95,12 +95,11 @@ class Explainer:
 
         *seen*: whether somebody looked where a code's findings are.
         """
-        shown = {defect.name for one in flat(findings) for defect in self._of(one)}
+        shown = self._shown(findings)
         must: dict[str, Named] = {}
-        for signs in self._signs.values():
-            for defect, sign in signs:
-                if defect.name not in shown and all(map(seen, sign.codes)) and self._must_show(defect, sign):
-                    must.setdefault(defect.name, named(defect, sign.codes[0]))
+        for defect, sign in self._as_witness():
+            if defect.name not in shown and all(map(seen, sign.codes)) and self._must_show(defect, sign):
+                must.setdefault(defect.name, named(defect, sign.codes[0]))
         return tuple(must[name] for name in sorted(must))
 
     def tells(self, findings: Iterable[Finding], seen: Callable[[str], bool]) -> dict[str, bool]:
@@ -109,18 +108,24 @@ class Explainer:
         What nobody looked at says nothing, and neither does what fits a defect in a version that it is not known of: that is new, or back.
         """
         every = tuple(flat(findings))
-        shown = {defect.name for one in every for defect in self._of(one)}
+        shown = self._shown(every)
         unsure = {defect.name for one in every if one.known is None for defect, _, _ in self._fitting(one)}
         told: dict[str, bool] = {}
-        for signs in self._signs.values():
-            for defect, sign in signs:
-                if self.recording.scenario.name not in defect.witnesses:
-                    continue
-                if defect.name in shown:
-                    told[defect.name] = True
-                elif defect.name not in unsure and all(map(seen, sign.codes)) and self._could_show(defect, sign):
-                    told[defect.name] = False
+        for defect, sign in self._as_witness():
+            if defect.name in shown:
+                told[defect.name] = True
+            elif defect.name not in unsure and all(map(seen, sign.codes)) and self._could_show(defect, sign):
+                told[defect.name] = False
         return dict(sorted(told.items()))
+
+    def _shown(self, findings: Iterable[Finding]) -> set[str]:
+        """The names of the defects that explain findings, and what follows from them."""
+        return {defect.name for one in flat(findings) for defect in self._of(one)}
+
+    def _as_witness(self) -> Iterator[tuple[Defect, Sign]]:
+        """The signs here of defects that the cell's scenario is a witness of."""
+        name = self.recording.scenario.name
+        return (one for signs in self._signs.values() for one in signs if name in one[0].witnesses)
 
     def _could_show(self, defect: Defect, sign: Sign) -> bool:
         """Whether the defect's program is in the cell where a sign speaks of it, at any version."""
@@ -128,16 +133,12 @@ class Explainer:
         return any(one.name == defect.program and _of_tool(sign, self._tool, one.tool) for one in there)
 
     def _must_show(self, defect: Defect, sign: Sign) -> bool:
-        return (
-            self.recording.scenario.name in defect.witnesses
-            and not sign.sometimes
-            and any(
-                one.main
-                and one.name == defect.program
-                and _covers(defect, sign, one.version)
-                and _of_tool(sign, self._tool, one.tool)
-                for one in self._programs[Station.VIEW]
-            )
+        return not sign.sometimes and any(
+            one.main
+            and one.name == defect.program
+            and _covers(defect, sign, one.version)
+            and _of_tool(sign, self._tool, one.tool)
+            for one in self._programs[Station.VIEW]
         )
 
 
@@ -192,23 +193,11 @@ def _covers(defect: Defect, sign: Sign, version: str) -> bool:
     return in_ranges(defect.versions, version) and (not sign.versions or in_ranges(sign.versions, version))
 
 
-def in_ranges(ranges: Iterable[str], version: str) -> bool:
-    """Whether a version, a number alone, lies in one of some ranges of a defect file."""
-    return any(
-        one == ANY or ((bounds := parse_pattern(f"x{one}")) is not None and bounds.fits("x", version)) for one in ranges
-    )
-
-
 def _is_over(ranges: Iterable[str], version: str) -> bool:
     """Whether a version comes after one that was mended: it lies beyond the upper bound of a range."""
-    uppers = [
-        f"{sign}{bound}"
-        for one in ranges
-        if (parsed := parse_pattern(f"x{one}")) is not None
-        for sign, bound in parsed.bounds
-        if sign in {"<", "<="}
-    ]
-    return any(not in_ranges([upper], version) for upper in uppers)
+    parsed = filter(None, map(parse_range, ranges))
+    uppers = [Pattern("*", (bound,)) for one in parsed for bound in one.bounds if bound[0] in {"<", "<="}]
+    return any(not upper.fits("", version) for upper in uppers)
 
 
 def _facts_fit(wanted: Mapping[str, Fact], finding: Finding) -> bool:

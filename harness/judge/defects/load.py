@@ -13,14 +13,12 @@ from pathlib import Path
 import msgspec
 
 from harness.judge.codes import CODES
-from harness.judge.defects.model import ANY, SCHEMA, Defect, Sign
+from harness.judge.defects.model import SCHEMA, Defect, Sign
 from harness.judge.facts import FACT_NAMES
 from harness.scenario.convert import BAD, check_keys, fields_of, read
-from harness.scenario.mistakes import Enough, Mistakes, together
+from harness.scenario.mistakes import Enough, Mistakes, end_all
 from harness.scenario.toml import NAME, raw_file, table
-from harness.worlds.ranges import choices, mistake_in, parse_pattern
-
-FOLDER = "defects"  # beside the scenarios
+from harness.worlds.ranges import ANY, choices, mistake_in, parse_range
 
 
 @dataclass(frozen=True)
@@ -42,10 +40,7 @@ def load_defects(folder: Path, words: Words) -> tuple[Defect, ...]:
             defect = parse(raw_file(path), path.stem, words, told)
             defects += [defect] if defect is not None and not told.found else []
         wrong += [told] if told.found else []
-    if len(wrong) == 1:
-        wrong[0].end()
-    if wrong:
-        raise together([error for told in wrong for error in told.found])
+    end_all(wrong)
     return tuple(defects)
 
 
@@ -123,8 +118,7 @@ def _one_of(said: str, known: Collection[str], what: str, key: str, told: Mistak
 
 def _ranges(ranges: Sequence[str], key: str, told: Mistakes) -> None:
     for i, one in enumerate(ranges):
-        parsed = parse_pattern(f"x{one}") if re.match("[<>=]", one) else None
-        if one != ANY and (parsed is None or parsed.name != "x"):
+        if parse_range(one) is None:
             told.add(
                 f"{one[:80]!r} is no range of versions",
                 f"{key}[{i}]",

@@ -11,7 +11,6 @@ from harness.places import Station
 from harness.profile import Profile
 
 SCHEMA = 1
-ANY = "any"  # a range: every version
 
 
 class Effect(StrEnum):
@@ -22,6 +21,11 @@ class Effect(StrEnum):
     REFUSED = "refused"
     VIEW = "view"
     LITTER = "litter"
+
+    @property
+    def place(self) -> int:
+        """From 0, the worst."""
+        return list(Effect).index(self)
 
     @property
     def words(self) -> str:

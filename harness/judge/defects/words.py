@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.judge.codes import CODES
-from harness.judge.defects.explain import in_ranges
-from harness.judge.defects.model import ANY, Defect, Sign
-from harness.worlds.ranges import parse_pattern
+from harness.judge.defects.model import Defect, Sign
+from harness.worlds.ranges import in_ranges, parse_range
 
 _BOUNDS = {">=": "from {} on", ">": "after {}", "<": "before {}", "<=": "up to {}", "==": "{}"}
 
 
 def bounds(one: str) -> tuple[tuple[str, str], ...]:
     """The bounds of a range: ``((">=", "0.7.5"), ("<", "2"))``; none of ``any``."""
-    parsed = parse_pattern(f"x{one}") if one != ANY else None
+    parsed = parse_range(one)
     return parsed.bounds if parsed is not None else ()
 
 
