@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import BrokenMachinery
-from harness.evidence import stations
+from harness.evidence import layers as stations
 from harness.evidence.recording import Step
 from harness.names import escape
 from harness.places import Station

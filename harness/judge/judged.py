@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.evidence import recording as recordings
+from harness.evidence.layers import raw_layers
 from harness.evidence.recording import AGAIN, Recording
-from harness.evidence.stations import raw_layers
 from harness.evidence.trees import read_trees
 from harness.judge.defects.model import Defect
 from harness.judge.judge import Verdict, found, judge

@@ -20,8 +20,8 @@ from harness.evidence import recording as records
 from harness.evidence import trees as evidence
 from harness.evidence import whole
 from harness.evidence.artifacts import artifacts, pack_images
+from harness.evidence.layers import answers, engines, manifests, raw_layers
 from harness.evidence.recording import Recording
-from harness.evidence.stations import answers, engines, manifests, raw_layers
 from harness.evidence.tools import tool_record
 from harness.launch.enclosure import PLACES, Enclosure, Mounted, read_mountinfo
 from harness.launch.untouched import only_files

@@ -11,14 +11,14 @@ from msgspec.structs import replace
 
 from harness.compare.classes import Seen
 from harness.compare.describe import Look, looks, shared_whiteouts
+from harness.compare.journey import LAYERS
 from harness.compare.noise import normalise
-from harness.compare.way import LAYERS
 from harness.compare.words import Column
 from harness.errors import BrokenMachinery
+from harness.evidence.layers import LAYERS as ARCHIVES
+from harness.evidence.layers import raw_layers
 from harness.evidence.recording import Recording, read, sizes_of
 from harness.evidence.recording import damage as damaged
-from harness.evidence.stations import LAYERS as ARCHIVES
-from harness.evidence.stations import raw_layers
 from harness.evidence.trees import TREES
 from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome

@@ -25,10 +25,10 @@ from harness.protocol import Phase
 from harness.report import markup
 from harness.report.defects import row_id
 from harness.report.grid import Field, field_of
+from harness.report.journey import WayTable, taken_by, way_tables
 from harness.report.load import Loaded
 from harness.report.steps import step_words
 from harness.report.tables import Table, class_table, sees_right, tree_table, view_table
-from harness.report.way import WayTable, taken_by, way_tables
 from harness.scenario.model import Scenario
 
 

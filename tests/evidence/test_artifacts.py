@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from harness.evidence.artifacts import IMAGES, Artifact, artifacts, pack_images
-from harness.evidence.stations import manifests, read_upper_image
+from harness.evidence.layers import manifests, read_upper_image
 from harness.machine.process import run
 from harness.places import Station
 

@@ -9,8 +9,8 @@ import pytest
 
 import harness
 from harness.drivers import SETUPS
+from harness.evidence.layers import answers
 from harness.evidence.recording import Import, Step
-from harness.evidence.stations import answers
 from harness.evidence.trees import phase, steps
 from harness.machine.process import run
 from harness.places import Station

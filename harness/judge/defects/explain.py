@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from harness.evidence.layers import FUSE, KERNEL, KERNEL_USERXATTR
 from harness.evidence.recording import Recording
-from harness.evidence.stations import FUSE, KERNEL, KERNEL_USERXATTR
 from harness.judge.defects.model import Defect, Fact, Named, Sign, named
 from harness.judge.facts import Flat, as_table
 from harness.judge.findings import Finding, flat

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BrokenMachinery
-from harness.evidence.recording import Import, Manifest
-from harness.evidence.stations import (
+from harness.evidence.layers import (
     answers,
     engines,
     imported,
@@ -21,6 +20,7 @@ from harness.evidence.stations import (
     read_upper_image,
     trees_of_layers,
 )
+from harness.evidence.recording import Import, Manifest
 from harness.machine.process import run
 from harness.names import unescape
 from harness.places import Station

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.compare.classes import Seen
 from harness.compare.describe import looks
-from harness.compare.way import Way, answer, conclusion, ways
+from harness.compare.journey import Way, answer, conclusion, ways
 from harness.compare.words import Column
 from harness.judge.findings import Finding
 from harness.places import Station

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.compare.classes import Seen
-from harness.compare.way import AFTER, STATIONS, Stop, ways
+from harness.compare.journey import AFTER, STATIONS, Stop, ways
 from harness.compare.words import Column
 from harness.evidence.recording import Recording
 from harness.places import Station

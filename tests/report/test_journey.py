@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from harness.evidence.recording import LayerRecord, Manifest
+from harness.report.journey import taken_by
 from harness.report.manifests import manifest_table
-from harness.report.way import taken_by
 from harness.scenario.model import Handover
 
 EXT3 = LayerRecord("application/vnd.sylabs.image.layer.v1.ext3", "sha256:" + "a" * 64, 64 << 20, true=False)
