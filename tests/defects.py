@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.judge.defects.model import Defect, Effect, Fact, Named, Sign, named
-from harness.places import Station
+from harness.places import PlaceName
 from harness.profile import Profile
 
 EVERYWHERE = ("case", "ghost-marker", "named", "other", "one", "two")  # the scenarios of tests
@@ -22,7 +22,7 @@ def known(
     witnesses: tuple[str, ...] = EVERYWHERE,
     facts: Mapping[str, Fact] | None = None,
     profiles: tuple[str, ...] = (),
-    places: tuple[Station, ...] = (),
+    places: tuple[PlaceName, ...] = (),
     **sign: Any,
 ) -> Defect:
     """A defect with one sign. Its name is made of all that is said of it."""

@@ -12,7 +12,7 @@ from harness.evidence.trees import write_snapshots
 from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
 from harness.judge.judge import judge
-from harness.places import Station
+from harness.places import ORACLE, REMOUNT, UPPER, VIEW, PlaceName
 from harness.profile import Profile
 from harness.runs.results import CellResult, Results, RunFacts, cell_result, write_results
 from harness.scenario.model import Scenario, Tree
@@ -97,13 +97,13 @@ def _cell(run: Path, cell: FakeCell, number: int) -> CellResult:
         ("trusted",) if cell.profile is Profile.USER else (), {}, cell.log,
         refused=cell.refused,
     )  # fmt: skip
-    trees: dict[Station, Snapshot] = {}
+    trees: dict[PlaceName, Snapshot] = {}
     if not (cell.broken or cell.refused):
         trees = {
-            Station.UPPER: tree(cell.upper),
-            Station.VIEW: tree(cell.view),
-            Station.REMOUNT: tree(cell.view if cell.remount is None else cell.remount),
-            Station.ORACLE: tree(cell.oracle),
+            UPPER: tree(cell.upper),
+            VIEW: tree(cell.view),
+            REMOUNT: tree(cell.view if cell.remount is None else cell.remount),
+            ORACLE: tree(cell.oracle),
         }
     write_snapshots(trees, place)
     recordings.write(made, place)

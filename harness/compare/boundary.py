@@ -11,7 +11,7 @@ from harness.compare.describe import Look, differing
 from harness.compare.words import Name, Words, listing, short
 from harness.judge.findings import SILENT, flat
 from harness.names import escape
-from harness.places import Station
+from harness.places import REMOUNT, UPPER, VIEW, PlaceName
 
 SHOWN = 3  # changes that one sentence names; the table beside it has them all
 
@@ -119,25 +119,25 @@ def _some(paths: Sequence[str]) -> Words:
     return (*out, f" and {len(paths) - SHOWN} more") if len(paths) > SHOWN else tuple(out)
 
 
-_VERBS = {Station.UPPER: "writes", Station.VIEW: "shows", Station.REMOUNT: "shows after a remount"}
+_VERBS = {UPPER: "writes", VIEW: "shows", REMOUNT: "shows after a remount"}
 
 
 def _trees(older: Seen, newer: Seen) -> Iterable[Words]:
-    views = [Station.UPPER, Station.VIEW]
-    if _same(older, Station.VIEW, Station.REMOUNT) != _same(newer, Station.VIEW, Station.REMOUNT):
-        views.append(Station.REMOUNT)
-    for station in views:
-        one, other = older.trees.get(station), newer.trees.get(station)
+    views = [UPPER, VIEW]
+    if _same(older, VIEW, REMOUNT) != _same(newer, VIEW, REMOUNT):
+        views.append(REMOUNT)
+    for place in views:
+        one, other = older.trees.get(place), newer.trees.get(place)
         if one is None or other is None:
             if one is not other:
-                yield (f"{'a' if other is not None else 'no'} tree at the station {station}",)
+                yield (f"{'a' if other is not None else 'no'} tree at the place {place}",)
             continue
         changed = differing(one, other)
         if changed:
-            yield (f"{_VERBS[station]} ", *_told(changed))
+            yield (f"{_VERBS[place]} ", *_told(changed))
 
 
-def _same(seen: Seen, one: Station, other: Station) -> bool:
+def _same(seen: Seen, one: PlaceName, other: PlaceName) -> bool:
     return seen.trees.get(one) == seen.trees.get(other)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from harness.compare.describe import NOTHING, Look
 from harness.compare.words import Column, who
 from harness.judge.findings import Finding
-from harness.places import Station
+from harness.places import PlaceName
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class Seen:
 
     id: str
     column: Column
-    trees: Mapping[Station, Mapping[bytes, Look]] = field(default_factory=dict)
+    trees: Mapping[PlaceName, Mapping[bytes, Look]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
-    engines: Mapping[Station, str] = field(default_factory=dict)  # as recorded: what merged each view of a container
+    backends: Mapping[PlaceName, str] = field(default_factory=dict)  # as recorded: what merged each view of a container
     linked: tuple[str, ...] = ()  # whiteouts of the upper that share an inode, in words: noise, and shown all the same
 
     @property
@@ -59,11 +59,11 @@ class Row:
 Key = Callable[[Seen], Hashable]
 
 
-def tree_key(*stations: Station) -> Key:
-    """Cells are equal when their trees at all these stations are."""
+def tree_key(*places: PlaceName) -> Key:
+    """Cells are equal when their trees at all these places are."""
 
     def key(seen: Seen) -> Hashable:
-        return tuple(_frozen(seen.trees.get(station)) for station in stations)
+        return tuple(_frozen(seen.trees.get(place)) for place in places)
 
     return key
 
@@ -81,9 +81,9 @@ def classify(cells: Iterable[Seen], key: Key) -> tuple[Class, ...]:
     return tuple(Class(letter(number), tuple(members)) for number, members in enumerate(groups.values()))
 
 
-def with_station(cells: Iterable[Seen], station: Station) -> list[Seen]:
+def with_place(cells: Iterable[Seen], place: PlaceName) -> list[Seen]:
     """The cells that have a tree there: only they can be compared."""
-    return [seen for seen in cells if station in seen.trees]
+    return [seen for seen in cells if place in seen.trees]
 
 
 def rows(trees: Sequence[Mapping[bytes, Look]]) -> list[Row]:
@@ -92,9 +92,9 @@ def rows(trees: Sequence[Mapping[bytes, Look]]) -> list[Row]:
     return [Row(path, tuple(tree.get(path, NOTHING) for tree in trees)) for path in paths]
 
 
-def class_rows(classes: Sequence[Class], station: Station) -> list[Row]:
+def class_rows(classes: Sequence[Class], place: PlaceName) -> list[Row]:
     """The rows of a table with a column for each class."""
-    return rows([one.first.trees.get(station, {}) for one in classes])
+    return rows([one.first.trees.get(place, {}) for one in classes])
 
 
 def most_interesting(classes: Sequence[Class]) -> Class | None:

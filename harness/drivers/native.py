@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, exports
+from harness.places import SEALED
 from harness.profile import Profile
-from harness.protocol import Asked
 from harness.worlds.inside import LAB
 
 _IMAGE = (  # a bare squashfs is not mounted by squashfuse: SingularityCE 4 unpacks it then, for a user
@@ -23,7 +23,7 @@ _EXT3 = 'once overlay.ext3 overlay empty_ext3 >>"$out/parts.log" 2>&1 ||\n  die 
 # A sealed overlay of native mode is a squashfs of the upper itself, packed by the user: the programs have no command for it.
 _SEAL = f"""\
 say seal
-if asked "{Asked.MKSQUASHFS}" $who mksquashfs overlay/upper sealed.sqfs -quiet -no-progress; then
+if asked {SEALED} "overlay seal by mksquashfs" $who mksquashfs overlay/upper sealed.sqfs -quiet -no-progress; then
   sealed_as sealed
 fi"""
 _TAKE_FOLDER = (

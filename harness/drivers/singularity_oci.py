@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, exports
 from harness.drivers.native import CALLED, CALLS, SINGULARITY
-from harness.protocol import Asked
+from harness.places import IMPORTED, PUSHED, SEALED, UPPER
 
 # --no-home: the caller's home would be bound over a folder of the image.
 _EXEC = f"--no-home --cwd / {BINDS}"
@@ -44,21 +44,21 @@ class OciMode(Runner):
         onward = f"""\
 say sync
 kept_as written
-asked "{Asked.SYNC}" {call} overlay sync image.sif
+asked {UPPER} "overlay sync" {call} overlay sync image.sif
 kept_as synced
 say seal
-if asked "{Asked.SEAL}" {call} overlay seal image.sif; then
+if asked {SEALED} "overlay seal" {call} overlay seal image.sif; then
   kept_as sealed
   {call} sif dump {overlay} image.sif >sealed.sqfs
   sealed_as readonly
   say push
   registry_up
-  if asked "{Asked.PUSH_TAR}" {call} push -U --layer-format tar image.sif "docker://$REFERENCE"; then
+  if asked {PUSHED} "push --layer-format tar" {call} push -U --layer-format tar image.sif "docker://$REFERENCE"; then
     pushed tar
-    asked "{Asked.PUSH_SQUASHFS}" {call} push -U --layer-format squashfs image.sif "docker://${{REFERENCE%:*}}:squashfs" &&
+    asked {PUSHED} "push --layer-format squashfs" {call} push -U --layer-format squashfs image.sif "docker://${{REFERENCE%:*}}:squashfs" &&
       manifest squashfs pushed.squashfs.manifest
     say pull
-    if asked "{Asked.PULL}" {_PODMAN} pull -q --tls-verify=false "$REFERENCE"; then
+    if asked {IMPORTED} "podman pull" {_PODMAN} pull -q --tls-verify=false "$REFERENCE"; then
       say export
       {_PODMAN} create --name lab --network none "$REFERENCE" /bin/sh >>"$out/parts.log" 2>&1 </dev/null &&
         {_PODMAN} export lab >"$out/imported.tar" 2>>"$out/parts.log" || rm -f "$out/imported.tar"

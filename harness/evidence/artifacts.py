@@ -1,4 +1,4 @@
-"""What a cell leaves on disk at a station, as it was left: the trees as PAX tars, the layers, and the images themselves.
+"""What a cell leaves on disk at a place, as it was left: the trees as PAX tars, the layers, and the images themselves.
 
 Images are large, and nearly all of them is holes: they are kept together in one compressed tar that knows of holes, and ``tar xzf`` puts
 them back as they were. Reading an artifact never changes it.
@@ -12,53 +12,49 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import BrokenMachinery
+from harness.evidence.layers import archives
 from harness.machine.process import run
-from harness.places import Station
+from harness.places import SEALED, UPPER, Place, PlaceKind, PlaceName, place_of
 
 IMAGES = "images.tar.gz"
 _LONGEST = 120  # seconds to pack the images of one cell
 
-# The files that may be there besides the trees: of which station, and in which form.
-_FORMS = {
-    "upper.img": (Station.UPPER, "ext3 image"),
-    "written.sif": (Station.UPPER, "OCI-SIF"),
-    "synced.sif": (Station.UPPER, "OCI-SIF"),
-    "sealed.sif": (Station.SEALED, "OCI-SIF"),
-    "sealed.tar": (Station.SEALED, "tar of the squashfs"),
-    "pushed.layer": (Station.PUSHED, "OCI layer"),
-    "imported.tar": (Station.IMPORTED, "tar"),
+# The images that may be there: of which place, and in which form.
+_IMAGES = {
+    "upper.img": (UPPER, "ext3 image"),
+    "written.sif": (UPPER, "OCI-SIF"),
+    "synced.sif": (UPPER, "OCI-SIF"),
+    "sealed.sif": (SEALED, "OCI-SIF"),
 }
+_ARCHIVES = {"squashfs": "tar of the squashfs", "tar": "OCI layer"}  # in which a layer lies, by its own form
 
 
 class Artifact(msgspec.Struct, frozen=True, omit_defaults=True):
     """One file that a cell left. ``file`` lies in the recording's folder; ``member``: its name in that tar, where it is kept in one."""
 
-    station: Station
+    place: PlaceName = msgspec.field(name="station")
     form: str
     file: str
     member: str = ""
 
 
 def artifacts(names: Iterable[str]) -> tuple[Artifact, ...]:
-    """The artifacts among the names of a cell's files, before its images are packed, in the order of stations."""
-    trees = {f"{station}.tar": (station, "PAX tar") for station in Station}
-    known = trees | _FORMS
-    order = list(Station)
-    found = [Artifact(*known[name], *_kept(name)) for name in names if name in known]
-    return tuple(sorted(found, key=lambda one: (order.index(one.station), one.file, one.member)))
+    """The artifacts among the names of a cell's files, before its images are packed, in the order of places."""
+    every = list(names)
+    found = [Artifact(*_IMAGES[name], IMAGES, name) for name in every if name in _IMAGES]
+    found += [Artifact(place, _form(place_of(place)), name) for place, name in archives(every).items()]
+    return tuple(sorted(found, key=lambda one: (place_of(one.place).order, one.file, one.member)))
 
 
-def _kept(name: str) -> tuple[str, str]:
-    return (IMAGES, name) if _is_image(name) else (name, "")
-
-
-def _is_image(name: str) -> bool:
-    return name.endswith((".img", ".sif"))
+def _form(place: Place) -> str:
+    if place.kind is PlaceKind.LAYER:
+        return _ARCHIVES[place.form]
+    return "tar" if place.kind is PlaceKind.IMAGE else "PAX tar"
 
 
 def pack_images(folder: Path) -> None:
     """Put the images of a cell's files into one tar, and only then let them go. Raises BrokenMachinery, OSError."""
-    names = [name for name in _FORMS if _is_image(name) and (folder / name).exists()]
+    names = [name for name in _IMAGES if (folder / name).exists()]
     if not names:
         return
     done = run(["tar", "-C", folder, "--sparse", "-czf", folder / IMAGES, "--", *names], timeout=_LONGEST)

@@ -1,9 +1,10 @@
-"""What a recording of before says of its tool, where it was not recorded: by the tool's name of then. Pure."""
+"""What a recording of before does not say, by the names of then: what its tool was, and where an answer belongs. Pure."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from harness.places import IMPORTED, PUSHED, READONLY, REMOUNT, SEALED, SEALED_VIEW, UPPER, PlaceName
 from harness.worlds.renamed import RENAMED
 
 # The programs of that time: where they stood in the order of tools, what they were, and how people say them.
@@ -32,3 +33,22 @@ def said_before(name: str) -> dict[str, object]:
         "place": place,
         "owners": "mapped" if now == _MAPPED else "visible",
     }
+
+
+# Who was asked at that time, and where that leads to.
+_ASKED = {
+    "a second writable run": REMOUNT,
+    "a read-only run": READONLY,
+    "overlay sync": UPPER,
+    "overlay seal": SEALED,
+    "overlay seal by mksquashfs": SEALED,
+    "a run of the sealed image": SEALED_VIEW,
+    "push --layer-format tar": PUSHED,
+    "push --layer-format squashfs": PUSHED,
+    "podman pull": IMPORTED,
+}
+
+
+def place_before(who: str) -> PlaceName:
+    """Where the answer of *who* belongs, of a recording that does not say it."""
+    return _ASKED.get(who, IMPORTED)

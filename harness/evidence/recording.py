@@ -16,8 +16,8 @@ import msgspec
 
 from harness.errors import BrokenMachinery
 from harness.evidence.artifacts import Artifact
-from harness.evidence.older import said_before
-from harness.places import Station
+from harness.evidence.older import place_before, said_before
+from harness.places import PlaceName
 from harness.profile import Profile
 from harness.scenario.model import Scenario
 
@@ -96,12 +96,20 @@ class Step(msgspec.Struct, frozen=True):
     words: str = ""
 
 
-class Import(msgspec.Struct, frozen=True):
-    """What a program on an image's way answered: who was asked, its exit code, its own words (escaped, several lines)."""
+class Answer(msgspec.Struct, frozen=True):
+    """What a program on an image's journey answered: who was asked, its exit code, its own words (escaped, several lines).
 
-    importer: str
+    ``place``: where it leads to; a recording of before does not say it, and has it from then.
+    """
+
+    who: str = msgspec.field(name="importer")
     code: int
     words: str = ""
+    place: PlaceName | None = None
+
+    def __post_init__(self) -> None:
+        if self.place is None:
+            msgspec.structs.force_setattr(self, "place", place_before(self.who))
 
 
 class LayerRecord(msgspec.Struct, frozen=True):
@@ -114,7 +122,7 @@ class LayerRecord(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What an image says of its layers, the lowest first, in one state of its way. ``unread``: why that could not be read."""
+    """What an image says of its layers, the lowest first, in one state of its journey. ``unread``: why that could not be read."""
 
     state: str
     layers: tuple[LayerRecord, ...] = ()
@@ -150,12 +158,13 @@ class Recording(msgspec.Struct, frozen=True):
     environment: dict[str, str]
     log: str = ""  # the daemon's own log, its last 4 KiB, escaped
     work_left: tuple[str, ...] = ()  # what the tool left in its work folder, escaped paths
-    imports: tuple[Import, ...] = ()  # seal, push, pull: in their order
-    engines: dict[Station, str] = {}  # what merged the tree that a container showed at a station, read back inside
+    answers: tuple[Answer, ...] = msgspec.field(default=(), name="imports")  # seal, push, pull: in their order
+    # what merged the tree that a container showed at a place, read back inside
+    backends: dict[PlaceName, str] = msgspec.field(default_factory=dict, name="engines")
     refused: str = ""  # what the tool said when it refused to mount; empty when it did not
     manifests: tuple[Manifest, ...] = ()  # of an OCI image: written, synced, sealed, pushed
     runs: int = 1  # how often the cell was run; the recordings of the others lie below, in ``again/1``, ``again/2`` …
-    artifacts: tuple[Artifact, ...] = ()  # what the cell left at which station
+    artifacts: tuple[Artifact, ...] = ()  # what the cell left at which place
     files: dict[str, FileRecord] | None = (
         None  # every other file of the folder, by name; None: of a time that did not count them
     )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import BrokenMachinery
-from harness.evidence import layers as stations
+from harness.evidence import layers
 from harness.evidence.recording import Step
 from harness.names import escape
-from harness.places import Station
+from harness.places import UPPER, PlaceKind, PlaceName, at_each, known
 from harness.profile import Profile
 from harness.protocol import STEP
 from harness.scenario.model import Scenario
@@ -23,8 +23,7 @@ from harness.snapshot.names import packed_names, refused_names
 from harness.snapshot.tar import read_tar
 from harness.worlds.inside import CELL, GIVEN, SCRIPT
 
-TAKEN = (Station.VIEW, Station.UPPER, Station.REMOUNT, Station.READONLY, Station.SEALED_VIEW, Station.ORACLE)
-TREES = (*TAKEN, Station.SEALED, Station.PUSHED, Station.IMPORTED)
+_TAKEN = (PlaceKind.VIEW, PlaceKind.UPPER, PlaceKind.ORACLE)  # what the script packs itself
 LOG_BYTES = 4096
 
 
@@ -34,30 +33,27 @@ def unseen(profile: Profile) -> tuple[str, ...]:
 
 
 def snapshots(
-    out: Path, scenario: Scenario, profile: Profile, raw: Mapping[Station, tuple[Entry, ...]]
-) -> dict[Station, Snapshot]:
-    """The snapshot of every station whose tree was taken. *raw*: every entry of the layers.
+    out: Path, scenario: Scenario, profile: Profile, raw: Mapping[PlaceName, tuple[Entry, ...]]
+) -> dict[PlaceName, Snapshot]:
+    """The snapshot of every place whose tree was taken. *raw*: every entry of the layers.
 
     What was listed and could not be looked at, and what was found by looking it up and was not listed, stands there as *unknown*.
     """
-    found: dict[Station, Snapshot] = {}
-    for station in TAKEN:
-        tar = out / f"{station}.tar"
-        if not tar.exists():
-            continue
+    found: dict[PlaceName, Snapshot] = {}
+    for place, archive in layers.archives((path.name for path in out.glob("*.tar")), *_TAKEN).items():
         try:
-            entries = read_tar(tar)
+            entries = read_tar(out / archive)
         except BrokenMachinery:  # tar was stopped, or had no room: what is there is no tree, and ``whole`` says so
             continue
-        listed = {*packed_names(_bytes(out / f"{station}.names")), *refused_names(_bytes(out / f"{station}.err"))}
+        listed = {*packed_names(_bytes(out / f"{place}.names")), *refused_names(_bytes(out / f"{place}.err"))}
         opened = {entry.path for entry in entries}
-        reached = _reached(_bytes(out / f"{station}.reached"), scenario, profile)
-        entries = linked(entries, _bytes(out / f"{station}.links"))
+        reached = _reached(_bytes(out / f"{place}.reached"), scenario, profile)
+        entries = linked(entries, _bytes(out / f"{place}.links"))
         entries += [Entry(name, Kind.UNKNOWN) for name in (listed | reached) - opened]
-        found[station] = Snapshot.of(entries or EMPTY, listed=listed, unseen=unseen(profile))
-    others = {Station.UPPER: stations.read_upper_image(out), Station.IMPORTED: stations.imported(out)}
-    found |= {station: tree for station, tree in others.items() if tree is not None}
-    return found | stations.trees_of_layers(raw)
+        found[place] = Snapshot.of(entries or EMPTY, listed=listed, unseen=unseen(profile))
+    upper = layers.read_upper_image(out)
+    found |= {UPPER: upper} if upper is not None else {}
+    return found | layers.imported(out) | layers.trees_of_layers(raw)
 
 
 def _reached(raw: bytes, scenario: Scenario, profile: Profile) -> set[bytes]:
@@ -90,15 +86,22 @@ def linked(entries: list[Entry], listing: bytes) -> list[Entry]:
     ]
 
 
-def write_snapshots(trees: Mapping[Station, Snapshot], folder: Path) -> None:
-    """One file of sorted JSON Lines for each station."""
-    for station, snapshot in trees.items():
-        write_jsonl(snapshot, folder / f"{station}.jsonl")
+def write_snapshots(trees: Mapping[PlaceName, Snapshot], folder: Path) -> None:
+    """One file of sorted JSON Lines for each place."""
+    for place, snapshot in trees.items():
+        write_jsonl(snapshot, folder / f"{place}.jsonl")
 
 
-def read_trees(folder: Path) -> dict[Station, Snapshot]:
+def snapshots_among(names: Iterable[str]) -> dict[PlaceName, str]:
+    """The files of snapshots among the names of a recording's files, in the order of places."""
+    found = {place: name for name in names if name.endswith(".jsonl") and (place := known(name.removesuffix(".jsonl")))}
+    return {place.name: found[place.name] for place in at_each(found)}
+
+
+def read_trees(folder: Path) -> dict[PlaceName, Snapshot]:
     """The snapshots of a recording."""
-    return {station: read_jsonl(path) for station in TREES if (path := folder / f"{station}.jsonl").exists()}
+    names = snapshots_among(path.name for path in folder.glob("*.jsonl"))
+    return {place: read_jsonl(folder / name) for place, name in names.items()}
 
 
 def steps(out: Path, tree: str) -> tuple[Step, ...]:

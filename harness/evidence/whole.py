@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.evidence.recording import Step
-from harness.places import Station
+from harness.places import PlaceName
 from harness.protocol import NOT_BEGUN, Phase
 from harness.scenario.model import Scenario
 from harness.script.parts import segments
@@ -33,21 +33,21 @@ def unwritten(out: Path, err: bytes) -> str:
     return ""
 
 
-def cut(out: Path, trees: Mapping[Station, Snapshot]) -> str:
+def cut(out: Path, trees: Mapping[PlaceName, Snapshot]) -> str:
     """Which tree that was taken is not there as a whole; empty when all are."""
     for name, code in _TAKEN.findall(_bytes(out / "taken")):
-        station = name.decode("ascii", "replace")
-        explained = code != b"0" and bool(_bytes(out / f"{station}.err"))
-        tree = next((trees[one] for one in trees if one == station), None)
-        if tree is None and explained and not _bytes(out / f"{station}.tar"):
+        place = name.decode("ascii", "replace")
+        explained = code != b"0" and bool(_bytes(out / f"{place}.err"))
+        tree = next((trees[one] for one in trees if one == place), None)
+        if tree is None and explained and not _bytes(out / f"{place}.tar"):
             continue  # its folder could not be entered: what was under test died
-        if tree is None or not _ended(out / f"{station}.tar"):
-            return f"the tree {station} was not written whole"
+        if tree is None or not _ended(out / f"{place}.tar"):
+            return f"the tree {place} was not written whole"
         named = tree.listed or frozenset()
         if any(entry.path and entry.path not in named and entry.kind is not Kind.UNKNOWN for entry in tree):
-            return f"the names of the tree {station} were not written whole"
+            return f"the names of the tree {place} were not written whole"
         if code != b"0" and not explained:
-            return f"tar ended with exit code {code.decode()} at the tree {station}, and its words were not written"
+            return f"tar ended with exit code {code.decode()} at the tree {place}, and its words were not written"
     return ""
 
 

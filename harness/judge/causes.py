@@ -21,7 +21,7 @@ from harness.judge.replay import Tree, Unmodelled
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.view import difference, seen_by
 from harness.names import escape, unescape
-from harness.places import Station
+from harness.places import ORACLE, VIEW, PlaceName
 from harness.scenario.steps import OBSERVING, Readdir, Step
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.union import merge
@@ -87,7 +87,7 @@ class _Told:
         right = Tree(start)
         for result in recording.oracle_steps:
             _do(right, recording.scenario.steps[result.index], succeeded=not result.code)
-        oracle = evidence.trees.get(Station.ORACLE)
+        oracle = evidence.trees.get(ORACLE)
         root = oracle.get(b"") if oracle is not None else None
         who = (root.uid, root.gid) if root is not None else (0, 0)  # in a container an ordinary user is not 0 inside
         self.right = right.snapshot(who)
@@ -138,48 +138,48 @@ class _Told:
             fits = self.follows.get(finding.step)
             return None if fits is None else next((one for one in self.causes if fits(one)), None)
         path = unescape(finding.path) if finding.path != "/" else b""
-        view = self.evidence.trees.get(finding.station)
+        view = self.evidence.trees.get(finding.place)
         if view is None or finding.code not in _EXACTLY:
             return None
         if self.died is not None and finding.code == "WL202" and not any(_real(entry) for entry in view):
             return self.died  # nothing can be seen of a tree whose daemon is gone
-        if not self._trusted(path) or not _EXACTLY[finding.code](self, path, finding.station):
+        if not self._trusted(path) or not _EXACTLY[finding.code](self, path, finding.place):
             return None
         return next((one for one in self.causes if one.covers(path)), None)
 
     def _trusted(self, path: bytes) -> bool:
         """Whether the model gives the oracle's own tree there, when it is told that nothing failed."""
-        oracle = self.evidence.trees.get(Station.ORACLE)
-        return oracle is not None and self._alike(self.right, oracle, path, Station.ORACLE)
+        oracle = self.evidence.trees.get(ORACLE)
+        return oracle is not None and self._alike(self.right, oracle, path, ORACLE)
 
-    def _alike(self, wanted: Snapshot, seen: Snapshot, path: bytes, station: Station) -> bool:
+    def _alike(self, wanted: Snapshot, seen: Snapshot, path: bytes, place: PlaceName) -> bool:
         """Whether two trees are the same at a path and below it."""
         paths = {path, *(e.path for e in wanted.below(path)), *(e.path for e in seen.below(path))}
-        return all(self._same(wanted.get(one), seen.get(one), station) for one in paths)
+        return all(self._same(wanted.get(one), seen.get(one), place) for one in paths)
 
-    def _same(self, wanted: Entry | None, seen: Entry | None, station: Station) -> bool:
+    def _same(self, wanted: Entry | None, seen: Entry | None, place: PlaceName) -> bool:
         if wanted is None or seen is None:
             return wanted is seen
-        return not difference(wanted, seen_by(self.evidence, station, seen, wanted))
+        return not difference(wanted, seen_by(self.evidence, place, seen, wanted))
 
-    def as_without(self, path: bytes, station: Station) -> bool:
-        return self._alike(self.without, self.evidence.trees[station], path, station)
+    def as_without(self, path: bytes, place: PlaceName) -> bool:
+        return self._alike(self.without, self.evidence.trees[place], path, place)
 
-    def entry_as_without(self, path: bytes, station: Station) -> bool:
-        wanted, seen = self.without.get(path), self.evidence.trees[station].get(path)
-        return wanted is not None and self._same(wanted, seen, station)
+    def entry_as_without(self, path: bytes, place: PlaceName) -> bool:
+        wanted, seen = self.without.get(path), self.evidence.trees[place].get(path)
+        return wanted is not None and self._same(wanted, seen, place)
 
-    def made_after_all(self, path: bytes, station: Station) -> bool:
+    def made_after_all(self, path: bytes, place: PlaceName) -> bool:
         """A failed step that did its part all the same, as the next mount shows."""
-        before = self.evidence.trees.get(Station.VIEW)
+        before = self.evidence.trees.get(VIEW)
         return (
             before is not None
-            and self._alike(self.without, before, path, Station.VIEW)
-            and self._alike(self.right, self.evidence.trees[station], path, station)
+            and self._alike(self.without, before, path, VIEW)
+            and self._alike(self.right, self.evidence.trees[place], path, place)
         )
 
 
-_EXACTLY: dict[str, Callable[[_Told, bytes, Station], bool]] = {
+_EXACTLY: dict[str, Callable[[_Told, bytes, PlaceName], bool]] = {
     "WL201": _Told.as_without,
     "WL202": _Told.as_without,
     "WL205": _Told.entry_as_without,

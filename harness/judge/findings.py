@@ -1,4 +1,4 @@
-"""A finding: a broken rule or a divergence, with a stable code, a path, a station, and a sentence."""
+"""A finding: a broken rule or a divergence, with a stable code, a path, a place, and a sentence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from harness.judge.defects.model import Named
 from harness.judge.facts import Facts, key_of
-from harness.places import Station
+from harness.places import PlaceName
 
 
 class Outcome(StrEnum):
@@ -25,7 +25,7 @@ SILENT = frozenset({"WL208", "WL209"})  # codes of a cell that was not seen to i
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a rule says about one path at one station. ``path`` is in the escaped text form; the root is ``/``.
+    """What a rule says about one path at one place. ``path`` is in the escaped text form; the root is ``/``.
 
     The rule's row makes ``message`` of the ``facts``, and nothing takes it apart again. ``key`` is made of them too, whatever is given
     for it: it says which finding this is, and stays the same from night to night (``harness.judge.facts.key_of``). What was read
@@ -34,11 +34,11 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
     code: str  # "WL101"
     path: str
-    station: Station
+    place: PlaceName = msgspec.field(name="station")
     message: str  # one sentence, names escaped
     known: Named | None = None  # the defect that explains it
     back: Named | None = None  # the defect that it is, in a version that should not have it any more
-    carried: tuple[Station, ...] = ()  # the later stations of an image's way that show the same
+    carried: tuple[PlaceName, ...] = ()  # the later places of an image's journey that show the same
     step: int | None = None  # of WL207: the index of the step
     times: int = 1  # in how many runs of the cell it was found …
     of: int = 1  # … of how many
@@ -47,7 +47,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str = ""
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "key", key_of(self.code, self.station, self.path, self.facts))
+        msgspec.structs.force_setattr(self, "key", key_of(self.code, self.place, self.path, self.facts))
 
 
 def often(finding: Finding) -> str:

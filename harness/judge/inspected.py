@@ -15,7 +15,7 @@ from harness.judge.rules.evidence import TreeEvidence, UpperEvidence, shown
 from harness.judge.rules.layer import layer_findings, when_converted
 from harness.judge.rules.rule import Need, Rule
 from harness.judge.rules.upper import RULES, unreadable_mark
-from harness.places import Station
+from harness.places import SEALED
 from harness.snapshot.image import Layer
 from harness.snapshot.model import EMPTY, Kind, Snapshot
 from harness.whiteouts.encodings import Encoding
@@ -85,7 +85,7 @@ def judge_layer(layer: Layer, below: Below) -> Judged:
         sure = {shown(marker.path) for marker in marked if marker.encoding in _USERS}
         found = [f for f in found if f.code not in _NEED_TRUSTED or (f.code == "WL108" and f.path in sure)]
     if layer.form == "squashfs":
-        found += [*layer_findings(layer.raw, form="squashfs", station=Station.SEALED), *when_converted(layer.raw)]
+        found += [*layer_findings(layer.raw, form="squashfs", place=SEALED), *when_converted(layer.raw)]
     return Judged(layer, tuple(sorted(found, key=lambda f: (f.code, f.path))), tuple(sorted(unjudged.items())))
 
 

@@ -16,7 +16,8 @@ from harness.judge.findings import Finding, Outcome
 from harness.judge.rules.every import RULES, needs
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.mount import refused_by_the_machine
-from harness.places import Station
+from harness.judge.rules.rule import Need
+from harness.places import VIEW, PlaceKind, PlaceName, place_of
 from harness.protocol import Phase
 from harness.scenario.steps import OBSERVING, Fails
 from harness.snapshot.model import Entry, Snapshot
@@ -40,8 +41,8 @@ class Verdict:
 
 def judge(
     recording: Recording,
-    trees: Mapping[Station, Snapshot],
-    raw: Mapping[Station, Sequence[Entry]] = MappingProxyType({}),
+    trees: Mapping[PlaceName, Snapshot],
+    raw: Mapping[PlaceName, Sequence[Entry]] = MappingProxyType({}),
     others: Sequence[Sequence[Finding]] = (),
     defects: Sequence[Defect] = (),
 ) -> Verdict:
@@ -95,16 +96,16 @@ def found(evidence: Evidence) -> list[Finding]:
 
 def together(runs: Sequence[Sequence[Finding]]) -> list[Finding]:
     """The findings of several runs of one cell, each once, with how often it was found."""
-    every: dict[tuple[str, str, Station, str], list[Finding]] = {}
+    every: dict[tuple[str, str, PlaceName, str], list[Finding]] = {}
     for run in runs:
-        for key, finding in {(one.code, one.path, one.station, one.message): one for one in run}.items():
+        for key, finding in {(one.code, one.path, one.place, one.message): one for one in run}.items():
             every.setdefault(key, []).append(finding)
     return [msgspec.structs.replace(same[0], times=len(same), of=len(runs)) for same in every.values()]
 
 
 def _looked(code: str, evidence: Evidence) -> bool:
     """Whether somebody looked where findings of a code are."""
-    trees = {Station.VIEW, *(need for need in needs(code) if isinstance(need, Station))}
+    trees = {VIEW, *(need for need in needs(code) if not isinstance(need, Need))}
     return trees <= evidence.trees.keys()
 
 
@@ -121,18 +122,16 @@ def _did_the_same(recording: Recording) -> bool:
     return did == wanted and recording.phase == Phase.END
 
 
-_LATER = (Station.READONLY, Station.SEALED_VIEW)
-
-
 def carried(findings: Sequence[Finding]) -> list[Finding]:
-    """One finding for what several views on an image's way show: where it first appears, with those to which it is carried."""
+    """One finding for what several views on an image's journey show: where it first appears, with those to which it is carried."""
     first: dict[tuple[str, str, str], int] = {}
     out: list[Finding] = []
-    for finding in sorted(findings, key=lambda one: list(Station).index(one.station)):
+    for finding in sorted(findings, key=lambda one: place_of(one.place).order):
         key = (finding.code, finding.path, finding.message)
-        if finding.station in _LATER and key in first:
+        place = place_of(finding.place)
+        if place.kind is PlaceKind.VIEW and place.later and key in first:
             there = out[first[key]]
-            out[first[key]] = msgspec.structs.replace(there, carried=(*there.carried, finding.station))
+            out[first[key]] = msgspec.structs.replace(there, carried=(*there.carried, finding.place))
         else:
             first.setdefault(key, len(out))
             out.append(finding)
@@ -140,7 +139,7 @@ def carried(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _order(finding: Finding) -> tuple[str, str, str, str]:
-    return (finding.code, finding.path, finding.station, finding.message)
+    return (finding.code, finding.path, finding.place, finding.message)
 
 
 def _wrong_scenario(recording: Recording) -> str:

@@ -13,7 +13,7 @@ from harness.evidence.trees import read_trees
 from harness.judge.defects.model import Defect
 from harness.judge.judge import Verdict, found, judge
 from harness.judge.rules.evidence import Evidence
-from harness.places import Station
+from harness.places import PlaceName
 from harness.snapshot.model import Entry, Snapshot
 
 
@@ -22,8 +22,8 @@ class Judged:
     """A recording with its trees, and what comes of it."""
 
     recording: Recording
-    trees: Mapping[Station, Snapshot]
-    raw: Mapping[Station, Sequence[Entry]]
+    trees: Mapping[PlaceName, Snapshot]
+    raw: Mapping[PlaceName, Sequence[Entry]]
     verdict: Verdict
 
 

@@ -9,13 +9,13 @@ from harness.judge.codes import CODES
 from harness.judge.findings import Finding, often
 from harness.judge.judge import Verdict
 from harness.names import escape
-from harness.places import Station
+from harness.places import ORACLE, REMOUNT, UPPER, VIEW, PlaceName
 from harness.snapshot.model import Entry, Snapshot
 from harness.whiteouts.encodings import ENCODINGS
 from harness.whiteouts.markers import markers_of
 
 
-def describe(recording: Recording, verdict: Verdict, trees: Mapping[Station, Snapshot]) -> str:
+def describe(recording: Recording, verdict: Verdict, trees: Mapping[PlaceName, Snapshot]) -> str:
     """Findings first, then the trees side by side: the oracle, the view, and the upper with its markers named."""
     lines = [f"{recording.id}: {verdict.reason}", ""]
     lines += [line for finding in verdict.findings for line in finding_lines(finding)]
@@ -34,7 +34,7 @@ def finding_lines(finding: Finding) -> list[str]:
 
 
 def _named(finding: Finding) -> str:
-    return f"{CODES[finding.code].name} at {finding.station}: {finding.message}"
+    return f"{CODES[finding.code].name} at {finding.place}: {finding.message}"
 
 
 def entry_text(entry: Entry | None) -> str:
@@ -45,12 +45,12 @@ def entry_text(entry: Entry | None) -> str:
     return " ".join([entry.kind.value, *(f"[{mark}]" for mark in marks)])
 
 
-def side_by_side(trees: Mapping[Station, Snapshot]) -> list[str]:
+def side_by_side(trees: Mapping[PlaceName, Snapshot]) -> list[str]:
     """A table with a row for each path: expected, seen, seen after the remount, and what lies in the upper."""
     columns = [
-        ("must be", Station.ORACLE), ("is", Station.VIEW), ("after remount", Station.REMOUNT), ("upper", Station.UPPER),
+        ("must be", ORACLE), ("is", VIEW), ("after remount", REMOUNT), ("upper", UPPER),
     ]  # fmt: skip
-    there = [(title, trees[station]) for title, station in columns if station in trees]
+    there = [(title, trees[place]) for title, place in columns if place in trees]
     paths = sorted({path for _, tree in there for path in tree.entries})
     rows = [["path", *(title for title, _ in there)]]
     rows += [[escape(path) or "/", *(entry_text(tree.get(path)) for _, tree in there)] for path in paths]

@@ -19,8 +19,9 @@ from harness.errors import BrokenMachinery
 from harness.evidence import recording as records
 from harness.evidence import trees as evidence
 from harness.evidence import whole
+from harness.evidence.answers import answers, backends, manifests
 from harness.evidence.artifacts import artifacts, pack_images
-from harness.evidence.layers import answers, engines, manifests, raw_layers
+from harness.evidence.layers import raw_layers
 from harness.evidence.recording import Recording
 from harness.evidence.tools import tool_record
 from harness.launch.enclosure import PLACES, Enclosure, Mounted, read_mountinfo
@@ -28,7 +29,7 @@ from harness.launch.untouched import only_files
 from harness.machine.guarded import mark, remove_tree
 from harness.machine.process import Ended, run_on_lifeline
 from harness.machine.room import REMEDY, Room
-from harness.places import Station
+from harness.places import PlaceName
 from harness.profile import Profile
 from harness.protocol import Phase
 from harness.script.compile import compile_cell
@@ -68,8 +69,8 @@ class Ran:
     """A recording with its snapshots."""
 
     recording: Recording
-    trees: dict[Station, Snapshot]
-    raw: dict[Station, tuple[Entry, ...]]  # every entry of a layer, doubles too
+    trees: dict[PlaceName, Snapshot]
+    raw: dict[PlaceName, tuple[Entry, ...]]  # every entry of a layer, doubles too
 
 
 def run_cell(cell: Cell, bench: Bench, keep_at: Path) -> Ran:
@@ -151,7 +152,9 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
     return Ran(record, trees, raw)
 
 
-def _store(record: Recording, trees: Mapping[Station, Snapshot], out: Path, script: bytes, keep_at: Path) -> Recording:
+def _store(
+    record: Recording, trees: Mapping[PlaceName, Snapshot], out: Path, script: bytes, keep_at: Path
+) -> Recording:
     """The recording on disk; what cannot be written as a whole leaves nothing there."""
     try:
         pack_images(out)
@@ -201,9 +204,9 @@ def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, 
         environment=bench.environment,
         log=evidence.log(out),
         work_left=evidence.leftovers(out),
-        imports=answers(out),
+        answers=answers(out),
         refused=evidence.refused(out),
-        engines=engines(out),
+        backends=backends(out),
         manifests=manifests(out),
         artifacts=artifacts(path.name for path in out.iterdir() if path.stat().st_size),
     )

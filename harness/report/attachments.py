@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.compare.classes import most_interesting
 from harness.names import escape
-from harness.places import Station
+from harness.places import UPPER, VIEW
 from harness.report.load import Loaded, raw
 from harness.report.scenario import Section, broken
 
@@ -73,26 +73,26 @@ def attach(sections: Sequence[tuple[Section, Sequence[Loaded]]]) -> list[Attachm
     found: list[dict[int, tuple[Attachment, list[Attachment]]]] = [{} for _ in wanted]
     urgent = {"new": 0, "fixed": 0, "broken": 0, "known": 1}
     order = sorted(
-        ((number, place) for number, every in enumerate(wanted) for place in range(len(every))),
+        ((number, nth) for number, every in enumerate(wanted) for nth in range(len(every))),
         key=lambda at: (at[1] > 0, urgent.get(sections[at[0]][0].state, 2), at),
     )
-    for number, place in order:
-        label, one = wanted[number][place]
+    for number, nth in order:
+        label, one = wanted[number][nth]
         raws_of = [
             raws.take(
-                one.result.id, f"{station} \u2014 {label}", raw(one.folder, f"{station}.jsonl"),
-                f"{one.result.folder}/{station}.jsonl", LONGEST_RAW,
+                one.result.id, f"{place} \u2014 {label}", raw(one.folder, f"{place}.jsonl"),
+                f"{one.result.folder}/{place}.jsonl", LONGEST_RAW,
             )
-            for station in (Station.UPPER, Station.VIEW)
-            if one.seen is not None and station in one.seen.trees
+            for place in (UPPER, VIEW)
+            if one.seen is not None and place in one.seen.trees
         ]  # fmt: skip
         where = f"{one.result.folder}/script.sh"
         script = scripts.take(one.result.id, label, raw(one.folder, "script.sh"), where, LONGEST_SCRIPT)
-        found[number][place] = (script, raws_of)
+        found[number][nth] = (script, raws_of)
     return [
         Attachments(
-            tuple(pairs[place][0] for place in sorted(pairs)),
-            tuple(item for place in sorted(pairs) for item in pairs[place][1]),
+            tuple(pairs[nth][0] for nth in sorted(pairs)),
+            tuple(item for nth in sorted(pairs) for item in pairs[nth][1]),
         )
         for pairs in found
     ]

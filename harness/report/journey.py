@@ -1,4 +1,4 @@
-"""The row of stations on an image's way, as tables of the report. Pure."""
+"""The places on an image's journey, as tables of the report. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.compare.classes import Seen
-from harness.compare.journey import AFTER, STATIONS, Stop, ways
+from harness.compare.journey import Stop, journeys
 from harness.compare.words import Column
 from harness.evidence.recording import Recording
-from harness.places import Station
+from harness.places import Place
 from harness.report import markup
 from harness.report.manifests import manifest_table
 from harness.report.tables import Table, TableRow, flags_of
@@ -19,8 +19,8 @@ from harness.scenario.model import Handover
 
 
 @dataclass(frozen=True)
-class WayTable:
-    """One way: whose it is, its stations with the form of every mark under each, and what came of it."""
+class JourneyTable:
+    """One journey: whose it is, its places with the form of every mark under each, and what came of it."""
 
     tools: str
     table: Table
@@ -29,38 +29,35 @@ class WayTable:
     manifests: Table | None = None  # what the image says of its layers
 
 
-_HEADS = {station: (head, below) for station, head, below in STATIONS}
-
-
-def way_tables(
+def journey_tables(
     seen: Sequence[Seen], columns: Sequence[Column], recordings: Mapping[str, Recording]
-) -> tuple[WayTable, ...]:
-    """The ways of a scenario's cells; none where no tool makes images. *recordings*: by the cell's id."""
+) -> tuple[JourneyTable, ...]:
+    """The journeys of a scenario's cells; none where no tool makes images. *recordings*: by the cell's id."""
     made = []
-    for way in ways(seen, columns):
-        recording = recordings[way.first.id]
-        flags = {station: flags_of(way.first, (station,)) for station in way.heads}
+    for journey in journeys(seen, columns):
+        recording = recordings[journey.first.id]
+        flags = {place: flags_of(journey.first, (place.name,)) for place in journey.heads}
         rows = tuple(
             TableRow(
                 path,
                 path,
                 0,
                 tuple(
-                    _field(stop, flags[station].get(path, ())) for station, stop in zip(way.heads, stops, strict=True)
+                    _field(stop, flags[place].get(path, ())) for place, stop in zip(journey.heads, stops, strict=True)
                 ),
             )
-            for path, stops in way.rows
+            for path, stops in journey.rows
         )
         heads = tuple(
-            (f"{number}. {_HEADS[station][0]}", _below(station, way.first, recording.scenario.handover))
-            for number, station in enumerate(way.heads, 1)
+            (f"{number}. {place.head}", _below(place, journey.first, recording.scenario.handover))
+            for number, place in enumerate(journey.heads, 1)
         )
         made.append(
-            WayTable(
-                way.tools,
+            JourneyTable(
+                journey.tools,
                 Table(heads, rows),
-                way.answer,
-                way.conclusion,
+                journey.answer,
+                journey.conclusion,
                 manifest_table(recording.manifests),
             )
         )
@@ -77,11 +74,11 @@ def taken_by(handover: Handover) -> str:
     return ", ".join(one for one in said if one)
 
 
-def _below(station: Station, seen: Seen, handover: Handover | None) -> str:
-    """What stands under the head of a station: what is looked at, whose turn it is, and which engine merged it."""
-    engine = seen.engines.get(station, "")
-    said = [_HEADS[station][1], taken_by(handover) if handover is not None and station in AFTER else ""]
-    return ", ".join(one for one in (*said, f"by {engine}" if engine else "") if one)
+def _below(place: Place, seen: Seen, handover: Handover | None) -> str:
+    """What stands under the head of a place: what is looked at, whose turn it is, and which overlay merged it."""
+    backend = seen.backends.get(place.name, "")
+    said = [place.note, taken_by(handover) if handover is not None and place.later else ""]
+    return ", ".join(one for one in (*said, f"by {backend}" if backend else "") if one)
 
 
 def _field(stop: Stop, flags: tuple[tuple[str, bool], ...]) -> Markup:

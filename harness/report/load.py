@@ -11,21 +11,19 @@ from msgspec.structs import replace
 
 from harness.compare.classes import Seen
 from harness.compare.describe import Look, looks, shared_whiteouts
-from harness.compare.journey import LAYERS
 from harness.compare.noise import normalise
 from harness.compare.words import Column
 from harness.errors import BrokenMachinery
-from harness.evidence.layers import LAYERS as ARCHIVES
-from harness.evidence.layers import raw_layers
+from harness.evidence.layers import archives, raw_layers
 from harness.evidence.recording import Recording, read, sizes_of
 from harness.evidence.recording import damage as damaged
-from harness.evidence.trees import TREES
+from harness.evidence.trees import snapshots_among
 from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
 from harness.judge.judged import judged_of
 from harness.judge.rules.evidence import Evidence
 from harness.names import printable
-from harness.places import Station
+from harness.places import UPPER, PlaceKind, PlaceName, place_of
 from harness.runs.results import CellResult, Results, RunFacts, cell_result, read_results
 from harness.snapshot.jsonl import parse_jsonl
 from harness.snapshot.model import Snapshot
@@ -71,23 +69,20 @@ class _Trees:
 
     def read(
         self, folder: Path, there: Collection[str]
-    ) -> tuple[dict[Station, Snapshot], dict[Station, Tree], dict[str, str]]:
+    ) -> tuple[dict[PlaceName, Snapshot], dict[PlaceName, Tree], dict[str, str]]:
         """The snapshots of a recording among the files that are *there*, how they look, and the digests of their files."""
-        trees: dict[Station, Snapshot] = {}
-        seen: dict[Station, Tree] = {}
+        trees: dict[PlaceName, Snapshot] = {}
+        seen: dict[PlaceName, Tree] = {}
         digests: dict[str, str] = {}
-        for station in TREES:
-            name = f"{station}.jsonl"
-            if name not in there:
-                continue
+        for place, name in snapshots_among(there).items():
             raw = (folder / name).read_bytes()
             if raw not in self.snapshots:
                 self.snapshots[raw] = (parse_jsonl(raw, str(folder / name)), hashlib.sha256(raw).hexdigest())
-            trees[station], digests[name] = self.snapshots[raw]
-            key = (station not in LAYERS, raw)
+            trees[place], digests[name] = self.snapshots[raw]
+            key = (place_of(place).shows, raw)
             if key not in self.known:
-                self.known[key] = looks(normalise(trees[station]), view=key[0])
-            seen[station] = self.known[key]
+                self.known[key] = looks(normalise(trees[place]), view=key[0])
+            seen[place] = self.known[key]
         return trees, seen, digests
 
 
@@ -138,8 +133,8 @@ def _load(cell: CellResult, run: Path, decoder: _Trees, by: Sequence[Defect] | N
         again = judged_of(Evidence(recording, trees, raw_layers(folder)), folder, by)
         now = cell_result(recording, again.verdict, cell.folder)
         cell = replace(now, id=cell.id, scenario=cell.scenario)
-    linked = shared_whiteouts(trees[Station.UPPER]) if Station.UPPER in trees else ()
-    found = Seen(cell.id, column, seen, cell.findings, recording.engines, linked)
+    linked = shared_whiteouts(trees[UPPER]) if UPPER in trees else ()
+    found = Seen(cell.id, column, seen, cell.findings, recording.backends, linked)
     return Loaded(cell, column, folder, recording, found)
 
 
@@ -154,9 +149,8 @@ def _damaged(cell: CellResult, column: Column, folder: Path, why: str) -> Loaded
 
 def _digests_of_layers(folder: Path, there: Collection[str]) -> dict[str, str]:
     """Of the layers that are judged from their archives."""
-    return {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ARCHIVES.values() if name in there
-    }
+    names = archives(there, PlaceKind.LAYER).values()
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
 
 def raw(folder: Path, name: str) -> bytes:

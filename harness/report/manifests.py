@@ -1,4 +1,4 @@
-"""What an image says of its own layers on its way, as a table of the report. Pure."""
+"""What an image says of its own layers on its journey, as a table of the report. Pure."""
 
 from __future__ import annotations
 

@@ -40,9 +40,9 @@ def images_of(sections: Sequence[Section]) -> tuple[ImageWords, ...]:
     """What came of the images of each class of tools; what is said of the most scenarios first."""
     found: dict[tuple[str, str], list[str]] = {}
     for one in sections:
-        for way in one.ways:
-            if way.answer:
-                found.setdefault((way.tools, way.answer), []).append(one.name)
+        for journey in one.journeys:
+            if journey.answer:
+                found.setdefault((journey.tools, journey.answer), []).append(one.name)
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
     return tuple(ImageWords(tools, words, tuple(names)) for (tools, words), names in ordered)
 

@@ -14,18 +14,18 @@ from harness.compare.classes import (
     classify,
     most_interesting,
     tree_key,
-    with_station,
+    with_place,
 )
 from harness.compare.words import Column, count, who
 from harness.evidence.recording import Recording
 from harness.judge.codes import CODES
 from harness.judge.findings import Finding, Outcome, flat, often
-from harness.places import Station
+from harness.places import ORACLE, REMOUNT, UPPER, VIEW, at_each
 from harness.protocol import Phase
 from harness.report import markup
 from harness.report.defects import row_id
 from harness.report.grid import Field, field_of
-from harness.report.journey import WayTable, taken_by, way_tables
+from harness.report.journey import JourneyTable, journey_tables, taken_by
 from harness.report.load import Loaded
 from harness.report.steps import step_words
 from harness.report.tables import Table, class_table, sees_right, tree_table, view_table
@@ -39,7 +39,7 @@ class FindingRow:
     code: str
     name: str
     path: str
-    stations: str
+    places: str
     message: str
     who: str
     new: bool
@@ -89,7 +89,7 @@ class Section:
     uppers_same: str
     views: Table | None
     views_same: str
-    ways: tuple[WayTable, ...]
+    journeys: tuple[JourneyTable, ...]
     boundaries: tuple[tuple[bool, Markup], ...]
     findings: tuple[FindingRow, ...]
     codes: tuple[str, ...]
@@ -108,8 +108,8 @@ def section(name: str, cells: Sequence[Loaded], defects: Collection[str] = (), *
     recordings = {one.result.id: one.recording for one in ran if one.recording is not None}
     scenario = next((recording.scenario for recording in recordings.values()), None)
     columns = [one.column for one in ran]
-    uppers = classify(with_station(seen, Station.UPPER), tree_key(Station.UPPER))
-    views = classify(with_station(seen, Station.VIEW), tree_key(Station.VIEW, Station.REMOUNT, Station.ORACLE))
+    uppers = classify(with_place(seen, UPPER), tree_key(UPPER))
+    views = classify(with_place(seen, VIEW), tree_key(VIEW, REMOUNT, ORACLE))
     chosen = most_interesting(uppers) or most_interesting(views)
     found = _findings(seen, columns, defects)
     fields = [field_of(one.result) for one in cells]
@@ -128,11 +128,11 @@ def section(name: str, cells: Sequence[Loaded], defects: Collection[str] = (), *
         state=state,
         tree=tree_table(recordings[chosen.first.id], chosen.first) if chosen else None,
         tree_of=_tree_of(chosen, uppers, columns) if chosen else "",
-        uppers=class_table(uppers, Station.UPPER, columns) if len(uppers) > 1 else None,
+        uppers=class_table(uppers, UPPER, columns) if len(uppers) > 1 else None,
         uppers_same=_same("leaves the same upper", uppers, columns),
         views=view_table(views, columns),
         views_same=_views_same(views, columns),
-        ways=way_tables(seen, columns, recordings),
+        journeys=journey_tables(seen, columns, recordings),
         boundaries=tuple((one.changed, markup.words(one.words)) for one in boundaries(seen)),
         findings=found,
         codes=tuple(dict.fromkeys(one.code for one in found)),
@@ -193,7 +193,7 @@ def _views_same(classes: Sequence[Class], columns: Sequence[Column]) -> str:
         return ""
     if len(right) < len(columns):  # others see another tree, or none
         return f"Users see what they should with {who([m.column for m in right], columns)[0]}."
-    again = all(Station.REMOUNT in member.trees for member in right)
+    again = all(REMOUNT in member.trees for member in right)
     return f"In every cell that ran, users see what they should{', before and after a remount' if again else ''}."
 
 
@@ -204,13 +204,13 @@ def _findings(cells: Sequence[Seen], columns: Sequence[Column], defects: Collect
             named = finding.known or finding.back
             key = (
                 finding.code, finding.path, finding.message, finding.known is None, named.defect if named else "",
-                tuple(f"{one.code} at {one.station}: {one.message}" for one in flat(finding.consequences)),
+                tuple(f"{one.code} at {one.place}: {one.message}" for one in flat(finding.consequences)),
             )  # fmt: skip
             groups.setdefault(key, []).append((seen, finding))
     made = [
         FindingRow(
             code, CODES[code].name if code in CODES else "", path,
-            ", ".join(station for station in Station if any(finding.station is station for _, finding in found)),
+            ", ".join(place.name for place in at_each({finding.place for _, finding in found})),
             message, who([seen.column for seen, _ in found], columns)[0], new,
             markup.defect(defect, row_id(defect) if defect in defects else ""), new and bool(defect), below,
             ", ".join(sorted({f"{often(f)} with {seen.column.label}" for seen, f in found if often(f)})),

@@ -13,12 +13,12 @@ from harness.compare.words import Column, who
 from harness.evidence.recording import Recording
 from harness.judge.findings import flat
 from harness.names import escape
-from harness.places import Station
+from harness.places import ORACLE, REMOUNT, UPPER, VIEW, PlaceName
 from harness.report import markup
 from harness.scenario.layers import layer
 
 MOST_ROWS = 150  # of one table; what is cut is said below it
-VIEWS = (Station.VIEW, Station.REMOUNT)
+VIEWS = (VIEW, REMOUNT)
 Flags = tuple[tuple[str, bool], ...]
 
 
@@ -43,11 +43,11 @@ class Table:
     corner: str = "Path"  # what the rows are
 
 
-def flags_of(seen: Seen, stations: Sequence[Station]) -> dict[str, Flags]:
-    """The findings at some stations, by path: codes, and whether nobody has named them; what is carried there too."""
+def flags_of(seen: Seen, places: Sequence[PlaceName]) -> dict[str, Flags]:
+    """The findings at some places, by path: codes, and whether nobody has named them; what is carried there too."""
     found: dict[str, dict[str, bool]] = {}
     for finding in flat(seen.findings):
-        if finding.station in stations or any(one in stations for one in finding.carried):
+        if finding.place in places or any(one in places for one in finding.carried):
             here = found.setdefault(finding.path, {})
             here[finding.code] = here.get(finding.code, False) or finding.known is None
     return {path: tuple(sorted(codes.items())) for path, codes in found.items()}
@@ -93,47 +93,47 @@ def tree_table(recording: Recording, seen: Seen) -> Table:
         heads.append(("upper, before", "as the scenario prepared it"))
         trees.append(looks(layer(scenario.upper, profile)))
         flags.append({})
-    wanted = [(Station.UPPER, "upper", ""), (Station.VIEW, "users see", "before unmounting")]
-    if seen.trees.get(Station.REMOUNT) != seen.trees.get(Station.VIEW):
-        wanted.append((Station.REMOUNT, "users see", "after a remount"))
-    wanted.append((Station.ORACLE, "they should see", "a plain directory"))
-    for station, head, below in wanted:
-        if station in seen.trees:
+    wanted = [(UPPER, "upper", ""), (VIEW, "users see", "before unmounting")]
+    if seen.trees.get(REMOUNT) != seen.trees.get(VIEW):
+        wanted.append((REMOUNT, "users see", "after a remount"))
+    wanted.append((ORACLE, "they should see", "a plain directory"))
+    for place, head, below in wanted:
+        if place in seen.trees:
             heads.append((head, below))
-            trees.append(seen.trees[station])
-            flags.append(flags_of(seen, VIEWS if station is Station.VIEW and len(wanted) == 3 else (station,)))
+            trees.append(seen.trees[place])
+            flags.append(flags_of(seen, VIEWS if place == VIEW and len(wanted) == 3 else (place,)))
     return _table(heads, rows(trees), flags, fold=False)
 
 
-def class_table(classes: Sequence[Class], station: Station, columns: Sequence[Column]) -> Table:
+def class_table(classes: Sequence[Class], place: PlaceName, columns: Sequence[Column]) -> Table:
     heads = [(one.letter, who(one.columns, columns)[0]) for one in classes]
-    return _table(heads, class_rows(classes, station), [flags_of(one.first, (station,)) for one in classes], fold=True)
+    return _table(heads, class_rows(classes, place), [flags_of(one.first, (place,)) for one in classes], fold=True)
 
 
 def view_table(classes: Sequence[Class], columns: Sequence[Column]) -> Table | None:
     """What users see, beside what they should see; None when all see the same and see it right."""
     if not classes or (len(classes) == 1 and all(sees_right(one) for one in classes[0].members)):
         return None
-    oracle = classes[0].first.trees.get(Station.ORACLE, {})
+    oracle = classes[0].first.trees.get(ORACLE, {})
     heads, trees, flags = [("should see", "a plain directory")], [oracle], [dict[str, Flags]()]
     for one in classes:
         first = one.first
         tools = who(one.columns, columns)[0]
-        remount = first.trees.get(Station.REMOUNT)
-        same = remount is None or remount == first.trees[Station.VIEW]
+        remount = first.trees.get(REMOUNT)
+        same = remount is None or remount == first.trees[VIEW]
         heads.append(("see", tools if same else f"{tools}; before unmounting"))
-        trees.append(first.trees[Station.VIEW])
-        flags.append(flags_of(first, VIEWS if same else (Station.VIEW,)))
+        trees.append(first.trees[VIEW])
+        flags.append(flags_of(first, VIEWS if same else (VIEW,)))
         if not same and remount is not None:
             heads.append(("see", f"{tools}; after a remount"))
             trees.append(remount)
-            flags.append(flags_of(first, (Station.REMOUNT,)))
+            flags.append(flags_of(first, (REMOUNT,)))
     return _table(heads, rows(trees), flags, fold=True)
 
 
 def sees_right(seen: Seen) -> bool:
     """Whether users see what they should: no table may show a difference, and no finding may speak of one."""
-    oracle = seen.trees.get(Station.ORACLE)
-    if oracle is None or any(seen.trees.get(station, oracle) != oracle for station in VIEWS):
+    oracle = seen.trees.get(ORACLE)
+    if oracle is None or any(seen.trees.get(place, oracle) != oracle for place in VIEWS):
         return False
-    return not any(one.station in VIEWS for one in flat(seen.findings))
+    return not any(one.place in VIEWS for one in flat(seen.findings))

@@ -11,8 +11,9 @@ import hashlib
 from harness.cells.plan import Cell
 from harness.drivers.base import ContainerText, Runner
 from harness.machine.quote import quote_bytes
+from harness.places import READONLY, REMOUNT
 from harness.profile import Profile
-from harness.protocol import Asked, Phase
+from harness.protocol import Phase
 from harness.scenario.layers import layer
 from harness.scenario.model import Handover
 from harness.script.below import stack_of
@@ -131,10 +132,10 @@ def _run(text: ContainerText, parts: int, cell: Cell) -> list[bytes]:
     lines += [
         b"say upper", text.upper.encode(),
         b"say 'container, writable, again'",
-        f'go writable look remount || asked "{Asked.AGAIN}" fails'.encode(),
+        f'go writable look remount || asked {REMOUNT} "a second writable run" fails'.encode(),
         *_handed(handed, text),
         b"say 'container, read-only'",
-        f'go readonly look readonly || asked "{Asked.READONLY}" fails'.encode(),
+        f'go readonly look readonly || asked {READONLY} "a read-only run" fails'.encode(),
         *([b"chown -hR $ordinary:$ordinary oracle"] if handed is not None and handed.profile == "root" else []),
         b"take oracle oracle",
     ]  # fmt: skip

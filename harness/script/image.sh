@@ -48,10 +48,11 @@ see() {
   cat /proc/self/mountinfo >"$out/$name.mounts"
 }
 
-# asked WHO COMMAND...: a command whose answer is a fact: its exit code and its words are kept, and the run goes on.
+# asked PLACE WHO COMMAND...: a command whose answer is a fact, at the place that it leads to: its exit code and its words are kept, and
+# the run goes on.
 # A line break stands before, so that words which end without one hide no answer after them.
 asked() {
-  asking=$1; shift
+  asking="$1 $2"; shift 2
   "$@" >"$out/answer" 2>&1 </dev/null
   code=$?
   { printf '\nasked %s\nexit %s\n' "$asking" "$code"; sed 's/^/  /' "$out/answer"; } >>"$out/answers"
@@ -63,7 +64,7 @@ asked() {
 sealed_as() {
   sqfs2tar -r . sealed.sqfs >"$out/sealed.tar" 2>"$out/sealed.log"
   say 'container, sealed'
-  go "$1" look sealed-view || asked "a run of the sealed image" fails
+  go "$1" look sealed-view || asked sealed-view "a run of the sealed image" fails
 }
 
 # blob FILE: put a file among the blobs of the layout; $digest and $size say where it is.

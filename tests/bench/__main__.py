@@ -102,7 +102,7 @@ def one_more_cell(work: Path) -> None:
 
 
 def one_more_image(work: Path) -> None:
-    """The same for SingularityCE's OCI mode: create, run, run again, read-only, sync, seal, push, pull, and every station read."""
+    """The same for SingularityCE's OCI mode: create, run, run again, read-only, sync, seal, push, pull, and every place read."""
     _cells_of("singularity-ce+oci", 4, work / "images")
 
 

@@ -9,17 +9,17 @@ from harness.compare.classes import Seen
 from harness.compare.describe import looks
 from harness.compare.words import Column, plain
 from harness.judge.findings import Finding
-from harness.places import Station
+from harness.places import STEPS, UPPER
 from harness.snapshot.model import Entry
 from tests.entries import folder, tree
 from tests.factory import GHOST_UPPER, PLAIN_UPPER
 
-GHOST = (Finding("WL101", "a/new/.wh..opq", Station.UPPER, "a character device 0:0 deletes .wh..opq"),)
+GHOST = (Finding("WL101", "a/new/.wh..opq", UPPER, "a character device 0:0 deletes .wh..opq"),)
 
 
 def cell(version: str, upper: Sequence[Entry], findings: tuple[Finding, ...] = (), profile: str = "root") -> Seen:
     column = Column("fuse-overlayfs", "fuse-overlayfs", version, profile)
-    return Seen(f"{version}-{profile}", column, {Station.UPPER: looks(tree(upper))}, findings)
+    return Seen(f"{version}-{profile}", column, {UPPER: looks(tree(upper))}, findings)
 
 
 def texts(*cells: Seen) -> list[str]:
@@ -66,12 +66,12 @@ def test_many_changes_are_counted() -> None:
 
 
 def test_a_version_that_was_not_seen_to_its_end_says_nothing_of_what_it_has_not() -> None:
-    died = (Finding("WL208", "/", Station.STEPS, "the daemon died of signal 6"),)
+    died = (Finding("WL208", "/", STEPS, "the daemon died of signal 6"),)
     (said,) = texts(cell("1.10", GHOST_UPPER, GHOST), cell("1.14", GHOST_UPPER, died))
     assert said == "from fuse-overlayfs 1.14 on: now WL208 at `/`"
 
 
 def test_what_follows_from_another_finding_is_still_there() -> None:
-    caused = (Finding("WL207", "a", Station.STEPS, "step 1 failed", consequences=GHOST),)
+    caused = (Finding("WL207", "a", STEPS, "step 1 failed", consequences=GHOST),)
     (said,) = texts(cell("1.10", GHOST_UPPER, GHOST), cell("1.14", GHOST_UPPER, caused))
     assert said == "from fuse-overlayfs 1.14 on: now WL207 at `a`"

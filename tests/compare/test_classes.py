@@ -9,11 +9,11 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.compare.classes import Seen, class_rows, classify, letter, rows, tree_key, with_station
+from harness.compare.classes import Seen, class_rows, classify, letter, rows, tree_key, with_place
 from harness.compare.describe import NOTHING, looks
 from harness.compare.noise import normalise
 from harness.compare.words import Column
-from harness.places import Station
+from harness.places import UPPER
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.whiteouts.encodings import NOISE_XATTRS
 from tests.entries import file, folder, gone, tree
@@ -49,17 +49,17 @@ snapshots = st.lists(entries(), max_size=4).map(tree)
 
 def seen(number: int, snapshot: Snapshot) -> Seen:
     column = Column("fuse-overlayfs", "fuse-overlayfs", f"1.{number}", "root")
-    return Seen(str(number), column, {Station.UPPER: looks(normalise(snapshot))})
+    return Seen(str(number), column, {UPPER: looks(normalise(snapshot))})
 
 
 @given(st.lists(snapshots, max_size=6), st.randoms(use_true_random=False))
 def test_classes_partition_the_cells_whatever_their_order(trees: list[Snapshot], rng: random.Random) -> None:
     cells = [seen(number, one) for number, one in enumerate(trees)]
-    classes = classify(cells, tree_key(Station.UPPER))
+    classes = classify(cells, tree_key(UPPER))
     assert sorted(member.id for one in classes for member in one.members) == sorted(cell.id for cell in cells)
     mixed = list(cells)
     rng.shuffle(mixed)
-    again = classify(mixed, tree_key(Station.UPPER))
+    again = classify(mixed, tree_key(UPPER))
     assert [[m.id for m in one.members] for one in again] == [[m.id for m in one.members] for one in classes]
     assert [one.letter for one in classes] == [letter(number) for number in range(len(classes))]
 
@@ -80,7 +80,7 @@ def comparable(snapshot: Snapshot) -> dict[bytes, Entry]:
 
 @given(snapshots, snapshots)
 def test_equal_snapshots_are_one_class_and_different_ones_are_two(one: Snapshot, other: Snapshot) -> None:
-    classes = classify([seen(0, one), seen(1, other)], tree_key(Station.UPPER))
+    classes = classify([seen(0, one), seen(1, other)], tree_key(UPPER))
     assert (len(classes) == 1) == (comparable(one) == comparable(other))
 
 
@@ -98,7 +98,7 @@ def test_noise_does_not_part_what_is_equal() -> None:
             msgspec.structs.replace(gone(b"d/f", 0o700), links=9, same_as=b"d/e"),
         ]
     )
-    assert len(classify([seen(0, plain), seen(1, noisy)], tree_key(Station.UPPER))) == 1
+    assert len(classify([seen(0, plain), seen(1, noisy)], tree_key(UPPER))) == 1
 
 
 def test_each_kind_of_difference_parts() -> None:
@@ -113,12 +113,12 @@ def test_each_kind_of_difference_parts() -> None:
         tree([folder(b"d"), file(b".wh.d")]),
     ]
     for one, other in combinations(different, 2):
-        assert len(classify([seen(0, one), seen(1, other)], tree_key(Station.UPPER))) == 2
+        assert len(classify([seen(0, one), seen(1, other)], tree_key(UPPER))) == 2
 
 
 def test_a_row_says_what_stands_at_a_path_in_each_class() -> None:
-    classes = classify([seen(0, tree([gone(b"d/f")])), seen(1, tree([file(b"d/.wh.f")]))], tree_key(Station.UPPER))
-    by_path = {row.path: row for row in class_rows(classes, Station.UPPER)}
+    classes = classify([seen(0, tree([gone(b"d/f")])), seen(1, tree([file(b"d/.wh.f")]))], tree_key(UPPER))
+    by_path = {row.path: row for row in class_rows(classes, UPPER)}
     assert by_path[b"d"].equal
     assert not by_path[b"d/f"].equal
     device, by_file = by_path[b"d/f"].looks
@@ -142,7 +142,7 @@ def test_a_name_that_is_not_listed_looks_different() -> None:
 
 def test_cells_without_a_tree_are_not_compared() -> None:
     bare = Seen("x", Column("kernel", "kernel", "6.18", "root"))
-    assert with_station([bare, seen(0, tree([]))], Station.UPPER)[0].id == "0"
+    assert with_place([bare, seen(0, tree([]))], UPPER)[0].id == "0"
     assert rows([]) == []
 
 

@@ -1,4 +1,4 @@
-"""The way of an image: where marks are made, carried and lost, and what came of it."""
+"""The journey of an image: where marks are made, carried and lost, and what came of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from harness.compare.classes import Seen
 from harness.compare.describe import looks
-from harness.compare.journey import Way, answer, conclusion, ways
+from harness.compare.journey import Journey, answer, conclusion, journeys
 from harness.compare.words import Column
 from harness.judge.findings import Finding
-from harness.places import Station
+from harness.places import IMPORTED, PUSHED, READONLY, SEALED, SEALED_VIEW, UPPER, VIEW, PlaceName
 from harness.snapshot.model import Entry
 from tests.judge.evidence import file, folder, gone, tree
 
@@ -19,46 +19,46 @@ OPQ = file("d/.wh..wh..opq")
 GHOST = gone("d/.wh..opq")
 
 
-def seen(findings: tuple[Finding, ...] = (), **stations: list[Entry]) -> Seen:
+def seen(findings: tuple[Finding, ...] = (), **places: list[Entry]) -> Seen:
     trees = {}
-    for name, entries in {"oracle": [folder("d")], **stations}.items():
-        station = Station(name.replace("_", "-"))
-        layer = station in {Station.UPPER, Station.SEALED, Station.PUSHED}
-        trees[station] = looks(tree(entries), view=not layer)
+    for name, entries in {"oracle": [folder("d")], **places}.items():
+        place = PlaceName(name.replace("_", "-"))
+        layer = place in {UPPER, SEALED, PUSHED}
+        trees[place] = looks(tree(entries), view=not layer)
     return Seen("cell", COLUMN, trees, findings)
 
 
-GHOST_FOUND = Finding("WL101", "d/.wh..opq", Station.UPPER, "a ghost")
+GHOST_FOUND = Finding("WL101", "d/.wh..opq", UPPER, "a ghost")
 FOUNDING = seen(
     (
         GHOST_FOUND,
-        Finding("WL301", "d/.wh..wh..opq", Station.PUSHED, "twice"),
-        Finding("WL304", "/", Station.IMPORTED, "podman pull failed: duplicates"),
+        Finding("WL301", "d/.wh..wh..opq", PUSHED, "twice"),
+        Finding("WL304", "/", IMPORTED, "podman pull failed: duplicates"),
     ),
     view=[folder("d")], upper=[OPAQUE, OPQ, GHOST], readonly=[folder("d")], sealed=[OPAQUE, OPQ],
     sealed_view=[folder("d")], pushed=[folder("d"), OPQ],
 )  # fmt: skip
 TAKEN = seen(
-    (GHOST_FOUND, Finding("WL201", "d/f", Station.READONLY, "back", carried=(Station.SEALED_VIEW,))),
+    (GHOST_FOUND, Finding("WL201", "d/f", READONLY, "back", carried=(SEALED_VIEW,))),
     view=[folder("d")], upper=[folder("d"), OPQ, GHOST], readonly=[folder("d"), file("d/f", "old")], sealed=[folder("d"), OPQ],
     sealed_view=[folder("d")], pushed=[folder("d"), OPQ], imported=[folder("d")],
 )  # fmt: skip
 
 
-def words(way: Way, path: str) -> list[str]:
-    return [stop.word for stop in dict(way.rows)[path]]
+def words(journey: Journey, path: str) -> list[str]:
+    return [stop.word for stop in dict(journey.rows)[path]]
 
 
 def test_a_mark_is_made_carried_changed_and_lost() -> None:
-    (way,) = ways([FOUNDING], [COLUMN])
-    assert [station.value for station in way.heads] == ["view", "upper", "readonly", "sealed", "sealed-view", "pushed"]
-    assert words(way, "d") == ["", "made here", "", "carried", "", "changed"]
-    assert words(way, "d/.wh..opq") == ["", "made here", "", "lost here", "", ""]
+    (journey,) = journeys([FOUNDING], [COLUMN])
+    assert [place.name for place in journey.heads] == ["view", "upper", "readonly", "sealed", "sealed-view", "pushed"]
+    assert words(journey, "d") == ["", "made here", "", "carried", "", "changed"]
+    assert words(journey, "d/.wh..opq") == ["", "made here", "", "lost here", "", ""]
 
 
 def test_a_view_goes_wrong_and_right_again() -> None:
-    (way,) = ways([TAKEN], [COLUMN])
-    assert words(way, "d/f") == ["", "", "wrong here", "", "right again", "", ""]
+    (journey,) = journeys([TAKEN], [COLUMN])
+    assert words(journey, "d/f") == ["", "", "wrong here", "", "right again", "", ""]
 
 
 def test_as_root_leaving_the_ghost_out_is_not_enough() -> None:
@@ -83,12 +83,12 @@ def test_a_cell_that_mounts_a_stack_has_no_way() -> None:
     sealed_alone = seen(upper=[OPAQUE], sealed=[OPAQUE])  # native mode seals, and pushes nothing
     assert answer(sealed_alone) == ""
     plain = seen(view=[folder("d")], upper=[OPAQUE], remount=[folder("d")])
-    assert ways([plain], [COLUMN]) == ()
+    assert journeys([plain], [COLUMN]) == ()
     assert answer(plain) == ""
 
 
-def test_what_another_engine_showed_is_another_way() -> None:
-    first = replace(FOUNDING, engines={Station.VIEW: "fuse-overlayfs"})
+def test_what_another_backend_showed_is_another_way() -> None:
+    first = replace(FOUNDING, backends={VIEW: "fuse-overlayfs"})
     twin = replace(first, id="twin")
-    assert len(ways([first, twin], [COLUMN])) == 1
-    assert len(ways([first, replace(twin, engines={Station.VIEW: "kernel overlay"})], [COLUMN])) == 2
+    assert len(journeys([first, twin], [COLUMN])) == 1
+    assert len(journeys([first, replace(twin, backends={VIEW: "kernel overlay"})], [COLUMN])) == 2

@@ -15,7 +15,7 @@ from harness.compare.words import Column, listing, names, plain, short, who
 from harness.evidence.recording import ToolRecord
 from harness.judge.defects.model import Named
 from harness.judge.findings import Finding, Outcome
-from harness.places import Station
+from harness.places import STEPS, VIEW
 from harness.profile import Profile
 from harness.runs.results import CellResult, Results, read_results
 from tests.defects import known
@@ -167,7 +167,7 @@ def test_a_version_that_has_it_as_known_is_not_said_not_to_have_it(tmp_path: Pat
 def test_a_cell_that_was_not_seen_to_its_end_is_not_said_not_to_have_it(tmp_path: Path) -> None:
     run = results(tmp_path, FakeCell(), FakeCell(version="1.4", upper=PLAIN_UPPER))
     died = msgspec.structs.replace(
-        run.cells[1], findings=(Finding("WL208", "/", Station.STEPS, "the daemon died of signal 6"),)
+        run.cells[1], findings=(Finding("WL208", "/", STEPS, "the daemon died of signal 6"),)
     )
     first = sentences([run.cells[0], died])[0]
     assert first.code == "WL101"
@@ -182,7 +182,7 @@ _FINDING = st.builds(
     Finding,
     st.sampled_from(["WL101", "WL201", "WL208"]),
     st.sampled_from(["a/.wh..opq", "b/.wh..opq"]),
-    st.just(Station.VIEW),
+    st.just(VIEW),
     st.just("a device deletes it"),
     _KNOWN,
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from harness.evidence.answers import manifests
 from harness.evidence.artifacts import IMAGES, Artifact, artifacts, pack_images
-from harness.evidence.layers import manifests, read_upper_image
+from harness.evidence.layers import read_upper_image
 from harness.machine.process import run
-from harness.places import Station
+from harness.places import PUSHED, SEALED, UPPER, VIEW
 
 
 def _image(path: Path, size: int = 32 << 20) -> str:
@@ -53,11 +54,11 @@ def test_readers_leave_what_they_read(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
-def test_each_artifact_has_its_station_and_its_form() -> None:
+def test_each_artifact_has_its_place_and_its_form() -> None:
     found = artifacts(["view.tar", "pushed.layer", "upper.img", "sealed.sif", "phases", "view.names"])
     assert found == (
-        Artifact(Station.VIEW, "PAX tar", "view.tar"),
-        Artifact(Station.UPPER, "ext3 image", IMAGES, "upper.img"),
-        Artifact(Station.SEALED, "OCI-SIF", IMAGES, "sealed.sif"),
-        Artifact(Station.PUSHED, "OCI layer", "pushed.layer"),
+        Artifact(VIEW, "PAX tar", "view.tar"),
+        Artifact(UPPER, "ext3 image", IMAGES, "upper.img"),
+        Artifact(SEALED, "OCI-SIF", IMAGES, "sealed.sif"),
+        Artifact(PUSHED, "OCI layer", "pushed.layer"),
     )

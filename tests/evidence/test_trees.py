@@ -10,7 +10,7 @@ import pytest
 
 from harness.evidence import trees as evidence
 from harness.evidence.recording import Step
-from harness.places import Station
+from harness.places import ORACLE, PUSHED, UPPER, VIEW
 from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.script.paths import spoken_paths
@@ -41,16 +41,16 @@ def test_a_tree_has_what_was_packed_listed_refused_and_looked_up(tmp_path: Path)
     (tmp_path / "upper.names").write_bytes(b"./\n./a\n./b\n")
     (tmp_path / "upper.links").write_bytes(b"3 70 ./b\x003 70 ./a\x00x 1 ./d\x001 2\x00")
     (tmp_path / "remount.tar").write_bytes(b"cut")
-    trees = evidence.snapshots(tmp_path, SCENARIO, Profile.USER, {Station.PUSHED: (Entry(b"lab/p", Kind.FIFO),)})
-    assert set(trees) == {Station.VIEW, Station.UPPER, Station.PUSHED}
-    view, upper = trees[Station.VIEW], trees[Station.UPPER]
+    trees = evidence.snapshots(tmp_path, SCENARIO, Profile.USER, {PUSHED: (Entry(b"lab/p", Kind.FIFO),)})
+    assert set(trees) == {VIEW, UPPER, PUSHED}
+    view, upper = trees[VIEW], trees[UPPER]
     assert {path: entry.kind for path, entry in view.entries.items() if path.startswith(b"d/")} == {
         b"d/f": Kind.FILE, b"d/ghost": Kind.UNKNOWN, b"d/x": Kind.UNKNOWN,
     }  # fmt: skip
     assert view.listed == frozenset({b"d", b"d/f", b"d/ghost"}), "what was looked up was not listed"
     assert view.unseen == ("trusted",)
     assert [(e.same_as, e.links) for e in upper if e.path] == [(b"a", 3), (b"a", 3)]
-    assert b"p" in trees[Station.PUSHED]
+    assert b"p" in trees[PUSHED]
     assert evidence.unseen(Profile.ROOT) == ()
 
 
@@ -63,7 +63,7 @@ def test_snapshots_are_one_file_each(tmp_path: Path) -> None:
     tar(tmp_path / "oracle.tar", ["./", "./a"])
     trees = evidence.snapshots(tmp_path, SCENARIO, Profile.ROOT, {})
     evidence.write_snapshots(trees, tmp_path)
-    assert read_jsonl(tmp_path / "oracle.jsonl") == trees[Station.ORACLE]
+    assert read_jsonl(tmp_path / "oracle.jsonl") == trees[ORACLE]
 
 
 def test_words_and_numbers(tmp_path: Path) -> None:
@@ -111,5 +111,5 @@ def test_nothing_is_nothing(made: bool, tmp_path: Path) -> None:
 
 
 def test_the_snapshots_of_a_recording_are_those_that_are_there(tmp_path: Path) -> None:
-    evidence.write_snapshots({Station.VIEW: Snapshot.of(EMPTY), Station.ORACLE: Snapshot.of(EMPTY)}, tmp_path)
-    assert evidence.read_trees(tmp_path).keys() == {Station.VIEW, Station.ORACLE}
+    evidence.write_snapshots({VIEW: Snapshot.of(EMPTY), ORACLE: Snapshot.of(EMPTY)}, tmp_path)
+    assert evidence.read_trees(tmp_path).keys() == {VIEW, ORACLE}

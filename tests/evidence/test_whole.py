@@ -11,7 +11,7 @@ from harness.evidence.recording import Step
 from harness.evidence.trees import snapshots, steps
 from harness.evidence.whole import contradicts, cut, steps_cut, too_short, unwritten
 from harness.machine.process import run
-from harness.places import Station
+from harness.places import UPPER, VIEW
 from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.scenario.model import Scenario
@@ -57,7 +57,7 @@ def shorten(path: Path, size: int) -> None:
 
 def test_evidence_that_is_whole_is_whole(out: Path) -> None:
     assert said(out) == ""
-    assert set(snapshots(out, scenario(), Profile.ROOT, {})) == {Station.VIEW, Station.UPPER}
+    assert set(snapshots(out, scenario(), Profile.ROOT, {})) == {VIEW, UPPER}
 
 
 @pytest.mark.parametrize("size", [0, 300, 512, 1536, 9000])

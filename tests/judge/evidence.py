@@ -9,7 +9,7 @@ from harness.evidence.recording import Recording, Step, ToolRecord
 from harness.judge.findings import Finding
 from harness.judge.rules.every import RULES
 from harness.judge.rules.evidence import Evidence
-from harness.places import Station
+from harness.places import ORACLE, REMOUNT, UPPER, VIEW
 from harness.profile import Profile
 from harness.scenario.model import Scenario, Tree
 from harness.scenario.steps import Mkdir
@@ -38,8 +38,8 @@ def evidence(
         1, "case[tool-1-root]", scenario, ToolRecord("fuse-overlayfs", "1.14", "fuse-overlayfs"), profile,
         "2026-01-01T00:00:00+00:00", 0.1, 0, timed_out, "steps 1" if timed_out else "end", "", exits, did, must, (), (), {},
     )  # fmt: skip
-    given = {Station.UPPER: tree(upper), Station.VIEW: view, Station.REMOUNT: remount, Station.ORACLE: oracle}
-    return Evidence(recording, {station: one for station, one in given.items() if one is not None})
+    given = {UPPER: tree(upper), VIEW: view, REMOUNT: remount, ORACLE: oracle}
+    return Evidence(recording, {place: one for place, one in given.items() if one is not None})
 
 
 Check = Callable[[Any], Iterator[Any]]  # what a rule is called by: how it looks

@@ -30,10 +30,8 @@ KEEP = file("keep", "k\n")
 
 
 def told(findings: Iterable[Finding]) -> list[tuple[str, str, list[tuple[str, str, str]]]]:
-    """Code and path of each finding, with code, path and station of what stands under it."""
-    return [
-        (one.code, one.path, sorted((c.code, c.path, c.station.value) for c in one.consequences)) for one in findings
-    ]
+    """Code and path of each finding, with code, path and place of what stands under it."""
+    return [(one.code, one.path, sorted((c.code, c.path, c.place) for c in one.consequences)) for one in findings]
 
 
 def judged(

@@ -16,7 +16,7 @@ from harness.judge.defects.draft import draft
 from harness.judge.defects.model import Defect, Sign
 from harness.judge.defects.words import mended, ranges_text, sign_text, since, where_told
 from harness.judge.findings import Finding
-from harness.places import Station
+from harness.places import UPPER
 from harness.profile import Profile
 from harness.runs.decide import known_defects
 from harness.runs.results import read_results
@@ -65,7 +65,7 @@ def test_who_reported_it() -> None:
 
 def test_all_of_a_sign_is_in_its_words() -> None:
     sign = Sign(
-        ("WL101", "WL207"), ("apptainer*",), (">=1.4",), (Profile.USER,), (Station.UPPER,), ("*.opq",), {"listed": True}, ("one",),
+        ("WL101", "WL207"), ("apptainer*",), (">=1.4",), (Profile.USER,), (UPPER,), ("*.opq",), {"listed": True}, ("one",),
         sometimes=True,
     )  # fmt: skip
     assert sign_text(sign) == (
@@ -105,7 +105,7 @@ def test_a_defect_begun_is_refused_until_the_rest_is_written_and_then_explains_w
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs"])))
 def test_whatever_a_path_holds_it_is_toml_and_speaks_of_that_path_alone(path: str) -> None:
-    one = Finding("WL106", path, Station.UPPER, "")
+    one = Finding("WL106", path, UPPER, "")
     data = tomllib.loads(draft([one, one], ToolRecord("kernel", "6.18"), "s", "2026-11-25"))
     (sign,) = data["signs"]
     assert sign["codes"] == ["WL106"]

@@ -79,6 +79,8 @@ def test_a_defect_is_named_by_its_file(tmp_path: Path) -> None:
         ("facts = {", 'tools = ["apptainer*"]\nscenarios = ["no"]\nfacts = {', "signs[0].scenarios[0]", "known: case"),
         ("facts = {", 'profiles = ["rot"]\nfacts = {', "signs[0].profiles[0]", "did you mean 'root'"),
         ("facts = {", 'places = ["viw"]\nfacts = {', "signs[0].places[0]", "did you mean 'view'"),
+        ("facts = {", 'places = ["viw@docker"]\nfacts = {', "signs[0].places[0]", "there is no place 'viw@docker'"),
+        ("facts = {", 'places = ["view@"]\nfacts = {', "signs[0].places[0]", "did you mean 'view'"),
         ("facts = {", 'versions = ["<=x"]\nfacts = {', "signs[0].versions[0]", "no range of versions"),
     ],
 )

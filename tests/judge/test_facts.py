@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from harness.evidence.recording import Import, Step
+from harness.evidence.recording import Answer, Step
 from harness.judge.codes import CODES
 from harness.judge.facts import BY_CODE, FACT_NAMES, as_table, key_of
 from harness.judge.facts.view import StepResult
@@ -20,9 +20,8 @@ from harness.judge.rules.every import RULES
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.layer import layer_findings, when_converted
 from harness.names import escape
-from harness.places import Station
+from harness.places import PlaceName
 from harness.profile import Profile
-from harness.protocol import Asked
 from harness.scenario.model import Tree
 from harness.scenario.steps import Mkdir, Readdir, Rename
 from harness.snapshot.model import Entry, Kind
@@ -35,9 +34,9 @@ def of_cell(seen: Evidence) -> Iterator[Finding]:
     return (finding for rule in RULES for finding in rule(seen))
 
 
-def with_images(imports: tuple[Import, ...] = (), **trees: list[Entry]) -> Evidence:
+def with_images(answers: tuple[Answer, ...] = (), **trees: list[Entry]) -> Evidence:
     return Evidence(
-        replace(evidence().recording, imports=imports), {Station(name): tree(some) for name, some in trees.items()}
+        replace(evidence().recording, answers=answers), {PlaceName(name): tree(some) for name, some in trees.items()}
     )
 
 
@@ -166,11 +165,11 @@ EACH: list[tuple[str, Made, dict[str, object]]] = [
         {"to": ".wh.a"},
     ),
     (
-        "WL304", lambda: of_cell(with_images((Import(Asked.PULL, 125, DUPLICATES),))),
+        "WL304", lambda: of_cell(with_images((Answer("podman pull", 125, DUPLICATES),))),
         {"who": "podman pull", "exit_code": 125, "words": DUPLICATES.replace("0123456789abcdef", "…")},
     ),
     (
-        "WL304", lambda: of_cell(with_images((Import(Asked.SEAL, 137, "FATAL: x: input/output error"),))),
+        "WL304", lambda: of_cell(with_images((Answer("overlay seal", 137, "FATAL: x: input/output error"),))),
         {"who": "overlay seal", "signal": 9, "error": "EIO", "words": "FATAL: x: input/output error"},
     ),
     ("WL305", lambda: of_cell(with_images(oracle=[], imported=[file("f")])), {"taken": "extra"}),
@@ -222,7 +221,7 @@ def test_a_finding_and_its_key_survive_json(code: str, made: Made, facts: dict[s
         assert again == finding
         assert again.key == msgspec.json.decode(raw)["key"] == finding.key
         assert re.fullmatch(r"[!-~]+( [!-~]+)*", finding.key)
-        assert finding.key.startswith(f"{finding.code} {finding.station} ")
+        assert finding.key.startswith(f"{finding.code} {finding.place} ")
 
 
 def test_what_a_key_looks_like() -> None:
@@ -234,7 +233,7 @@ def test_what_a_key_looks_like() -> None:
 
 def test_what_is_another_one_tomorrow_is_no_part_of_a_key() -> None:
     one, other = (
-        next(of_cell(with_images((Import(Asked.PULL, 125, words),)))).key
+        next(of_cell(with_images((Answer("podman pull", 125, words),)))).key
         for words in ("Error: at 0x7ffc: no", "Error: at 0x55aa: no")
     )
     assert one == other == "WL304 imported / exit_code=125 who=podman%20pull"

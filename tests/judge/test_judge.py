@@ -12,7 +12,7 @@ from harness.judge.defects.model import Defect
 from harness.judge.findings import Finding, Outcome
 from harness.judge.judge import Verdict, judge
 from harness.judge.verdict_text import finding_lines
-from harness.places import Station
+from harness.places import READONLY, REMOUNT, SEALED, UPPER, VIEW, PlaceName
 from harness.profile import Profile
 from harness.scenario.model import Tree
 from harness.scenario.steps import Fails, FailsBy, Mkdir
@@ -95,8 +95,8 @@ def test_known_findings_are_told_and_do_not_fail_the_cell() -> None:
         (known("WL101", paths=("b/*", "a/*/.wh..opq")), False),
         (known("WL101", scenarios=("other",)), True),
         (known("WL101", scenarios=("other", "case")), False),
-        (known("WL101", places=(Station.UPPER, Station.SEALED)), False),
-        (known("WL101", places=(Station.SEALED,)), True),
+        (known("WL101", places=(UPPER, SEALED)), False),
+        (known("WL101", places=(SEALED,)), True),
         (known("WL101", facts={"encoding": "device", "name": ".wh.*"}), False),
         (known("WL101", facts={"encoding": "file"}), True),
         (known("WL101", facts={"deletes": "x"}), True),
@@ -192,46 +192,48 @@ def test_where_the_plain_directory_decides_a_step_may_come_to_anything_and_must_
 def test_findings_are_in_a_stable_order() -> None:
     shuffled = verdict([*reversed(GHOST)], view=tree([folder("a"), file("a/f", "old")]))
     assert codes(shuffled) == sorted(codes(shuffled))
-    assert {finding.station for finding in shuffled.findings} == {Station.UPPER, Station.VIEW, Station.REMOUNT}
+    assert {finding.place for finding in shuffled.findings} == {UPPER, VIEW, REMOUNT}
 
 
 PARTS = (PartRecord("fuse-overlayfs", "1.14"), PartRecord("squashfuse", "0.5"))
-ENGINES_KNOWN = (known("WL101", versions=("<1.15",)), known("WL106", program="kernel", versions=(">=6",)))
+OVERLAYS_KNOWN = (known("WL101", versions=("<1.15",)), known("WL106", program="kernel", versions=(">=6",)))
 APPTAINER = ToolRecord("apptainer", "1.4.5", "apptainer", kernel="6.12.3-amd64", parts=PARTS)
 
 
-def test_where_no_engine_is_recorded_what_is_known_of_each_holds() -> None:
-    result = verdict(defects=ENGINES_KNOWN, tool=APPTAINER)
+def test_where_no_backend_is_recorded_what_is_known_of_each_holds() -> None:
+    result = verdict(defects=OVERLAYS_KNOWN, tool=APPTAINER)
     assert (result.outcome, result.new) == (Outcome.PASSED, ())
-    assert verdict(CLEAN, ENGINES_KNOWN, tool=APPTAINER).outcome is Outcome.PASSED  # which engine it took is its choice
+    assert (
+        verdict(CLEAN, OVERLAYS_KNOWN, tool=APPTAINER).outcome is Outcome.PASSED
+    )  # which backend it took is its choice
     later = msgspec.structs.replace(APPTAINER, parts=(PartRecord("fuse-overlayfs", "1.15"),), kernel="5.10")
-    assert [finding.code for finding in verdict(defects=ENGINES_KNOWN, tool=later).new] == ["WL101", "WL106"]
+    assert [finding.code for finding in verdict(defects=OVERLAYS_KNOWN, tool=later).new] == ["WL101", "WL106"]
     stack = ToolRecord(
         "fuse-overlayfs+stack", "1.14", "fuse-overlayfs+stack", parts=PARTS
     )  # fuse-overlayfs itself, and no kernel overlay below
-    assert [finding.code for finding in verdict(defects=ENGINES_KNOWN, tool=stack).new] == ["WL106"]
+    assert [finding.code for finding in verdict(defects=OVERLAYS_KNOWN, tool=stack).new] == ["WL106"]
 
 
 @pytest.mark.parametrize(
-    ("engine", "new"),
+    ("backend", "new"),
     [("fuse-overlayfs", ["WL106"]), ("kernel overlay", ["WL101"]), ("kernel overlay, userxattr", ["WL101"])],
 )
-def test_what_is_known_of_an_engine_holds_where_that_engine_ran(engine: str, new: list[str]) -> None:
-    ran = {Station.VIEW: engine, Station.REMOUNT: engine, Station.READONLY: "squashfuse"}
-    result = verdict(defects=ENGINES_KNOWN, tool=APPTAINER, engines=ran)
+def test_what_is_known_of_a_backend_holds_where_that_backend_ran(backend: str, new: list[str]) -> None:
+    ran = {VIEW: backend, REMOUNT: backend, READONLY: "squashfuse"}
+    result = verdict(defects=OVERLAYS_KNOWN, tool=APPTAINER, backends=ran)
     assert [finding.code for finding in result.new] == new
 
 
-def test_what_is_known_of_an_engine_is_known_in_its_profiles_alone() -> None:
+def test_what_is_known_of_a_backend_is_known_in_its_profiles_alone() -> None:
     users = known("WL101", profiles=("user",)), known("WL106", program="kernel", profiles=("user",))
-    for ran in ({}, {Station.VIEW: "fuse-overlayfs"}):
-        result = verdict(defects=users, tool=APPTAINER, profile=Profile.ROOT, engines=ran)
+    for ran in ({}, {VIEW: "fuse-overlayfs"}):
+        result = verdict(defects=users, tool=APPTAINER, profile=Profile.ROOT, backends=ran)
         assert [finding.code for finding in result.new] == ["WL101", "WL106"]
     assert verdict(defects=users, tool=APPTAINER, profile=Profile.USER).new == ()
 
 
 @pytest.mark.parametrize(
-    ("engine", "profile", "new"),
+    ("backend", "profile", "new"),
     [
         ("kernel overlay", Profile.USER, []),
         ("kernel overlay", Profile.ROOT, ["WL101", "WL106"]),  # root reads trusted.*
@@ -241,11 +243,11 @@ def test_what_is_known_of_an_engine_is_known_in_its_profiles_alone() -> None:
     ],
 )
 def test_a_users_kernel_overlay_that_is_not_told_to_use_user_xattrs_is_one_of_its_own(
-    engine: str, profile: Profile, new: list[str]
+    backend: str, profile: Profile, new: list[str]
 ) -> None:
     here = (known(("WL101", "WL106"), program="kernel", tools=("kernel+nouserxattr",)),)
-    ran = {Station.VIEW: engine} if engine else {}
-    result = verdict(defects=here, tool=APPTAINER, profile=profile, engines=ran)
+    ran = {VIEW: backend} if backend else {}
+    result = verdict(defects=here, tool=APPTAINER, profile=profile, backends=ran)
     assert [finding.code for finding in result.new] == new
 
 
@@ -336,8 +338,8 @@ def test_what_nobody_looked_at_says_nothing_of_a_defect() -> None:
     seen = evidence(
         layers=LAYERS, view=ORACLE, oracle=ORACLE, steps=(Mkdir(path="a/new"),), did=(Step(0, 0),), must=(Step(0, 0),)
     )
-    trees: dict[Station, Snapshot] = {}
-    trees |= {station: one for station, one in seen.trees.items() if station is not Station.UPPER}
+    trees: dict[PlaceName, Snapshot] = {}
+    trees |= {place: one for place, one in seen.trees.items() if place != UPPER}
     result = judge(seen.recording, trees, defects=(upper, view))
     assert [one.defect for one in result.missing] == [view.name]
     assert result.tells == {view.name: False}

@@ -19,7 +19,7 @@ from harness.judge.judged import Judged, judged
 from harness.launch.cell import Bench, Ran, run_cell
 from harness.machine.guarded import mark
 from harness.machine.workfolder import work_folder
-from harness.places import Station
+from harness.places import REMOUNT, UPPER
 from harness.profile import Profile
 from harness.report.load import load
 from harness.runs.cell import run_and_judge
@@ -120,7 +120,7 @@ def test_a_cell_is_repeated_and_says_how_often(sometimes: Callable[..., Judged],
     assert [path.name for path in (tmp_path / "cells").iterdir()] == [
         "x"
     ]  # the run with the most findings, and no other
-    assert b"d/x" in ran.trees[Station.REMOUNT].entries
+    assert b"d/x" in ran.trees[REMOUNT].entries
     assert cell_result(ran.recording, ran.verdict, "x").runs == 3
     assert judged(tmp_path / "cells" / "x") == ran
 
@@ -197,7 +197,7 @@ layers = [{ "a" = "a", "d/b" = "b" }]
 def test_whiteouts_that_share_an_inode_are_recorded_as_such(bench: Bench, tmp_path: Path) -> None:
     """The kernel's overlay links its whiteouts together (5.8 and later), and a tar does not tell."""
     cell = Cell(parse(LINKED, where="test", name="linked"), kernel(), Profile.ROOT)
-    upper = run_and_judge(cell, bench, tmp_path / "cells" / "x").trees[Station.UPPER]
+    upper = run_and_judge(cell, bench, tmp_path / "cells" / "x").trees[UPPER]
     assert {(e.path, e.same_as) for e in upper if e.is_whiteout_device} == {(b"a", b"a"), (b"d/b", b"a")}
     assert shared_whiteouts(upper) == ("2 whiteouts of the upper share one inode (link count 3): a, d/b",) or (
         upper.entries[b"a"].links == 2

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from harness.evidence.recording import Import, Recording
+from harness.evidence.recording import Answer, Recording
 from harness.judge.findings import Finding
 from harness.judge.judge import carried
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.layer import RULES, essence, layer_findings
-from harness.places import Station
+from harness.places import IMPORTED, ORACLE, PUSHED, READONLY, REMOUNT, SEALED, SEALED_VIEW, UPPER, VIEW, PlaceName
 from harness.scenario.loader import parse
 from harness.snapshot.model import Entry, Kind, Snapshot
 from tests.judge.evidence import evidence as some
@@ -40,13 +40,13 @@ OPAQUE = folder(b"d", trusted_overlay_opaque=b"y")
 
 
 def judged(
-    trees: Mapping[Station, Snapshot],
-    raw: Mapping[Station, Sequence[Entry]] | None = None,
-    imports: tuple[Import, ...] = (),
-) -> list[tuple[str, str, Station]]:
-    made: Recording = msgspec.structs.replace(some().recording, imports=imports)
+    trees: Mapping[PlaceName, Snapshot],
+    raw: Mapping[PlaceName, Sequence[Entry]] | None = None,
+    answers: tuple[Answer, ...] = (),
+) -> list[tuple[str, str, PlaceName]]:
+    made: Recording = msgspec.structs.replace(some().recording, answers=answers)
     evidence = Evidence(made, trees, raw or {})
-    return sorted((f.code, f.path, f.station) for rule in RULES for f in rule(evidence))
+    return sorted((f.code, f.path, f.place) for rule in RULES for f in rule(evidence))
 
 
 def test_a_sound_layer_has_nothing() -> None:
@@ -56,7 +56,7 @@ def test_a_sound_layer_has_nothing() -> None:
 
 def test_two_entries_of_one_path() -> None:
     found = layer_findings([folder(b"d"), file(OPQ), file(OPQ)], form="tar")
-    assert [(f.code, f.path, f.station) for f in found] == [("WL301", "d/.wh..wh..opq", Station.PUSHED)]
+    assert [(f.code, f.path, f.place) for f in found] == [("WL301", "d/.wh..wh..opq", PUSHED)]
     assert "2 times" in found[0].message
 
 
@@ -77,14 +77,14 @@ def test_a_link_that_has_a_markers_name_or_leads_to_one_that_is_not_there() -> N
 
 def test_paths_are_those_of_the_scenario_and_nothing_is_mistaken_for_another() -> None:
     raw = [folder(b"lab"), file(b"lab/slab/.wh."), file(b"slab/.wh."), file(b"x"), file(b"lab/x")]
-    assert judged({}, {Station.PUSHED: raw}) == [
-        ("WL306", "../slab/.wh.", Station.PUSHED), ("WL306", "slab/.wh.", Station.PUSHED)
+    assert judged({}, {PUSHED: raw}) == [
+        ("WL306", "../slab/.wh.", PUSHED), ("WL306", "slab/.wh.", PUSHED)
     ]  # fmt: skip
 
 
 def test_a_mark_that_sealing_made_and_pushing_lost() -> None:
-    trees = {Station.UPPER: tree(), Station.SEALED: tree(device(b"f")), Station.PUSHED: tree()}
-    assert judged(trees) == [("WL302", "f", Station.PUSHED), ("WL302", "f", Station.SEALED)]
+    trees = {UPPER: tree(), SEALED: tree(device(b"f")), PUSHED: tree()}
+    assert judged(trees) == [("WL302", "f", PUSHED), ("WL302", "f", SEALED)]
 
 
 def test_what_is_not_in_the_specification() -> None:
@@ -103,43 +103,43 @@ def test_a_private_xattr_in_a_tar() -> None:
 
 def test_a_mark_that_sealing_keeps_in_words_that_nobody_reads() -> None:
     upper = tree(folder(b"d"), file(b"d/.wh.f"), file(b".wh.g"))
-    assert judged({Station.UPPER: upper, Station.SEALED: upper}) == [
-        ("WL302", "d/f", Station.SEALED), ("WL302", "g", Station.SEALED)
+    assert judged({UPPER: upper, SEALED: upper}) == [
+        ("WL302", "d/f", SEALED), ("WL302", "g", SEALED)
     ]  # fmt: skip
 
 
 def test_a_mark_is_lost_where_it_is_lost_first() -> None:
     upper, sealed, pushed = tree(device(b"f"), OPAQUE), tree(device(b"f")), tree()
-    assert judged({Station.UPPER: upper, Station.SEALED: sealed, Station.PUSHED: pushed}) == [
-        ("WL302", "d", Station.SEALED), ("WL302", "f", Station.PUSHED)
+    assert judged({UPPER: upper, SEALED: sealed, PUSHED: pushed}) == [
+        ("WL302", "d", SEALED), ("WL302", "f", PUSHED)
     ]  # fmt: skip
 
 
 def test_a_mark_in_another_encoding_is_kept() -> None:
     upper, pushed = tree(device(b"f"), OPAQUE, device(b"d/.wh..opq")), tree(file(b".wh.f"), folder(b"d"), file(OPQ))
-    assert judged({Station.UPPER: upper, Station.SEALED: upper, Station.PUSHED: pushed}) == []
+    assert judged({UPPER: upper, SEALED: upper, PUSHED: pushed}) == []
 
 
 def test_a_mark_that_nobody_made() -> None:
-    assert judged({Station.UPPER: tree(), Station.SEALED: tree(device(b"f"))}) == [("WL302", "f", Station.SEALED)]
+    assert judged({UPPER: tree(), SEALED: tree(device(b"f"))}) == [("WL302", "f", SEALED)]
 
 
 def test_the_founding_layer() -> None:
     upper = tree(OPAQUE, file(OPQ), device(b"d/.wh..opq"))
     sealed = tree(OPAQUE, file(OPQ))
-    raw = {Station.PUSHED: [folder(b"lab"), folder(b"lab/d"), file(b"lab/" + OPQ), file(b"lab/" + OPQ)]}
-    answer = Import(
+    raw = {PUSHED: [folder(b"lab"), folder(b"lab/d"), file(b"lab/" + OPQ), file(b"lab/" + OPQ)]}
+    answer = Answer(
         "podman pull", 125, "time=1\nError: x sha256:0123456789abcdef:\n duplicates of file paths not supported"
     )
-    trees = {Station.UPPER: upper, Station.SEALED: sealed, Station.PUSHED: tree(folder(b"d"), file(OPQ))}
+    trees = {UPPER: upper, SEALED: sealed, PUSHED: tree(folder(b"d"), file(OPQ))}
     assert judged(trees, raw, (answer,)) == [
-        ("WL301", "d/.wh..wh..opq", Station.PUSHED), ("WL304", "/", Station.IMPORTED)
+        ("WL301", "d/.wh..wh..opq", PUSHED), ("WL304", "/", IMPORTED)
     ]  # fmt: skip
 
 
-def test_who_refuses_is_told_at_its_station_without_what_changes() -> None:
-    assert judged({}, imports=(Import("overlay seal", 255, "FATAL: no"), Import("push x", 0, ""))) == [
-        ("WL304", "/", Station.SEALED)
+def test_who_refuses_is_told_at_its_place_without_what_changes() -> None:
+    assert judged({}, answers=(Answer("overlay seal", 255, "FATAL: no"), Answer("push x", 0, ""))) == [
+        ("WL304", "/", SEALED)
     ]
     assert essence("WARNING: a\n\\x1b[91mERROR: in /tmp/x-123456789 0123456789abcdef\\x1b[0m") == "ERROR: in /tmp/x-… …"
 
@@ -147,22 +147,22 @@ def test_who_refuses_is_told_at_its_station_without_what_changes() -> None:
 def test_an_import_that_differs() -> None:
     oracle = tree(folder(b"d"), file(b"d/x", b"new"), file(b"gone/not", b"y"))
     there = tree(folder(b"d"), file(b"d/x", b"old"), file(b"d/back", b"z"))
-    assert judged({Station.ORACLE: oracle, Station.IMPORTED: there}) == [
-        ("WL305", path, Station.IMPORTED) for path in ("d/back", "d/x", "gone/not")
+    assert judged({ORACLE: oracle, IMPORTED: there}) == [
+        ("WL305", path, IMPORTED) for path in ("d/back", "d/x", "gone/not")
     ]
     owned = tree(*(msgspec.structs.replace(e, uid=7) for e in oracle if e.path))
-    assert judged({Station.ORACLE: oracle, Station.IMPORTED: owned}) == []
+    assert judged({ORACLE: oracle, IMPORTED: owned}) == []
 
 
 def test_what_several_views_show_is_said_once() -> None:
-    def finding(station: Station, path: str = "f") -> Finding:
-        return Finding("WL201", path, station, "back")
+    def finding(place: PlaceName, path: str = "f") -> Finding:
+        return Finding("WL201", path, place, "back")
 
-    found = carried([finding(Station.SEALED_VIEW), finding(Station.READONLY), finding(Station.READONLY, "g")])
-    assert [(f.path, f.station, f.carried) for f in found] == [
-        ("f", Station.READONLY, (Station.SEALED_VIEW,)), ("g", Station.READONLY, ())
+    found = carried([finding(SEALED_VIEW), finding(READONLY), finding(READONLY, "g")])
+    assert [(f.path, f.place, f.carried) for f in found] == [
+        ("f", READONLY, (SEALED_VIEW,)), ("g", READONLY, ())
     ]  # fmt: skip
-    pair = [finding(Station.VIEW), finding(Station.REMOUNT)]
+    pair = [finding(VIEW), finding(REMOUNT)]
     assert carried(pair) == pair
 
 
@@ -176,8 +176,8 @@ def test_the_profile_of_a_recording_is_that_of_the_writer() -> None:
     assert scenario.handover.profile == "user"
 
 
-def words(trees: Mapping[Station, Snapshot], imports: tuple[Import, ...] = ()) -> list[str]:
-    evidence = Evidence(msgspec.structs.replace(some().recording, imports=imports), trees)
+def words(trees: Mapping[PlaceName, Snapshot], answers: tuple[Answer, ...] = ()) -> list[str]:
+    evidence = Evidence(msgspec.structs.replace(some().recording, answers=answers), trees)
     return [f.message for rule in RULES for f in rule(evidence)]
 
 
@@ -189,9 +189,7 @@ def test_a_double_is_told_with_its_kinds_of_which_six_are_named() -> None:
 
 def test_a_lost_mark_is_told_with_what_is_left_of_it() -> None:
     upper = tree(device(b"f"), OPAQUE)
-    assert words({Station.UPPER: upper, Station.SEALED: tree(file(b".wh.f"), file(b".wh.other"), folder(b"d"))})[
-        :2
-    ] == [
+    assert words({UPPER: upper, SEALED: tree(file(b".wh.f"), file(b".wh.other"), folder(b"d"))})[:2] == [
         "the image says that d is opaque; the squashfs layer says nothing of it",
         "the image says that f is gone; the squashfs layer carries .wh. file alone, which readers of such a layer do not honour",
     ]
@@ -199,24 +197,20 @@ def test_a_lost_mark_is_told_with_what_is_left_of_it() -> None:
 
 def test_a_file_of_a_user_that_looks_like_a_mark_is_none() -> None:
     own = tree(file(b".wh.f"))
-    assert judged({Station.ORACLE: own, Station.UPPER: own, Station.SEALED: tree()}) == []
-    assert judged({Station.ORACLE: own, Station.UPPER: tree(), Station.PUSHED: own}) == []
-    assert judged({Station.ORACLE: tree(), Station.UPPER: own, Station.SEALED: tree()}) == [
-        ("WL302", "f", Station.SEALED)
-    ]
+    assert judged({ORACLE: own, UPPER: own, SEALED: tree()}) == []
+    assert judged({ORACLE: own, UPPER: tree(), PUSHED: own}) == []
+    assert judged({ORACLE: tree(), UPPER: own, SEALED: tree()}) == [("WL302", "f", SEALED)]
 
 
 def test_a_deletion_below_an_opaque_folder_says_nothing_and_another_one_does() -> None:
     upper = tree(OPAQUE, device(b"d/f"), device(b"e/g"))
-    assert judged({Station.UPPER: upper, Station.SEALED: tree(OPAQUE, folder(b"e"))}) == [
-        ("WL302", "e/g", Station.SEALED)
-    ]
+    assert judged({UPPER: upper, SEALED: tree(OPAQUE, folder(b"e"))}) == [("WL302", "e/g", SEALED)]
     gone = tree(device(b"e"), device(b"e/g"))
-    assert len(judged({Station.UPPER: gone, Station.SEALED: tree()})) == 2, "what is gone is not opaque"
+    assert len(judged({UPPER: gone, SEALED: tree()})) == 2, "what is gone is not opaque"
 
 
 def test_a_refusal_tells_how_it_ended() -> None:
-    said = words({}, (Import("push", 255, "no"), Import("push", 137, "no"), Import("push", 1, "")))
+    said = words({}, (Answer("push", 255, "no"), Answer("push", 137, "no"), Answer("push", 1, "")))
     assert said == [
         "push failed (exit code 255): no",
         "push failed (signal 9): no",

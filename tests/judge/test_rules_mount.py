@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from harness.evidence.recording import Import, Recording
+from harness.evidence.recording import Answer, Recording
 from harness.judge.rules import mount
 from harness.judge.rules.evidence import Evidence
 from tests.judge.evidence import evidence, messages
@@ -95,11 +95,11 @@ def test_a_loop_device_that_another_process_took_is_no_answer_and_tried_again() 
     """Seen with apptainer 1.4.5, two cells at a time."""
     for lost in (
         seen(refused=LOOP).recording,
-        replace(seen(refused="").recording, imports=(Import("a run", 255, LOOP),)),
+        replace(seen(refused="").recording, answers=(Answer("a run", 255, LOOP),)),
     ):
         assert mount.lost_a_race(lost)
         assert "another process" in mount.refused_by_the_machine(lost)
-    done = replace(seen(refused="").recording, imports=(Import("a run", 0, LOOP),))
+    done = replace(seen(refused="").recording, answers=(Answer("a run", 0, LOOP),))
     assert not mount.lost_a_race(done)
     assert not mount.lost_a_race(seen(refused="could not open /dev/loop0: permission denied").recording)
 

@@ -6,7 +6,7 @@ import pytest
 
 from harness.evidence.recording import Step
 from harness.judge.rules import mount, view, words
-from harness.places import Station
+from harness.places import REMOUNT
 from harness.scenario.steps import Mkdir, Readdir
 from harness.snapshot.model import Entry, Kind, Snapshot
 from tests.judge.evidence import evidence, file, findings, folder, found, gone, messages, tree
@@ -39,7 +39,7 @@ def test_a_name_too_many_is_resurrected_once_for_a_whole_directory() -> None:
 def test_a_name_too_few_is_lost_at_the_station_where_it_is_missing() -> None:
     less = tree([folder("d")])
     lost = findings(view.lost, evidence(view=SAME, remount=less, oracle=SAME))
-    assert [(f.code, f.path, f.station) for f in lost] == [("WL202", "d/f", Station.REMOUNT)]
+    assert [(f.code, f.path, f.place) for f in lost] == [("WL202", "d/f", REMOUNT)]
     assert found(view.resurrected, evidence(view=less, oracle=SAME)) == []
 
 

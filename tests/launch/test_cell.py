@@ -19,7 +19,7 @@ from harness.judge.judge import Verdict, judge
 from harness.launch.cell import Bench, Ran, run_cell
 from harness.launch.leaks import find_leaks
 from harness.machine.workfolder import sweep, work_folder
-from harness.places import Station
+from harness.places import REMOUNT, UPPER, VIEW, PlaceName
 from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.worlds.build import world_in_place
@@ -92,14 +92,14 @@ def go(
     return ran, judge(ran.recording, ran.trees, defects=defects)
 
 
-def codes(verdict: Verdict, station: Station | None = None) -> set[str]:
-    return {f.code for f in verdict.new if station is None or f.station is station}
+def codes(verdict: Verdict, place: PlaceName | None = None) -> set[str]:
+    return {f.code for f in verdict.new if place is None or f.place is place}
 
 
 def test_the_honest_tool_deletes(trixie: World, bench: Bench, tmp_path: Path) -> None:
     ran, verdict = go(DELETE, tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n'), bench, tmp_path)
     assert verdict.outcome is Outcome.PASSED, verdict
-    assert ran.trees[Station.UPPER].entries[b"d/x"].is_whiteout_device
+    assert ran.trees[UPPER].entries[b"d/x"].is_whiteout_device
     assert any("fuse" in line for line in ran.recording.mounts), "what was really mounted is read back"
     assert list(bench.work.iterdir()) == []
 
@@ -108,8 +108,8 @@ def test_a_dropped_marker_is_found(trixie: World, bench: Bench, tmp_path: Path) 
     text = f'{real_program(trixie)} "$@"; code=$?; find upper -type c -delete; exit $code\n'
     _, verdict = go(DELETE, tool(tmp_path / "fo", text), bench, tmp_path)
     assert verdict.outcome is Outcome.FINDING
-    assert codes(verdict, Station.REMOUNT) >= {"WL201", "WL206"}
-    assert "WL201" not in codes(verdict, Station.VIEW)
+    assert codes(verdict, REMOUNT) >= {"WL201", "WL206"}
+    assert "WL201" not in codes(verdict, VIEW)
 
 
 def test_one_that_hangs_is_stopped_and_found(trixie: World, bench: Bench, tmp_path: Path) -> None:

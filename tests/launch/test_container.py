@@ -15,7 +15,7 @@ from harness.judge.findings import Outcome
 from harness.judge.judge import Verdict, judge
 from harness.launch.cell import Bench, Ran, run_cell
 from harness.launch.leaks import find_leaks
-from harness.places import Station
+from harness.places import IMPORTED, ORACLE, PUSHED, READONLY, SEALED, SEALED_VIEW, UPPER, VIEW, PlaceName
 from harness.profile import Profile
 from harness.scenario.loader import parse
 from harness.tools.discover import discover
@@ -70,26 +70,26 @@ def cell_run(tool: Tool, profile: Profile, bench: Bench, scenario: bytes = REMAD
     return ran, judge(ran.recording, ran.trees, ran.raw)
 
 
-def codes(verdict: Verdict, station: Station) -> set[str]:
-    return {finding.code for finding in verdict.findings if finding.station is station or station in finding.carried}
+def codes(verdict: Verdict, place: PlaceName) -> set[str]:
+    return {finding.code for finding in verdict.findings if finding.place is place or place in finding.carried}
 
 
-def encodings(ran: Ran, station: Station) -> set[Encoding]:
-    return {marker.encoding for marker in find_markers(ran.trees[station])}
+def encodings(ran: Ran, place: PlaceName) -> set[Encoding]:
+    return {marker.encoding for marker in find_markers(ran.trees[place])}
 
 
 def test_the_founding_case_as_root_is_refused_by_podman(bench: Bench) -> None:
     for tool in tools("singularity-ce+oci"):
         ran, verdict = cell_run(tool, Profile.ROOT, bench)
         assert ran.recording.phase == "end", verdict.reason
-        assert encodings(ran, Station.UPPER) == {Encoding.DEVICE, Encoding.OPAQUE_TRUSTED, Encoding.OPAQUE_FILE}
-        assert "WL101" in codes(verdict, Station.UPPER)
-        assert encodings(ran, Station.SEALED) == {Encoding.OPAQUE_TRUSTED, Encoding.OPAQUE_FILE}
-        assert [entry.path for entry in ran.raw[Station.PUSHED]].count(b"lab/d/.wh..wh..opq") == 2
-        assert "WL301" in codes(verdict, Station.PUSHED)
+        assert encodings(ran, UPPER) == {Encoding.DEVICE, Encoding.OPAQUE_TRUSTED, Encoding.OPAQUE_FILE}
+        assert "WL101" in codes(verdict, UPPER)
+        assert encodings(ran, SEALED) == {Encoding.OPAQUE_TRUSTED, Encoding.OPAQUE_FILE}
+        assert [entry.path for entry in ran.raw[PUSHED]].count(b"lab/d/.wh..wh..opq") == 2
+        assert "WL301" in codes(verdict, PUSHED)
         refusal = next(finding for finding in verdict.findings if finding.code == "WL304")
         assert "duplicates of file paths not supported" in refusal.message
-        assert Station.IMPORTED not in ran.trees
+        assert IMPORTED not in ran.trees
 
 
 def test_what_the_image_says_of_its_layers_is_followed(bench: Bench) -> None:
@@ -108,11 +108,11 @@ def test_the_founding_case_as_a_user_is_taken_and_shows_the_file_again(bench: Be
     for tool in tools("singularity-ce+oci"):
         ran, verdict = cell_run(tool, Profile.USER, bench)
         assert ran.recording.phase == "end", verdict.reason
-        assert not codes(verdict, Station.PUSHED) & {"WL301", "WL306"}
-        assert b"d/x" not in ran.trees[Station.IMPORTED]
-        assert "WL201" in codes(verdict, Station.READONLY)  # the kernel's overlay reads no user.fuseoverlayfs.opaque
-        assert b"d/x" in ran.trees[Station.READONLY]
-        assert "WL302" in codes(verdict, Station.SEALED)
+        assert not codes(verdict, PUSHED) & {"WL301", "WL306"}
+        assert b"d/x" not in ran.trees[IMPORTED]
+        assert "WL201" in codes(verdict, READONLY)  # the kernel's overlay reads no user.fuseoverlayfs.opaque
+        assert b"d/x" in ran.trees[READONLY]
+        assert "WL302" in codes(verdict, SEALED)
 
 
 @pytest.mark.parametrize("name", ["apptainer", "apptainer+ext3"])
@@ -120,18 +120,18 @@ def test_apptainer_writes_as_root_by_the_kernel_and_as_a_user_by_fuse(name: str,
     for tool in tools(name):
         ran, verdict = cell_run(tool, Profile.ROOT, bench)
         assert ran.recording.phase == "end", verdict.reason
-        assert encodings(ran, Station.UPPER) == {Encoding.OPAQUE_TRUSTED}
-        assert set(ran.recording.engines.values()) == {"kernel overlay"}
+        assert encodings(ran, UPPER) == {Encoding.OPAQUE_TRUSTED}
+        assert set(ran.recording.backends.values()) == {"kernel overlay"}
         ran, verdict = cell_run(tool, Profile.USER, bench)
         assert ran.recording.phase == "end", verdict.reason
-        assert Encoding.OPAQUE_FUSE in encodings(ran, Station.UPPER)
-        assert ran.recording.engines[Station.VIEW] == "fuse-overlayfs"
-        assert ran.recording.engines[Station.READONLY] == "kernel overlay"
-        assert "WL101" in codes(verdict, Station.UPPER)
-        assert b"d/x" in ran.trees[Station.READONLY]
+        assert Encoding.OPAQUE_FUSE in encodings(ran, UPPER)
+        assert ran.recording.backends[VIEW] == "fuse-overlayfs"
+        assert ran.recording.backends[READONLY] == "kernel overlay"
+        assert "WL101" in codes(verdict, UPPER)
+        assert b"d/x" in ran.trees[READONLY]
         if name == "apptainer":  # the upper packed as a squashfs, which keeps the marks that nobody reads there
-            assert "WL302" in codes(verdict, Station.SEALED)
-            assert b"d/x" in ran.trees[Station.SEALED_VIEW]
+            assert "WL302" in codes(verdict, SEALED)
+            assert b"d/x" in ran.trees[SEALED_VIEW]
 
 
 def test_native_mode_hides_what_was_deleted(bench: Bench) -> None:
@@ -139,14 +139,14 @@ def test_native_mode_hides_what_was_deleted(bench: Bench) -> None:
         ran, verdict = cell_run(tool, Profile.ROOT, bench)
         assert ran.recording.phase == "end", verdict.reason
         assert not verdict.new
-        assert list(ran.trees[Station.READONLY].entries) == [b"", b"d"]
+        assert list(ran.trees[READONLY].entries) == [b"", b"d"]
 
 
 @pytest.mark.parametrize(
     ("name", "profile"),
     [("apptainer+userns", Profile.ROOT), ("apptainer+fakeroot", Profile.USER), ("singularity-ce+userns", Profile.ROOT)],
 )
-def test_other_privileges_write_what_their_engine_writes(name: str, profile: Profile, bench: Bench) -> None:
+def test_other_privileges_write_what_their_backend_writes(name: str, profile: Profile, bench: Bench) -> None:
     for tool in tools(name):
         ran, verdict = cell_run(tool, profile, bench)
         assert ran.recording.phase == "end", verdict.reason
@@ -155,7 +155,7 @@ def test_other_privileges_write_what_their_engine_writes(name: str, profile: Pro
             if name.startswith("singularity")
             else {Encoding.OPAQUE_FUSE, Encoding.OPAQUE_FILE, Encoding.DEVICE}
         )
-        assert encodings(ran, Station.UPPER) == expected
+        assert encodings(ran, UPPER) == expected
 
 
 @pytest.mark.parametrize("name", ["apptainer+tmpfs", "singularity-ce+tmpfs"])
@@ -163,7 +163,7 @@ def test_a_temporary_upper_leaves_a_view_alone(name: str, bench: Bench) -> None:
     for tool in tools(name):
         ran, verdict = cell_run(tool, Profile.USER, bench)
         assert ran.recording.phase == "end", verdict.reason
-        assert set(ran.trees) == {Station.VIEW, Station.ORACLE}
+        assert set(ran.trees) == {VIEW, ORACLE}
 
 
 def test_steps_in_a_container_are_those_of_every_cell(bench: Bench) -> None:
@@ -185,8 +185,8 @@ steps = [
     ran, verdict = cell_run(tool, Profile.ROOT, bench, scenario)
     assert verdict.outcome is not Outcome.BROKEN, verdict.reason
     assert [step.code for step in ran.recording.steps] == [0, 0, 0, 0]
-    assert ran.trees[Station.VIEW].entries[b"d"].xattrs[b"user.lab"] == b"\x00\xff"
-    assert b"d/\xff" in ran.trees[Station.READONLY]
+    assert ran.trees[VIEW].entries[b"d"].xattrs[b"user.lab"] == b"\x00\xff"
+    assert b"d/\xff" in ran.trees[READONLY]
     assert not verdict.new
 
 
@@ -251,7 +251,7 @@ big = "{"x" * 400_000}"
     assert verdict.outcome is Outcome.FINDING
     refused = [finding.message for finding in verdict.findings if finding.code == "WL207"]
     assert any("No space left on device" in words for words in refused)
-    assert b"big0" in ran.trees[Station.VIEW]
+    assert b"big0" in ran.trees[VIEW]
 
 
 def test_what_cells_of_a_run_make_alike_is_made_once(bench: Bench) -> None:

@@ -38,7 +38,7 @@ def _judge() -> Iterator[Mutant]:
         ("Explainer._mended", "nothing is back", gives("iter(())")),
         ("Explainer.gone", "nothing is gone", gives("()")),
         ("_says", "speaks of all", gives("True")),
-        ("_says", "whatever the place", replaced("finding.station in sign.places", "True")),
+        ("_says", "whatever the place", replaced("is_of(finding.place, sign.places)", "True")),
         ("_says", "whatever the path", replaced("_one_fits(sign.paths, finding.path)", "True")),
         ("_says", "whatever the facts", replaced("_facts_fit(sign.facts, finding)", "True")),
         ("_says", "though it is not always there", replaced("finding.times == finding.of", "True")),

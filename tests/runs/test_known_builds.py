@@ -39,7 +39,7 @@ def test_a_range_sees_the_number_alone(shown: str, number: str, pattern: str, ho
 
 
 @pytest.mark.parametrize(("shown", "number"), [("1.14+b6b56130", "1.14"), ("1.14~sid", "1.14"), ("1.14+b6b56130", "")])
-def test_the_engine_below_a_container_is_seen_by_its_number_too(shown: str, number: str) -> None:
+def test_the_backend_below_a_container_is_seen_by_its_number_too(shown: str, number: str) -> None:
     part = PartRecord("fuse-overlayfs", shown, sha256=DIGEST, number=number)
     tool = ToolRecord("apptainer", "1.4.5", "apptainer", kernel="6.12.3-amd64", parts=(part,))
     assert new_codes(tool, "==1.14") == []

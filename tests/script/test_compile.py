@@ -144,8 +144,8 @@ def test_a_program_from_outside_is_called_where_it_is_placed() -> None:
 
 def test_the_paths_that_the_scenario_speaks_of_are_looked_up_in_both_views() -> None:
     text = script('steps = [{ do = "rename", path = "d/x", to = "new name" }]')
-    for station in ("view", "remount"):
-        line = next(line for line in text.splitlines() if line.startswith(f"reach {station} merged "))
+    for place in ("view", "remount"):
+        line = next(line for line in text.splitlines() if line.startswith(f"reach {place} merged "))
         assert " d/x" in line
         assert " 'new name'" in line
-        assert text.index(f"take {station} merged") < text.index(line), "a look-up may change what readdir gives"
+        assert text.index(f"take {place} merged") < text.index(line), "a look-up may change what readdir gives"

@@ -9,12 +9,13 @@ import pytest
 
 import harness
 from harness.drivers import SETUPS
-from harness.evidence.layers import answers
-from harness.evidence.recording import Import, Step
+from harness.evidence.answers import answers
+from harness.evidence.older import place_before
+from harness.evidence.recording import Answer, Step
 from harness.evidence.trees import phase, steps
 from harness.machine.process import run
-from harness.places import Station
-from harness.protocol import STATION_OF, Asked, Phase
+from harness.places import IMPORTED
+from harness.protocol import Phase
 from harness.script.parts import carried
 from tests.script.test_compile import STEPS, script
 
@@ -22,20 +23,14 @@ HOUSE = Path(harness.__file__).parent
 CONTAINERS = [name for name, setup in SETUPS.items() if setup.kind == "containers"]
 
 
-def test_every_answer_has_its_station() -> None:
-    assert STATION_OF.keys() == set(Asked)
-    assert Station.STEPS not in STATION_OF.values()
-
-
-def test_whoever_is_asked_is_one_that_is_known() -> None:
-    spelt = {
-        word
-        for path in HOUSE.rglob("*.sh")
-        for word in re.findall(r'asked "([^"{]*)"', path.read_text(encoding="utf-8"))
-    }
-    assert spelt == {Asked.SEALED_RUN}
-    said = {word for driver in CONTAINERS for word in re.findall(r'asked "([^"]*)"', script(STEPS, driver))}
-    assert said == set(Asked)
+def test_whoever_is_asked_is_asked_at_a_place_and_as_of_old() -> None:
+    """Recordings of before say who was asked, and not where: both must agree."""
+    texts = [path.read_text(encoding="utf-8") for path in HOUSE.rglob("*.sh")] + [
+        script(STEPS, one) for one in CONTAINERS
+    ]
+    said = {pair for text in texts for pair in re.findall(r'\basked (\S+) "([^"{]*)"', text)}
+    assert len(said) == 9
+    assert {who: place_before(who) for _, who in said} == {who: place for place, who in said}
 
 
 @pytest.mark.parametrize("driver", SETUPS)
@@ -50,10 +45,10 @@ out=$PWD who= tree=merged
 say 'steps 1'
 step 0 true
 step 7 sh -c 'echo one; echo two >&2; exit 3'
-asked "podman pull" sh -c 'echo no; exit 125'
+asked imported "podman pull" sh -c 'echo no; exit 125'
 """
     (tmp_path / "script.sh").write_bytes(b"cell=$PWD\n" + carried("prelude.sh") + carried("image.sh") + lines)
     run(["sh", "script.sh"], cwd=tmp_path, timeout=30)
     assert phase(tmp_path) == "steps 1"
     assert steps(tmp_path, "merged") == (Step(0, 0), Step(7, 3, "one\\ntwo"))
-    assert answers(tmp_path) == (Import(Asked.PULL, 125, "no"),)
+    assert answers(tmp_path) == (Answer("podman pull", 125, "no", IMPORTED),)

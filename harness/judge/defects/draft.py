@@ -40,7 +40,7 @@ def draft(findings: Sequence[Finding], tool: ToolRecord, scenario: str, day: str
 def _sign(finding: Finding) -> tuple[str, ...]:
     lines = [
         f"codes = [{_text(finding.code)}]",
-        f"places = [{_text(finding.station)}]",
+        f"places = [{_text(finding.place)}]",
         f"paths = [{_text(_SPECIAL.sub(lambda found: f'[{found[0]}]', finding.path))}]",
     ]
     flat = finding.facts.lasting() if finding.facts is not None else {}

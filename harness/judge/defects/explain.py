@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 import msgspec
 
-from harness.evidence.layers import FUSE, KERNEL, KERNEL_USERXATTR
+from harness.evidence.answers import FUSE, KERNEL, KERNEL_USERXATTR
 from harness.evidence.recording import Recording
 from harness.judge.defects.model import Defect, Fact, Named, Sign, named
 from harness.judge.facts import Flat, as_table
 from harness.judge.findings import Finding, flat
-from harness.places import Station
+from harness.places import REMOUNT, STEPS, VIEW, PlaceName, is_of
 from harness.worlds.ranges import Pattern, in_ranges, parse_range
 from harness.worlds.versions import kernel_number
 
-_WROTE = (Station.VIEW, Station.REMOUNT)  # the writable runs: whose overlay made the upper, and what is made of it
+_WROTE = (VIEW, REMOUNT)  # the writable runs: whose overlay made the upper, and what is made of it
 _OVERLAYS = (FUSE, "kernel")
 _NOUSERXATTR = "kernel+nouserxattr"
 
@@ -53,7 +53,12 @@ class Explainer:
                         self._signs.setdefault(code, []).append((defect, sign))
         for signs in self._signs.values():  # what speaks of less explains more
             signs.sort(key=lambda one: (not one[1].scenarios, not one[1].facts, not one[1].paths))
-        self._programs = {place: tuple(programs(recording, place)) for place in Station}
+        self._seen_programs: dict[PlaceName, tuple[Program, ...]] = {}
+
+    def _programs(self, place: PlaceName) -> tuple[Program, ...]:
+        if place not in self._seen_programs:
+            self._seen_programs[place] = tuple(programs(self.recording, place))
+        return self._seen_programs[place]
 
     def _speaks(self, sign: Sign) -> bool:
         recording = self.recording
@@ -86,7 +91,7 @@ class Explainer:
         for defect, sign in self._signs.get(finding.code, ()):
             if not _says(sign, finding):
                 continue
-            for program in self._programs[finding.station]:
+            for program in self._programs(finding.place):
                 if program.name == defect.program and _of_tool(sign, self._tool, program.tool):
                     yield defect, sign, program
 
@@ -129,7 +134,7 @@ class Explainer:
 
     def _could_show(self, defect: Defect, sign: Sign) -> bool:
         """Whether the defect's program is in the cell where a sign speaks of it, at any version."""
-        there = (one for place in sign.places or Station for one in self._programs[place])
+        there = (one for place in sign.places or (STEPS, *self.recording.backends) for one in self._programs(place))
         return any(one.name == defect.program and _of_tool(sign, self._tool, one.tool) for one in there)
 
     def _must_show(self, defect: Defect, sign: Sign) -> bool:
@@ -138,7 +143,7 @@ class Explainer:
             and one.name == defect.program
             and _covers(defect, sign, one.version)
             and _of_tool(sign, self._tool, one.tool)
-            for one in self._programs[Station.VIEW]
+            for one in self._programs(VIEW)
         )
 
 
@@ -146,7 +151,7 @@ def _says(sign: Sign, finding: Finding) -> bool:
     """Whether a finding is such as a sign says, whosever it is."""
     return (
         (sign.sometimes or finding.times == finding.of)
-        and (not sign.places or finding.station in sign.places)
+        and (not sign.places or is_of(finding.place, sign.places))
         and (not sign.paths or _one_fits(sign.paths, finding.path))
         and _facts_fit(sign.facts, finding)
     )
@@ -157,7 +162,7 @@ def _of_tool(sign: Sign, *names: str) -> bool:
     return not sign.tools or any(_one_fits(sign.tools, name) for name in names)
 
 
-def programs(recording: Recording, place: Station) -> Iterator[Program]:
+def programs(recording: Recording, place: PlaceName) -> Iterator[Program]:
     """The programs of a cell that may be the cause of what a place shows.
 
     A layer or a step has the overlays of the writable runs. Without any recorded overlay (no container came so far as to be asked, or an
@@ -168,11 +173,11 @@ def programs(recording: Recording, place: Station) -> Iterator[Program]:
     yield from (Program(part.name, part.plain, main=False) for part in tool.parts if part.name not in _OVERLAYS)
     if tool.kind != "containers":
         return
-    merged = recording.engines.get(place)
+    merged = recording.backends.get(place)
     if merged is not None:
         ran: Iterable[str | None] = (merged,)
     else:
-        ran = dict.fromkeys(recording.engines[one] for one in _WROTE if one in recording.engines) or (None,)
+        ran = dict.fromkeys(recording.backends[one] for one in _WROTE if one in recording.backends) or (None,)
     for overlay in ran:
         if overlay in {None, FUSE}:
             yield from (Program(one.name, one.plain, main=False) for one in tool.parts if one.name == FUSE)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness import places
 from harness.judge.codes import CODES
 from harness.judge.defects.model import SCHEMA, Defect, Sign
 from harness.judge.facts import FACT_NAMES
@@ -102,6 +103,9 @@ def _check_sign(sign: Sign, key: str, words: Words, told: Mistakes) -> None:
             what, remedy = mistake_in(pattern, words.tools)
             what = what or f"{pattern[:80]!r} says versions, which 'versions' says"
             told.add(what, f"{key}.tools[{i}]", remedy)
+    for i, place in enumerate(sign.places):
+        if places.known(place) is None:
+            told.add(f"there is no place {place[:80]!r}", f"{key}.places[{i}]", choices(place, places.NAMES))
     for i, scenario in enumerate(sign.scenarios):
         _one_of(scenario, words.scenarios, "scenario", f"{key}.scenarios[{i}]", told)
     for name in sign.facts:

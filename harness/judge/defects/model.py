@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from harness.places import Station
+from harness.places import PlaceName
 from harness.profile import Profile
 
 SCHEMA = 1
@@ -55,7 +55,10 @@ class Sign(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     ] = ()
     versions: Annotated[tuple[Range, ...], msgspec.Meta(description="in these of the defect's versions alone")] = ()
     profiles: Annotated[tuple[Profile, ...], msgspec.Meta(description="in these profiles alone")] = ()
-    places: Annotated[tuple[Station, ...], msgspec.Meta(description="at these places alone")] = ()
+    places: Annotated[
+        tuple[PlaceName, ...],
+        msgspec.Meta(description="at these places alone: 'view', 'imported' whoever imports, 'imported@docker'"),
+    ] = ()
     paths: Annotated[
         tuple[str, ...], msgspec.Meta(description="shell patterns, one of which the escaped path fits")
     ] = ()

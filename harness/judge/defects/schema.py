@@ -9,6 +9,7 @@ import msgspec
 
 from harness.judge.codes import CODES
 from harness.judge.defects.model import Defect
+from harness.places import NAMES
 
 
 def schema() -> dict[str, Any]:
@@ -16,6 +17,9 @@ def schema() -> dict[str, Any]:
     whole = msgspec.json.schema(Defect)
     whole["$defs"]["Defect"]["properties"].pop("name")
     whole["$defs"]["Sign"]["properties"]["codes"]["items"] = {"enum": sorted(CODES)}
+    whole["$defs"]["Sign"]["properties"]["places"]["items"] = {
+        "anyOf": [{"enum": list(NAMES)}, {"pattern": f"^({'|'.join(NAMES)})@.+$"}]
+    }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Whiteout Lab defect", **whole}
 
 

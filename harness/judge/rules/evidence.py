@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from harness.evidence.recording import Recording
 from harness.names import escape
-from harness.places import Station
+from harness.places import UPPER, Place, PlaceKind, PlaceName, at_each
 from harness.profile import Profile
 from harness.scenario.layers import layer
 from harness.snapshot.lab import named_in_lab
@@ -23,7 +23,7 @@ from harness.whiteouts.union import merge
 class UpperEvidence:
     """What the WL1 rules look at: an upper, what lies below it, and what was in it before; with what follows from them."""
 
-    trees: Mapping[Station, Snapshot]
+    trees: Mapping[PlaceName, Snapshot]
     profile: Profile  # with whose privilege the upper was written
     layers: list[Snapshot]  # the lower layers, the lowest first
     prepared: Snapshot  # the upper before the first step: what the tool did not write
@@ -35,7 +35,11 @@ class UpperEvidence:
 
     @property
     def upper(self) -> Snapshot | None:
-        return self.trees.get(Station.UPPER)
+        return self.trees.get(UPPER)
+
+    def at_each(self, *kinds: PlaceKind) -> list[tuple[Place, Snapshot]]:
+        """The trees at places of some kinds, in the order in which the cell came to them."""
+        return [(place, self.trees[place.name]) for place in at_each(self.trees, *kinds)]
 
     @cached_property
     def below(self) -> Snapshot:
@@ -74,7 +78,7 @@ class TreeEvidence(UpperEvidence):
         readers: tuple[Reader, ...] = (),
     ) -> None:
         self._honoured, self._readers = honoured, readers
-        self.trees = {Station.UPPER: upper}
+        self.trees = {UPPER: upper}
         self.layers = list(layers)
         self.prepared = EMPTY
         names = {name for entry in upper for name in entry.xattrs}
@@ -88,7 +92,7 @@ class TreeEvidence(UpperEvidence):
 
     @cached_property
     def markers(self) -> list[Marker]:
-        found = find_markers(self.trees[Station.UPPER])
+        found = find_markers(self.trees[UPPER])
         return [one for one in found if self._honoured is None or one.encoding in self._honoured]
 
 
@@ -98,7 +102,7 @@ class RawLayer:
 
     entries: Sequence[Entry]
     form: str
-    station: Station
+    place: PlaceName
 
 
 class LayerEvidence:
@@ -113,23 +117,20 @@ class LayerEvidence:
         return [layer for layer in self.made if layer.form == "tar"]
 
 
-_FORMS = {Station.SEALED: "squashfs", Station.PUSHED: "tar"}
-
-
 class Evidence(UpperEvidence, LayerEvidence):
     """One cell's recording and trees."""
 
     def __init__(
         self,
         recording: Recording,
-        trees: Mapping[Station, Snapshot],
-        raw: Mapping[Station, Sequence[Entry]] = MappingProxyType({}),
+        trees: Mapping[PlaceName, Snapshot],
+        raw: Mapping[PlaceName, Sequence[Entry]] = MappingProxyType({}),
     ) -> None:
         self.recording = recording
         self.raw = raw
         self.made = [
-            RawLayer([named_in_lab(entry) for entry in raw.get(station, ())], form, station)
-            for station, form in _FORMS.items()
+            RawLayer([named_in_lab(entry) for entry in raw[place.name]], place.form, place.name)
+            for place in at_each(raw, PlaceKind.LAYER)
         ]
         self.trees = trees
         self.profile = recording.profile

@@ -29,26 +29,25 @@ from harness.judge.rules.evidence import Evidence, LayerEvidence, RawLayer, show
 from harness.judge.rules.rule import Hit, Need, Rule
 from harness.judge.rules.view import difference, topmost
 from harness.names import escape
-from harness.places import Station
-from harness.protocol import STATION_OF
+from harness.places import IMPORTED, ORACLE, PUSHED, REMOUNT, SEALED, UPPER, PlaceKind, PlaceName
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot, ancestors
 from harness.whiteouts.encodings import OPAQUE_NAME, PRIVATE_PREFIXES, WH, Encoding, Says
 from harness.whiteouts.markers import Marker, beside, find_markers, is_marker_entry
 
 # What the readers of a layer honour. Squashfs layers follow oci-tools, which SingularityCE uses; tar layers follow image-spec, layer.md.
+# By the layer's form: what it is called, and the encodings that its readers honour.
 HONOURED = {
-    Station.SEALED: frozenset({Encoding.DEVICE, Encoding.OPAQUE_TRUSTED}),
-    Station.PUSHED: frozenset({Encoding.FILE, Encoding.OPAQUE_FILE}),
+    "squashfs": ("squashfs", frozenset({Encoding.DEVICE, Encoding.OPAQUE_TRUSTED})),
+    "tar": ("OCI tar", frozenset({Encoding.FILE, Encoding.OPAQUE_FILE})),
 }
-_CALLED = {Station.SEALED: "squashfs", Station.PUSHED: "OCI tar"}
 _MOST_NAMED = 6  # of what stands many times
 
 Statement = tuple[bytes, Says]
 
 
-def layer_findings(raw: Sequence[Entry], *, form: str, station: Station = Station.PUSHED) -> list[Finding]:
+def layer_findings(raw: Sequence[Entry], *, form: str, place: PlaceName = PUSHED) -> list[Finding]:
     """What is wrong with one layer by itself. *raw*: its entries in the order of the archive; *form*: ``tar`` or ``squashfs``."""
-    alone = LayerEvidence([RawLayer(raw, form, station)])
+    alone = LayerEvidence([RawLayer(raw, form, place)])
     return [finding for rule in LAYER_RULES for finding in rule(alone)]
 
 
@@ -60,7 +59,7 @@ def duplicates(evidence: LayerEvidence) -> Iterator[Hit[Duplicate]]:
             kinds.setdefault(entry.path, []).append(entry.kind.value)
         for path, said in kinds.items():
             if len(said) > 1:
-                yield Hit(shown(path), layer.station, Duplicate(times=len(said), kinds=tuple(said[:_MOST_NAMED])))
+                yield Hit(shown(path), layer.place, Duplicate(times=len(said), kinds=tuple(said[:_MOST_NAMED])))
 
 
 def links_to_markers(evidence: LayerEvidence) -> Iterator[Hit[LinkToMarker]]:
@@ -74,7 +73,7 @@ def links_to_markers(evidence: LayerEvidence) -> Iterator[Hit[LinkToMarker]]:
             first = by_path.get(target)
             marks = [name for name in (target, entry.path) if name.rpartition(b"/")[2].startswith(WH)]
             if marks or (first is not None and is_marker_entry(first)):
-                yield Hit(shown(entry.path), layer.station, LinkToMarker(to=shown(target)))
+                yield Hit(shown(entry.path), layer.place, LinkToMarker(to=shown(target)))
 
 
 def _is_link(entry: Entry) -> bool:
@@ -88,7 +87,7 @@ def not_the_spec(evidence: LayerEvidence) -> Iterator[Hit[NotTheSpec]]:
             breach = _breach(entry)
             if breach is not None:
                 facts = NotTheSpec(breach=breach, kind=entry.kind.value, size=entry.size)
-                yield Hit(shown(entry.path), layer.station, facts)
+                yield Hit(shown(entry.path), layer.place, facts)
 
 
 def _breach(entry: Entry) -> Breach | None:
@@ -111,12 +110,12 @@ def private_xattrs(evidence: LayerEvidence) -> Iterator[Hit[UnportableXattr]]:
             private = sorted(key for key in entry.xattrs if key.startswith(PRIVATE_PREFIXES))
             if private:
                 facts = UnportableXattr(xattrs=tuple(escape(key) for key in private), in_layer=True)
-                yield Hit(shown(entry.path), layer.station, facts)
+                yield Hit(shown(entry.path), layer.place, facts)
 
 
 def when_converted(raw: Sequence[Entry]) -> Iterator[Finding]:
     """What comes of a squashfs layer when a push makes a tar of it."""
-    return WHEN_CONVERTED(LayerEvidence([RawLayer(raw, "squashfs", Station.SEALED)]))
+    return WHEN_CONVERTED(LayerEvidence([RawLayer(raw, "squashfs", SEALED)]))
 
 
 def become_one(evidence: LayerEvidence) -> Iterator[Hit[WhenConverted]]:
@@ -139,30 +138,28 @@ def become_one(evidence: LayerEvidence) -> Iterator[Hit[WhenConverted]]:
         for path, marks in becomes.items():
             if len(marks) > 1:
                 forms, sources = zip(*marks, strict=True)
-                yield Hit(shown(path), layer.station, WhenConverted(forms=forms, sources=sources))
+                yield Hit(shown(path), layer.place, WhenConverted(forms=forms, sources=sources))
 
 
 def mark_lost(evidence: Evidence) -> Iterator[Hit[MarkLost]]:
     """WL302: what the upper said and the layer does not say to its readers, and the other way round. Said where it happens first."""
     if evidence.upper is None:
         return
-    oracle = evidence.trees.get(Station.ORACLE, EMPTY)  # a file .wh.x that a user made says nothing
+    oracle = evidence.trees.get(ORACLE, EMPTY)  # a file .wh.x that a user made says nothing
     wanted = _statements([m for m in find_markers(evidence.upper) if not _users_own(m, oracle)], None)
     lost: set[Statement] = set()
-    for station, honoured in HONOURED.items():
-        tree = evidence.trees.get(station)
-        if tree is None:
-            continue
+    for place, tree in evidence.at_each(PlaceKind.LAYER):
+        called, honoured = HONOURED[place.form]
         there = [m for m in find_markers(tree) if not _users_own(m, oracle)]
         kept = _statements(there, honoured)
         for path, says in sorted(wanted - kept - lost):
             lost.add((path, says))
             forms = tuple(sorted({m.encoding for m in there if (m.path, m.says) == (path, says)}))
             fate = Fate.UNREAD if forms else Fate.LOST
-            yield Hit(shown(path), station, MarkLost(layer=_CALLED[station], says=says, fate=fate, encodings=forms))
+            yield Hit(shown(path), place.name, MarkLost(layer=called, says=says, fate=fate, encodings=forms))
         for path, says in sorted(kept - wanted):
             wanted.add((path, says))  # from here on it is part of the image: a later layer that drops it loses it
-            yield Hit(shown(path), station, MarkLost(layer=_CALLED[station], says=says, fate=Fate.ADDED))
+            yield Hit(shown(path), place.name, MarkLost(layer=called, says=says, fate=Fate.ADDED))
 
 
 def _statements(markers: Sequence[Marker], honoured: frozenset[Encoding] | None) -> set[Statement]:
@@ -186,18 +183,17 @@ def _inside(path: bytes, folders: set[bytes]) -> bool:
 
 def refused(evidence: Evidence) -> Iterator[Hit[Refused]]:
     """WL304: who did not take what, in its own words."""
-    for answer in evidence.recording.imports:
+    for answer in evidence.recording.answers:
         if answer.code:
-            station = STATION_OF.get(answer.importer, Station.IMPORTED)
             signalled = 128 < answer.code < 128 + 65  # 255 is what Go programs end with when they give up
             facts = Refused(
-                who=answer.importer,
+                who=answer.who,
                 exit_code=None if signalled else answer.code,
                 signal=answer.code - 128 if signalled else None,
                 error=error_of(answer.words),
                 words=essence(answer.words),
             )
-            yield Hit("/", station, facts)
+            yield Hit("/", answer.place or IMPORTED, facts)
 
 
 _CHANGING = re.compile(r"[0-9a-f]{12,}|\d{6,}|time=\"[^\"]*\" ")
@@ -219,29 +215,34 @@ def misread(evidence: Evidence) -> Iterator[Hit[Misread]]:
 
     What the container itself already showed so, written and run again, is no importer's doing: it is WL201, WL202 or WL205 there.
     """
-    tree, oracle = evidence.trees.get(Station.IMPORTED), evidence.trees.get(Station.ORACLE)
-    if tree is None or oracle is None:
+    oracle = evidence.trees.get(ORACLE)
+    if oracle is None:
         return
-    shown_so = evidence.trees.get(Station.REMOUNT, oracle)
+    for place, tree in evidence.at_each(PlaceKind.IMAGE):
+        for path, facts in _misread(tree, oracle, evidence.trees.get(REMOUNT, oracle)):
+            yield Hit(shown(path), place.name, facts)
+
+
+def _misread(tree: Snapshot, oracle: Snapshot, shown_so: Snapshot) -> Iterator[tuple[bytes, Misread]]:
     extra = tree.entries.keys() - oracle.entries.keys() - shown_so.entries.keys()
     absent = (oracle.entries.keys() & shown_so.entries.keys()) - tree.entries.keys()
     for paths, taken in ((extra, Taking.EXTRA), (absent, Taking.ABSENT)):
         for path in topmost(paths):
-            yield Hit(shown(path), Station.IMPORTED, Misread(taken=taken))
+            yield path, Misread(taken=taken)
     for entry in oracle:
         other, before = tree.get(entry.path), shown_so.get(entry.path)
         if not entry.path or other is None:
             continue
         said = difference(_bare(entry), _bare(other))
         if said and (before is None or said != difference(_bare(entry), _bare(before))):
-            yield Hit(shown(entry.path), Station.IMPORTED, Misread(taken=Taking.DIFFERS, differences=said))
+            yield entry.path, Misread(taken=Taking.DIFFERS, differences=said)
 
 
 def _bare(entry: Entry) -> Entry:
     return msgspec.structs.replace(entry, uid=0, gid=0, xattrs={}, links=1)
 
 
-_ANY: frozenset[Station | Need] = frozenset()  # each looks at whatever layers and answers there are
+_ANY: frozenset[PlaceName | Need] = frozenset()  # each looks at whatever layers and answers there are
 
 LAYER_RULES: tuple[Rule[LayerEvidence, Any], ...] = (
     Rule("WL301", _ANY, duplicates, words.duplicate, ("puts {} twice into a layer", "put {} twice into a layer")),
@@ -258,15 +259,15 @@ LAYER_RULES: tuple[Rule[LayerEvidence, Any], ...] = (
 RULES: tuple[Rule[Evidence, Any], ...] = (
     *LAYER_RULES,
     Rule(
-        "WL302", frozenset({Station.UPPER}), mark_lost, words.mark_lost,
+        "WL302", frozenset({UPPER}), mark_lost, words.mark_lost,
         ("loses or changes the mark on {} when it seals or pushes", "lose or change the mark on {} when they seal or push"),
     ),
     Rule(
         "WL304", _ANY, refused, words.refused,
-        ("makes what a program on an image's way refuses", "make what a program on an image's way refuses"),
+        ("makes what a program on an image's journey refuses", "make what a program on an image's journey refuses"),
     ),
     Rule(
-        "WL305", frozenset({Station.IMPORTED}), misread, words.misread,
+        "WL305", frozenset({IMPORTED}), misread, words.misread,
         ("makes an image that an importer takes with another tree at {}",
          "make an image that an importer takes with another tree at {}"),
     ),

@@ -12,7 +12,7 @@ from harness.judge.facts.view import Died, MountRefused
 from harness.judge.rules import words
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.rule import Hit, Rule
-from harness.places import Station
+from harness.places import STEPS
 from harness.protocol import NOT_MOUNTED
 from harness.worlds.ranges import one_matches
 
@@ -39,7 +39,7 @@ def refused_by_the_machine(recording: Recording) -> str:
 
 def lost_a_race(recording: Recording) -> bool:
     """Whether the tool failed for what another process did at that moment: the next try may do."""
-    said = [recording.refused, *(answer.words for answer in recording.imports if answer.code)]
+    said = [recording.refused, *(answer.words for answer in recording.answers if answer.code)]
     return any(_RACE.search(text) for text in said)
 
 
@@ -47,12 +47,12 @@ def died(evidence: Evidence) -> Iterator[Hit[Died]]:
     """WL208."""
     recording = evidence.recording
     if recording.timed_out:
-        yield Hit("/", Station.STEPS, Died(hang=True, phase=recording.phase or "start"))
+        yield Hit("/", STEPS, Died(hang=True, phase=recording.phase or "start"))
     for code in () if recording.refused else recording.daemon_exits:
         if code > 128:
-            yield Hit("/", Station.STEPS, Died(signal=code - 128))
+            yield Hit("/", STEPS, Died(signal=code - 128))
         elif code:
-            yield Hit("/", Station.STEPS, Died(exit_code=code))
+            yield Hit("/", STEPS, Died(exit_code=code))
 
 
 def mount_refused(evidence: Evidence) -> Iterator[Hit[MountRefused]]:
@@ -63,10 +63,10 @@ def mount_refused(evidence: Evidence) -> Iterator[Hit[MountRefused]]:
     mounted = recording.phase not in NOT_MOUNTED
     if not recording.refused:
         if must and mounted:
-            yield Hit("/", Station.STEPS, MountRefused(refuses=False))
+            yield Hit("/", STEPS, MountRefused(refuses=False))
     elif mounted or not must:
         said, error = _essence(recording.refused), error_of(recording.refused)
-        yield Hit("/", Station.STEPS, MountRefused(refuses=True, again=mounted, error=error, words=said))
+        yield Hit("/", STEPS, MountRefused(refuses=True, again=mounted, error=error, words=said))
 
 
 def _essence(text: str) -> str:

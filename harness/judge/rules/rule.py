@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from harness.judge.facts import Facts
 from harness.judge.facts.view import StepResult
 from harness.judge.findings import Finding
-from harness.places import Station
+from harness.places import PlaceName
 
 E_contra = TypeVar("E_contra", contravariant=True)
 F = TypeVar("F", bound=Facts)
@@ -27,7 +27,7 @@ class Hit(NamedTuple, Generic[F]):
     """One thing that a check finds, before anybody has said it. ``path`` is in the escaped text form; the root is ``/``."""
 
     path: str
-    station: Station
+    place: PlaceName
     facts: F
 
 
@@ -40,13 +40,13 @@ class Rule(Generic[E_contra, F]):
     """
 
     code: str
-    needs: frozenset[Station | Need]
+    needs: frozenset[PlaceName | Need]
     check: Callable[[E_contra], Iterator[Hit[F]]]
     one: Callable[[str, F], str]
     many: tuple[str, str]
 
     def __call__(self, evidence: E_contra) -> Iterator[Finding]:
         """What the rule finds."""
-        for path, station, facts in self.check(evidence):
+        for path, place, facts in self.check(evidence):
             step = facts.index if isinstance(facts, StepResult) else None
-            yield Finding(self.code, path, station, self.one(path, facts), step=step, facts=facts)
+            yield Finding(self.code, path, place, self.one(path, facts), step=step, facts=facts)

@@ -18,7 +18,7 @@ from harness.judge.facts.upper import (
 from harness.judge.rules import words
 from harness.judge.rules.evidence import UpperEvidence, shown
 from harness.judge.rules.rule import F, Hit, Need, Rule
-from harness.places import Station
+from harness.places import ORACLE, UPPER, VIEW
 from harness.snapshot.model import EMPTY, Snapshot
 from harness.whiteouts.encodings import OVERLAY_PREFIXES, WH, Encoding, Says
 from harness.whiteouts.markers import Marker
@@ -26,7 +26,7 @@ from harness.whiteouts.union import merge
 
 
 def _hit(path: bytes, facts: F) -> Hit[F]:
-    return Hit(shown(path), Station.UPPER, facts)
+    return Hit(shown(path), UPPER, facts)
 
 
 def _is_marker_name(name: bytes) -> bool:
@@ -166,7 +166,7 @@ def unreadable_mark(evidence: UpperEvidence) -> Iterator[Hit[UnreadableMark]]:
     if upper is None or not evidence.markers:
         return
     whole = merge(evidence.layers, upper)
-    oracle = evidence.trees.get(Station.ORACLE, EMPTY)  # what users made themselves comes back to nobody
+    oracle = evidence.trees.get(ORACLE, EMPTY)  # what users made themselves comes back to nobody
     forms: dict[bytes, set[Encoding]] = {}
     for marker in evidence.markers:
         forms.setdefault(marker.path, set()).add(marker.encoding)
@@ -202,7 +202,7 @@ UNPORTABLE = (
     "leaves a private xattr on {} that changes what other readers see",
     "leave a private xattr on {} that changes what other readers see",
 )
-_LOOKED = frozenset({Station.VIEW, Station.UPPER})
+_LOOKED = frozenset({VIEW, UPPER})
 _COMPARED = _LOOKED | {Need.BELOW}
 
 RULES: tuple[Rule[UpperEvidence, Any], ...] = (

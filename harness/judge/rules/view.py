@@ -24,23 +24,21 @@ from harness.judge.rules import words
 from harness.judge.rules.evidence import Evidence, shown
 from harness.judge.rules.rule import Hit, Rule
 from harness.names import escape
-from harness.places import Station
+from harness.places import ORACLE, REMOUNT, STEPS, VIEW, PlaceKind, PlaceName, place_of
 from harness.scenario.steps import OBSERVING
 from harness.snapshot.model import Entry, Kind, Snapshot, ancestors
 from harness.whiteouts.encodings import PRIVATE_PREFIXES
 from harness.whiteouts.markers import is_marker_entry, markers_of
 
-PAIR = (Station.VIEW, Station.REMOUNT)
-VIEWS = (*PAIR, Station.READONLY, Station.SEALED_VIEW)
+PAIR = (VIEW, REMOUNT)
 
 
-def _pairs(evidence: Evidence) -> Iterator[tuple[Station, Snapshot, Snapshot]]:
+def _pairs(evidence: Evidence) -> Iterator[tuple[PlaceName, Snapshot, Snapshot]]:
     """Each view with the oracle, the view after the remount only where it says something new (WL206 says the rest)."""
-    oracle = evidence.trees.get(Station.ORACLE)
-    for station in VIEWS:
-        view = evidence.trees.get(station)
-        if view is not None and oracle is not None:
-            yield station, view, oracle
+    oracle = evidence.trees.get(ORACLE)
+    if oracle is not None:
+        for place, view in evidence.at_each(PlaceKind.VIEW):
+            yield place.name, view, oracle
 
 
 def topmost(paths: Iterable[bytes]) -> list[bytes]:
@@ -60,70 +58,70 @@ def _unlisted(view: Snapshot) -> set[bytes]:
 
 def resurrected(evidence: Evidence) -> Iterator[Hit[Resurrected]]:
     """WL201: a name that the steps deleted, or a marker of a layer hid, is visible."""
-    for station, view, oracle in _pairs(evidence):
+    for place, view, oracle in _pairs(evidence):
         extra = {e.path for e in view if e.path not in oracle and not is_marker_entry(e)} - _phantoms(view)
         unlisted = _unlisted(view)
         for path in topmost(extra):
             how = How.LOOKED_UP if path in unlisted else How.LISTED
             kind = view.entries[path].kind.value
-            yield Hit(shown(path), station, Resurrected(kind=kind, found=how, inside=_inside(view, path)))
+            yield Hit(shown(path), place, Resurrected(kind=kind, found=how, inside=_inside(view, path)))
 
 
 def lost(evidence: Evidence) -> Iterator[Hit[Lost]]:
     """WL202."""
-    for station, view, oracle in _pairs(evidence):
+    for place, view, oracle in _pairs(evidence):
         for path in topmost({e.path for e in oracle if e.path not in view}):
             kind = oracle.entries[path].kind.value
-            yield Hit(shown(path), station, Lost(kind=kind, inside=_inside(oracle, path)))
+            yield Hit(shown(path), place, Lost(kind=kind, inside=_inside(oracle, path)))
 
 
 def phantom(evidence: Evidence) -> Iterator[Hit[Phantom]]:
     """WL203: containers/fuse-overlayfs#306, moby/moby#9572."""
-    for station, view, _ in _pairs(evidence):
+    for place, view, _ in _pairs(evidence):
         unlisted = _unlisted(view)
         for path in sorted(_phantoms(view) - unlisted):
-            yield Hit(shown(path), station, Phantom(found=How.LISTED))
+            yield Hit(shown(path), place, Phantom(found=How.LISTED))
         for path in topmost(unlisted):
-            yield Hit(shown(path), station, Phantom(found=How.LOOKED_UP))
+            yield Hit(shown(path), place, Phantom(found=How.LOOKED_UP))
 
 
 def marker_visible(evidence: Evidence) -> Iterator[Hit[MarkerVisible]]:
     """WL204: containers/fuse-overlayfs#172 for the xattrs."""
-    for station, view, oracle in _pairs(evidence):
+    for place, view, oracle in _pairs(evidence):
         for entry in view:
             if entry.path not in oracle and is_marker_entry(entry):
                 forms = tuple(marker.encoding for marker in markers_of(entry))
-                yield Hit(shown(entry.path), station, MarkerVisible(encodings=forms))
+                yield Hit(shown(entry.path), place, MarkerVisible(encodings=forms))
             twin = oracle.get(entry.path)
             mine = twin.xattrs if twin is not None else {}
             for name in sorted(entry.xattrs):
                 if name.startswith(PRIVATE_PREFIXES) and name not in mine:
-                    yield Hit(shown(entry.path), station, MarkerVisible(xattr=escape(name)))
+                    yield Hit(shown(entry.path), place, MarkerVisible(xattr=escape(name)))
 
 
 def changed(evidence: Evidence) -> Iterator[Hit[Changed]]:
     """WL205."""
-    for station, view, oracle in _pairs(evidence):
+    for place, view, oracle in _pairs(evidence):
         for entry in oracle:
             other = view.get(entry.path)
             if other is None or other.kind is Kind.UNKNOWN:
                 continue
-            differences = difference(entry, seen_by(evidence, station, other, entry))
+            differences = difference(entry, seen_by(evidence, place, other, entry))
             if differences:
-                yield Hit(shown(entry.path), station, Changed(kind=entry.kind.value, differences=differences))
+                yield Hit(shown(entry.path), place, Changed(kind=entry.kind.value, differences=differences))
 
 
-def _same_reader(evidence: Evidence, station: Station) -> bool:
+def _same_reader(evidence: Evidence, place: PlaceName) -> bool:
     """Whether owners are evidence: FUSE shows each reader as the owner, and --fakeroot shows the user as root."""
     handed = evidence.recording.scenario.handover
     if evidence.recording.tool.owners == "mapped":
         return False
-    return handed is None or handed.profile is None or station in PAIR
+    return handed is None or handed.profile is None or not place_of(place).later
 
 
-def seen_by(evidence: Evidence, station: Station, seen: Entry, wanted: Entry) -> Entry:
+def seen_by(evidence: Evidence, place: PlaceName, seen: Entry, wanted: Entry) -> Entry:
     """An entry of a view as it is to be compared: its owner counts where owners are evidence."""
-    if _same_reader(evidence, station):
+    if _same_reader(evidence, place):
         return seen
     return msgspec.structs.replace(seen, uid=wanted.uid, gid=wanted.gid)
 
@@ -154,15 +152,15 @@ def difference(wanted: Entry, seen: Entry) -> tuple[Difference, ...]:
 
 def unstable(evidence: Evidence) -> Iterator[Hit[Unstable]]:
     """WL206: nothing but an unmount and a mount lies between the two views."""
-    before, after = (evidence.trees.get(station) for station in PAIR)
+    before, after = (evidence.trees.get(place) for place in PAIR)
     if before is None or after is None:
         return
     gone = {e.path for e in before if e.path not in after} - _unlisted(before)  # WL203 tells of what is not listed
     new = {e.path for e in after if e.path not in before} - _unlisted(after)
     for path in topmost(gone):
-        yield Hit(shown(path), Station.REMOUNT, Unstable(turn=Turn.GONE, before=before.entries[path].kind.value))
+        yield Hit(shown(path), REMOUNT, Unstable(turn=Turn.GONE, before=before.entries[path].kind.value))
     for path in topmost(new):
-        yield Hit(shown(path), Station.REMOUNT, Unstable(turn=Turn.NEW, after=after.entries[path].kind.value))
+        yield Hit(shown(path), REMOUNT, Unstable(turn=Turn.NEW, after=after.entries[path].kind.value))
     for entry in before:
         other = after.get(entry.path)
         if other is None:
@@ -170,10 +168,10 @@ def unstable(evidence: Evidence) -> Iterator[Hit[Unstable]]:
         kinds = (entry.kind.value, other.kind.value)
         if Kind.UNKNOWN in kinds and entry.kind is not other.kind:
             facts = Unstable(turn=Turn.UNREADABLE, before=kinds[0], after=kinds[1])
-            yield Hit(shown(entry.path), Station.REMOUNT, facts)
+            yield Hit(shown(entry.path), REMOUNT, facts)
         elif differences := difference(entry, other):
             facts = Unstable(turn=Turn.DIFFERS, before=kinds[0], after=kinds[1], differences=differences)
-            yield Hit(shown(entry.path), Station.REMOUNT, facts)
+            yield Hit(shown(entry.path), REMOUNT, facts)
 
 
 def step_result(evidence: Evidence) -> Iterator[Hit[StepResult]]:
@@ -198,7 +196,7 @@ def step_result(evidence: Evidence) -> Iterator[Hit[StepResult]]:
             words=step.words,
             must_words=other.words,
         )
-        yield Hit(getattr(said, "path", "/"), Station.STEPS, facts)
+        yield Hit(getattr(said, "path", "/"), STEPS, facts)
 
 
 def _inside(tree: Snapshot, path: bytes) -> int:
@@ -217,7 +215,7 @@ def _xattr(value: bytes | None) -> str | None:
     return None if value is None else escape(value)
 
 
-_WRITTEN = frozenset({Station.VIEW, Station.ORACLE})
+_WRITTEN = frozenset({VIEW, ORACLE})
 
 RULES: tuple[Rule[Evidence, Any], ...] = (
     Rule(
@@ -239,7 +237,7 @@ RULES: tuple[Rule[Evidence, Any], ...] = (
         ("shows {} differently after a remount", "show {} differently after a remount"),
     ),
     Rule(
-        "WL207", frozenset({Station.VIEW}), step_result, words.step_result,
+        "WL207", frozenset({VIEW}), step_result, words.step_result,
         ("gives steps on {} another result than a plain directory does",
          "give steps on {} another result than a plain directory does"),
     ),
