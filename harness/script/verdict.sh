@@ -75,7 +75,7 @@ steps() {
 answers() {
   [ ! -e "$out/answers" ] || awk '
     function tell() { if (code) print who ": refused, exit code " code ": " said }
-    /^asked / { tell(); who = substr($0, 7); code = 0; said = ""; next }
+    /^asked / { tell(); who = $0; sub(/^asked [^ ]+ /, "", who); code = 0; said = ""; next }
     /^exit / { code = $2; next }
     /^  / { said = $0; sub(/^ +/, "", said) }
     END { tell() }
