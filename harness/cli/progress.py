@@ -12,12 +12,13 @@ import pytest
 
 from harness.cli import endings
 from harness.cli.colour import painter
-from harness.cli.pytest_plugin import PLAN, RUN, result_of, the_plan
+from harness.cli.pytest_plugin import result_of, take_up
 from harness.compare.words import count, is_given
 from harness.errors import EXIT_ALL_SKIPPED, EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, LabError, of_system
 from harness.judge.findings import Outcome
 from harness.judge.verdict_text import finding_lines
 from harness.names import one_line
+from harness.runs.planfile import PlanFile
 from harness.runs.results import CellResult, Results
 from harness.runs.run import Run
 
@@ -28,14 +29,22 @@ _MOST = 8  # sentences at the end of a run; the report has them all
 _LOG_EVERY = 5.0  # seconds between two lines of a log
 
 
+def not_here(plan: PlanFile) -> list[str]:
+    """The tools that could be had, and are not here, each with its remedy."""
+    return [
+        f"{one['name']} ({one['where']}): {one['reason']}; {one['remedy']}" for one in plan.unavailable if one["remedy"]
+    ]
+
+
 class Progress:
     """A pytest plugin for the controller. *stream* is where people read; pytest's own output goes elsewhere.
 
     *says*: QUIET, only what is not as expected, and the last line; VERBOSE, each cell as it ends.
     """
 
-    def __init__(self, stream: TextIO, says: int = USUAL) -> None:
+    def __init__(self, stream: TextIO, run: Run, says: int = USUAL) -> None:
         self.stream = stream
+        self.run = run
         self.says = says
         self.paint = painter(stream)
         self.live = stream.isatty() and says != QUIET
@@ -44,10 +53,8 @@ class Progress:
         self.clock = time.monotonic()
         self.said = self.clock
         self.ended: Results | None = None
-        self.run: Run | None = None
         self.error: LabError | None = None
         self.interrupted = False
-        self.missing: list[str] = []  # where nothing is run: the tools that were asked for, and are not here
 
     def _line(self, text: str, colour: str = "", painted: str = "") -> None:
         """A line: *painted*, its beginning, in *colour*, and *text*."""
@@ -91,17 +98,16 @@ class Progress:
             for line in finding_lines(finding):
                 self._line("  " + line)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """The run is this pytest's."""
+        take_up(config, self.run)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> Iterator[None]:
-        """Say what will be run as soon as it is decided. The workers are started here."""
-        self.config = session.config
+    def pytest_sessionstart(self) -> Iterator[None]:
+        """The workers are started here."""
         with endings.held():
             yield
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection(self, session: pytest.Session) -> None:
-        """Make the plan here, where an error of it is one message, and not one for each file that is collected."""
-        the_plan(session.config)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -114,24 +120,16 @@ class Progress:
         self._begin(ids)
 
     def _begin(self, ids: Sequence[str]) -> None:
-        if self.total or PLAN not in self.config.stash:
+        if self.total:
             return
-        plan = self.config.stash[PLAN]
-        missing = [
-            f"{one['name']} ({one['where']}): {one['reason']}; {one['remedy']}"
-            for one in plan.unavailable
-            if one["remedy"]
-        ]
-        if not ids:  # nothing will be run: what is missing belongs into the error
-            self.missing = [] if plan.tools else missing
-            return
+        plan = self.run.plan
         self.total = len(ids)
         tried = {one.rpartition("[")[2].rpartition("-")[0] for one in ids}
         tools = ", ".join(dict.fromkeys(tool.label for tool in plan.tools if tool.key in tried))
         if self.says == QUIET:
             return
         self._line(f"{count(len(plan.scenarios), 'scenario')}, {count(self.total, 'cell')}: {tools}")
-        for words in missing:
+        for words in not_here(plan):
             self._line(f"  not here: {words}")
 
     def pytest_keyboard_interrupt(self) -> None:
@@ -145,18 +143,11 @@ class Progress:
             for line in str(excrepr).splitlines():
                 self._line(line)
 
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Runs before the collector writes; only remembers where to look."""
-        if RUN in session.config.stash:
-            self.run = session.config.stash[RUN]
-
     def pytest_unconfigure(self) -> None:
         """The last words: what was found, and where the report is."""
-        run = self.run
-        if run is None or run.ended is None:
-            return
-        self.ended = run.ended
-        self._end(run, self.ended)
+        self.ended = self.run.ended
+        if self.ended is not None:
+            self._end(self.run, self.ended)
 
     def _end(self, run: Run, results: Results) -> None:
         from harness.cli.news import news_lines  # noqa: PLC0415 - not needed on workers
@@ -186,11 +177,11 @@ class Progress:
         """The run's exit code."""
         results = self.ended
         outcomes = {cell.outcome for cell in results.cells if not cell.excluded} if results else set()
-        if Outcome.BROKEN in outcomes or (self.run is not None and (self.run.leaks or self.run.trouble)):
+        if Outcome.BROKEN in outcomes or self.run.leaks or self.run.trouble:
             return EXIT_BROKEN
         if Outcome.FINDING in outcomes:
             return EXIT_FINDING
-        if self.run is not None and self.run.unfinished:  # not since somebody said so: that has its own exit code
+        if self.run.unfinished:  # not since somebody said so: that has its own exit code
             return EXIT_BROKEN
         if outcomes == {Outcome.SKIPPED}:
             return EXIT_ALL_SKIPPED

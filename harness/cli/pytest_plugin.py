@@ -6,9 +6,7 @@ home as a user property; the controller writes ``results.json`` and the report.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import msgspec
 import pytest
 
 from harness.cells.plan import Cell, NotRun
+from harness.cli.begin import begin_run
 from harness.cli.endings import leave_to_the_run
 from harness.cli.finish import finish_run
 from harness.cli.limits import seconds
@@ -24,20 +23,19 @@ from harness.errors import EXIT_ALL_SKIPPED, BrokenMachinery, LabError
 from harness.judge.findings import Outcome
 from harness.judge.verdict_text import describe
 from harness.launch.cell import Bench
-from harness.machine.workfolder import work_folder
-from harness.names import one_line
 from harness.profile import Profile
 from harness.runs.cell import run_and_judge
-from harness.runs.decide import Wanted, decide, obstacles_here, unmet_error
-from harness.runs.folders import work_parent
-from harness.runs.planfile import PlanFile, named_cells, read_plan, write_plan
+from harness.runs.decide import Wanted
+from harness.runs.planfile import PLAN as PLAN_NAME
+from harness.runs.planfile import PlanFile, read_plan
 from harness.runs.results import CellResult, cell_result
-from harness.runs.run import Run, is_excluded
+from harness.runs.run import Run
 from harness.runs.unrecorded import broken_result, not_run_result
 from harness.scenario.loader import canonical, scenarios_below
 
 PROPERTY = "whiteout-lab"
 RUN_ALONE = "whiteout-lab run --only '{id}'"
+PLAN_OPTION = "--lab-plan"
 
 
 class NotAsExpected(Exception):
@@ -45,25 +43,16 @@ class NotAsExpected(Exception):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of a run; ``whiteout-lab run`` passes its own here."""
+    """For people who call pytest themselves. ``whiteout-lab run`` has decided everything, and hands on the plan alone."""
     group = parser.getgroup("whiteout-lab")
     group.addoption(
         "--lab-tool", action="append", default=[], metavar="T", help="a tool: NAME, NAME@WORLD or NAME=PATH"
     )
     group.addoption("--lab-profile", action="append", default=[], metavar="P", help="root or user (default: both)")
     group.addoption("--lab-out", default="", metavar="FOLDER", help="the run's folder (default: reports/<time>-<id>)")
-    group.addoption("--lab-keep", default="always", choices=["never", "failed", "always"], help="which recordings stay")
-    group.addoption("--lab-strict", action="store_true", help="a tool or world that is missing is a failure")
     group.addoption("--lab-timeout", type=seconds, default=60.0, metavar="S", help="seconds for one cell")
-    group.addoption(
-        "--lab-repeat", type=int, default=0, metavar="N", help="run each cell N times (default: as its scenario says)"
-    )
     group.addoption("--lab-defects", default="", metavar="FOLDER", help="the folder that says what is known")
-    group.addoption("--lab-only", action="append", default=[], metavar="ID", help="the cell with this id")
-    group.addoption(
-        "--lab-scenario", action="append", default=[], metavar="FILE",
-        help="a scenario file, whatever its name: pytest's own arguments cannot hold every one. With the argument '.'",
-    )  # fmt: skip
+    group.addoption(PLAN_OPTION, default="", metavar="FILE", help="a plan that was decided; with the argument '.'")
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -75,54 +64,41 @@ PLAN = pytest.StashKey[PlanFile]()
 CELLS = pytest.StashKey[dict[str, list[tuple[str, Cell | NotRun]]]]()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """On a worker, read the plan that the controller made."""
-    config = session.config
-    path = config.workerinput.get(PROPERTY) if _is_worker(config) else None  # type: ignore[attr-defined]
-    if path:
-        config.stash[PLAN] = read_plan(Path(path))
-
-
 def the_plan(config: pytest.Config) -> PlanFile:
-    """The plan of this run; made on first need, so that ``pytest tests`` plans nothing."""
+    """The plan of this run: the one that was handed over, or made here on first need, so that ``pytest tests`` plans nothing."""
     if PLAN not in config.stash:
         option = config.option
-        wanted = Wanted(
-            scenarios=tuple(_scenario_words(config)),
-            tools=tuple(option.lab_tool),
-            profiles=tuple(Profile(p) for p in option.lab_profile),
-            out=Path(option.lab_out) if option.lab_out else None,
-            keep=option.lab_keep,
-            only=tuple(option.lab_only),
-            strict=option.lab_strict or os.environ.get("WHITEOUT_LAB_STRICT") == "1",
-            timeout=option.lab_timeout,
-            defects=Path(option.lab_defects) if option.lab_defects else None,
-        )
-        plan = decide(wanted, obstacles_here(), lambda line: print(one_line(line), file=sys.stderr))
-        missing = [one for one in plan.unavailable if one["remedy"]] if wanted.strict else []
-        if missing:
-            raise BrokenMachinery(
-                f"{missing[0]['reason']} (strict: nothing may be missing)",
-                where=f"{missing[0]['name']} ({missing[0]['where']})",
-                remedy=missing[0]["remedy"],
-            )
-        if plan.unmet:
-            raise unmet_error(plan.unmet)
-        with contextlib.ExitStack() as made:
-            made.enter_context(work_folder(work_parent(), plan.run))
-            write_plan(plan)
-            stack = made.pop_all()
-        config.stash[PLAN] = plan
-        config.stash[RUN] = Run(plan, stack)
-        config.add_cleanup(stack.close)
+        given = option.lab_plan or (config.workerinput.get(PROPERTY) if _is_worker(config) else "")  # type: ignore[attr-defined]
+        if given:
+            config.stash[PLAN] = read_plan(Path(given))
+        else:
+            take_up(config, begin_run(_wanted(config)))
     return config.stash[PLAN]
+
+
+def take_up(config: pytest.Config, run: Run) -> None:
+    """Make a run the one of this pytest, which closes it at its end."""
+    config.stash[PLAN], config.stash[RUN] = run.plan, run
+    config.add_cleanup(run.stack.close)
+
+
+def _wanted(config: pytest.Config) -> Wanted:
+    option = config.option
+    return Wanted(
+        scenarios=tuple(_scenario_words(config)),
+        tools=tuple(option.lab_tool),
+        profiles=tuple(Profile(p) for p in option.lab_profile),
+        out=Path(option.lab_out) if option.lab_out else None,
+        strict=os.environ.get("WHITEOUT_LAB_STRICT") == "1",
+        timeout=option.lab_timeout,
+        defects=Path(option.lab_defects) if option.lab_defects else None,
+    )
 
 
 def _scenario_words(config: pytest.Config) -> list[str]:
     """The scenario files among pytest's arguments: TOML files that are named, and those of folders called ``scenarios``."""
-    found: set[str] = {str(canonical(Path(file))) for file in config.option.lab_scenario}
-    for arg in config.args if not found else ():
+    found: set[str] = set()
+    for arg in config.args:
         path = canonical(Path(str(arg).split("::", maxsplit=1)[0]))
         if path.is_dir():
             found |= {str(file) for file in scenarios_below(path.resolve()) if "scenarios" in file.parts}
@@ -135,17 +111,16 @@ def _scenario_words(config: pytest.Config) -> list[str]:
 def pytest_configure_node(node: Any) -> None:
     """Xdist: tell a worker where the plan is."""
     if _wants_scenarios(node.config):
-        the_plan(node.config)
-        node.workerinput[PROPERTY] = str(Path(the_plan(node.config).folder) / "plan.json")
+        node.workerinput[PROPERTY] = str(Path(the_plan(node.config).folder) / PLAN_NAME)
 
 
 def _wants_scenarios(config: pytest.Config) -> bool:
-    return bool(_scenario_words(config))
+    return bool(config.option.lab_plan or _scenario_words(config))
 
 
 def _by_scenario(plan: PlanFile) -> dict[str, list[tuple[str, Cell | NotRun]]]:
     found: dict[str, list[tuple[str, Cell | NotRun]]] = {}
-    for cell_id, one in named_cells(plan.cells()).items():
+    for cell_id, one in plan.chosen():
         found.setdefault(cell_id.partition("[")[0], []).append((cell_id, one))
     return found
 
@@ -157,15 +132,13 @@ class ScenarioFile(pytest.File):
         plan = the_plan(self.config)
         if CELLS not in self.config.stash:
             self.config.stash[CELLS] = _by_scenario(plan)
-        only = set(self.config.option.lab_only)
         name = plan.scenarios[plan.files.index(str(self.path))].name
         for cell_id, one in self.config.stash[CELLS].get(name, ()):
-            if not is_excluded(one) and (not only or cell_id in only):
-                yield CellItem.from_parent(self, name=cell_id, one=one)
+            yield CellItem.from_parent(self, name=cell_id, one=one)
 
 
 class NamedFiles(pytest.Directory):
-    """The scenario files of ``--lab-scenario``, wherever they lie."""
+    """The scenario files of a plan that was handed over, wherever they lie: no argument of pytest can hold every name."""
 
     def collect(self) -> Iterator[pytest.Collector]:
         for file in the_plan(self.config).files:
@@ -174,7 +147,7 @@ class NamedFiles(pytest.Directory):
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """The folder that ``whiteout-lab run`` starts in stands for the files that it names."""
-    here = parent.config.option.lab_scenario and path == parent.config.invocation_params.dir
+    here = parent.config.option.lab_plan and path == parent.config.invocation_params.dir
     return NamedFiles.from_parent(parent, path=path) if here else None
 
 
@@ -196,9 +169,7 @@ class CellItem(pytest.Item):
         keep_at = Path(plan.folder) / "cells" / cell.id
         bench = Bench(Path(plan.work), plan.kernel, plan.environment, plan.timeout)
         try:
-            ran = run_and_judge(
-                cell, bench, keep_at, self.config.option.lab_repeat or cell.scenario.repeat, plan.defects
-            )
+            ran = run_and_judge(cell, bench, keep_at, plan.repeat or cell.scenario.repeat, plan.defects)
         except BrokenMachinery as error:  # nothing was recorded
             self._bring(broken_result(cell, plan.kernel, error))
             raise
@@ -226,7 +197,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if file_path.suffix != ".toml":
         return None
     file = canonical(file_path)
-    planned = PLAN in parent.config.stash if _is_worker(parent.config) else str(file) in _scenario_words(parent.config)
+    given = _is_worker(parent.config) and PROPERTY in parent.config.workerinput  # type: ignore[attr-defined]
+    planned = given or str(file) in _scenario_words(parent.config)
     if planned:
         plan = the_plan(parent.config)
         if str(file) in plan.files:
@@ -267,7 +239,7 @@ class Collector:
         if not run.results:  # nothing ran: --collect-only, or a mistake that was told already
             run.abandon()
             return
-        partial = bool(self.config.option.keyword or self.config.option.lab_only)
+        partial = bool(self.config.option.keyword or run.plan.only)
         results = run.finish(set(run.results) if partial else None)
         finish_run(run, results)
         if run.leaks or run.trouble:

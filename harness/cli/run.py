@@ -14,16 +14,21 @@ from pathlib import Path
 import pytest
 
 from harness.cells.plan import Cell, NotRun, cell_of
+from harness.cli.begin import begin_run
 from harness.cli.limits import seconds
-from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress
-from harness.cli.pytest_plugin import PLAN
+from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress, not_here
+from harness.cli.pytest_plugin import PLAN_OPTION
 from harness.cli.script import find_cell, plain_id, scenario_in, tool_in
 from harness.cli.worlds import unasked
 from harness.compare.words import count
 from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, MissingProgram, UsageError, WorldError, text_path
 from harness.machine.room import need_limits
 from harness.names import one_line
+from harness.profile import Profile
+from harness.runs.decide import Wanted
 from harness.runs.folders import project_folder, scenario_files
+from harness.runs.planfile import PLAN, PlanFile
+from harness.runs.run import Run
 from harness.tools.asked import HELP as TOOL_HELP
 from harness.tools.asked import parse_words
 from harness.tools.discover import discover, unmet
@@ -166,44 +171,62 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.build_worlds:
         _build_worlds(arguments.tool, strict=_strict(arguments))
     named = bring(arguments, lambda line: print(one_line(line), flush=True))
-    words = [  # the files are handed over beside pytest's arguments, which cannot hold a '[' or '::'; no one else's settings
+    begun = begin_run(_wanted(arguments, named))
+    with begun.stack:
+        try:
+            _need_cells(begun.plan)
+            return _by_pytest(begun, arguments)
+        finally:
+            if begun.ended is None and not begun.results:
+                begun.abandon()
+
+
+def _wanted(arguments: argparse.Namespace, named: Sequence[str]) -> Wanted:
+    """*named*: the scenarios of the cells that were named."""
+    return Wanted(
+        scenarios=tuple(str(text_path(path.absolute())) for path in scenario_files(arguments.scenarios or named)),
+        tools=tuple(arguments.tool),
+        profiles=tuple(Profile(one) for one in arguments.profile),
+        only=tuple(map(plain_id, arguments.only)),
+        out=arguments.out,
+        keep=arguments.keep,
+        strict=_strict(arguments),
+        timeout=arguments.timeout,
+        repeat=arguments.repeat,
+        defects=arguments.defects.absolute() if arguments.defects else None,
+    )
+
+
+def _need_cells(plan: PlanFile) -> None:
+    """Raises MissingProgram where no tool is here, UsageError where every cell is excluded."""
+    if plan.chosen():
+        return
+    missing = not_here(plan)
+    if missing and not plan.tools:
+        raise MissingProgram("nothing to run: no tool that was asked for is here", remedy="\n".join(missing))
+    cells = [one for one in plan.cells() if not plan.only or cell_of(one).id in plan.only]
+    raise UsageError(
+        f"nothing to run: every cell is excluded: {why_nothing_runs(cells)}", remedy="see each: whiteout-lab list"
+    )
+
+
+def _by_pytest(begun: Run, arguments: argparse.Namespace) -> int:
+    """Run what is decided; returns the exit code. Pytest is told where the plan is, and of no one else's settings."""
+    words = [
         ".", "-c", os.devnull, "--noconftest", "--confcutdir=.", f"--rootdir={project_folder()}",
-        *(f"--lab-scenario={text_path(path.absolute())}" for path in scenario_files(arguments.scenarios or named)),
-        "-p", "harness.cli.pytest_plugin", "-p", "no:cacheprovider", "--tb=short",
-        f"--lab-keep={arguments.keep}", f"--lab-timeout={arguments.timeout}",
-        *([f"--lab-repeat={arguments.repeat}"] if arguments.repeat else []),
-        *([f"--lab-defects={arguments.defects.absolute()}"] if arguments.defects else []),
-        *(f"--lab-tool={tool}" for tool in arguments.tool),
-        *(f"--lab-profile={profile}" for profile in arguments.profile),
-        *(f"--lab-only={plain_id(cell)}" for cell in arguments.only),
-        *([f"--lab-out={arguments.out}"] if arguments.out else []),
-        *(["--lab-strict"] if arguments.strict else []),
+        f"{PLAN_OPTION}={begun.folder / PLAN}", "-p", "harness.cli.pytest_plugin", "-p", "no:cacheprovider", "--tb=short",
+        "-p", "xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning",
         *(["-x"] if arguments.exitfirst else []),
         *(["-n", str(arguments.jobs), "--dist=worksteal"] if arguments.jobs > 1 and not arguments.only else []),
     ]  # fmt: skip
-    progress = Progress(sys.stdout, QUIET if arguments.quiet else VERBOSE if arguments.verbose else USUAL)
+    progress = Progress(sys.stdout, begun, QUIET if arguments.quiet else VERBOSE if arguments.verbose else USUAL)
     quiet = io.StringIO()
     with contextlib.redirect_stdout(quiet), _without_plugins():
-        code = int(
-            pytest.main([*words, "-p", "xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning"], plugins=[progress])
-        )
+        code = int(pytest.main(words, plugins=[progress]))
     if code == pytest.ExitCode.INTERRUPTED and progress.interrupted and progress.error is None:
-        return _interrupted(progress)
+        return _interrupted(begun)
     if progress.error is not None:
         raise progress.error
-    if code == pytest.ExitCode.NO_TESTS_COLLECTED:
-        if progress.missing:
-            raise MissingProgram(
-                "nothing to run: no tool that was asked for is here", remedy="\n".join(progress.missing)
-            )
-        cells = [
-            one
-            for one in progress.config.stash[PLAN].cells()
-            if not arguments.only or cell_of(one).id in map(plain_id, arguments.only)
-        ]
-        raise UsageError(
-            f"nothing to run: every cell is excluded: {why_nothing_runs(cells)}", remedy="see each: whiteout-lab list"
-        )
     if progress.ended is None:
         print(quiet.getvalue(), file=sys.stderr)
         return EXIT_USAGE if code == pytest.ExitCode.USAGE_ERROR else EXIT_BROKEN
@@ -224,9 +247,8 @@ def _without_plugins() -> Iterator[None]:
             os.environ[name] = before
 
 
-def _interrupted(progress: Progress) -> int:
+def _interrupted(begun: Run) -> int:
     """What is told of a run that was ended by a signal, beside its results."""
-    there = progress.run is not None and progress.run.folder.exists()
-    kept = f"what was recorded is in {progress.run.folder}" if there and progress.run else "nothing was recorded"
+    kept = f"what was recorded is in {begun.folder}" if begun.folder.exists() else "nothing was recorded"
     print(one_line(f"whiteout-lab: interrupted: {kept}"), file=sys.stderr)
     return EXIT_INTERRUPTED

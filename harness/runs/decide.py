@@ -43,6 +43,7 @@ class Wanted:
     keep: str = "always"
     strict: bool = False
     timeout: float = 60.0  # seconds for one cell
+    repeat: int = 0  # how often each cell runs; 0: as its scenario says
     defects: Path | None = None  # the folder that says what is known; None: the project's
 
 
@@ -105,6 +106,8 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         unavailable=[why(one) for one in found if not isinstance(one, Tool)],
         defects=list(known_defects(wanted.defects, [one.name for one in scenarios])),
         unmet=[why(one) for one in unmet(words, found)],
+        only=list(wanted.only),
+        repeat=wanted.repeat,
     )
 
 

@@ -51,6 +51,17 @@ class PlanFile(msgspec.Struct, frozen=True):
     unavailable: list[dict[str, str]]
     defects: list[Defect] = []  # what is known
     unmet: list[dict[str, str]] = []  # of those, what the user named and nothing here is
+    only: list[str] = []  # the cells that were named; empty: all of them
+    repeat: int = 0  # how often each cell runs; 0: as its scenario says
+
+    def chosen(self) -> list[tuple[str, Cell | NotRun]]:
+        """The cells that the run is of, with their ids: neither excluded ones, nor those that were not named."""
+        every = named_cells(self.cells()).items()
+        return [
+            (cell_id, one)
+            for cell_id, one in every
+            if not (isinstance(one, NotRun) and one.excluded) and (not self.only or cell_id in self.only)
+        ]
 
     def cells(self) -> list[Cell | NotRun]:
         """The plan's cells, in its order."""

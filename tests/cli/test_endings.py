@@ -168,9 +168,8 @@ def test_a_folder_of_somebody_else_is_not_taken_for_a_runs(tmp_path: Path) -> No
 def test_cells_that_never_ran_are_no_success_and_leaks_are_none(tmp_path: Path) -> None:
     code, log = end(start(tmp_path, [*KERNEL, "--out", str(tmp_path / "run")]), tmp_path)
     assert code == 0, log
-    progress = Progress(sys.stdout)
+    progress = Progress(sys.stdout, Run.__new__(Run))
     progress.ended = read_results(tmp_path / "run")
-    progress.run = Run.__new__(Run)
     progress.run.leaks, progress.run.trouble, progress.run.unfinished = [], [], 0
     assert progress.exit_code() == 0
     progress.run.unfinished = 1

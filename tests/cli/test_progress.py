@@ -27,6 +27,13 @@ EXCLUDED = FakeCell(tool="kernel", version="2", skipped="says nothing", excluded
 FIXED = FakeCell(version="1.15", upper=PLAIN_UPPER, known=(known("WL101"),))
 
 
+def _run(folder: Path = Path(), ended: Results | None = None) -> Run:
+    """A run of which only its end is looked at."""
+    run = Run.__new__(Run)
+    run.leaks, run.trouble, run.unfinished, run.folder, run.ended = [], [], 0, folder, ended
+    return run
+
+
 @pytest.mark.parametrize(
     ("cells", "trouble", "code"),
     [
@@ -44,9 +51,8 @@ FIXED = FakeCell(version="1.15", upper=PLAIN_UPPER, known=(known("WL101"),))
     ],
 )
 def test_the_exit_code_of_a_run(cells: list[FakeCell], trouble: str, code: int, tmp_path: Path) -> None:
-    progress = Progress(io.StringIO())
+    progress = Progress(io.StringIO(), _run())
     progress.ended = read_results(make_run(tmp_path / "run", cells))
-    progress.run = Run.__new__(Run)
     progress.run.leaks = ["a mount at /work"] if trouble == "leaks" else []
     progress.run.trouble = [BrokenMachinery("full", where="/run")] if trouble == "trouble" else []
     progress.run.unfinished = int(trouble == "unfinished")
@@ -54,7 +60,7 @@ def test_the_exit_code_of_a_run(cells: list[FakeCell], trouble: str, code: int, 
 
 
 def test_a_broken_cell_that_says_nothing_anyway_is_no_trouble(tmp_path: Path) -> None:
-    progress = Progress(io.StringIO())
+    progress = Progress(io.StringIO(), _run())
     results = read_results(make_run(tmp_path / "run", [GOOD, BROKEN]))
     cells = tuple(msgspec.structs.replace(one, excluded=bool(one.reason)) for one in results.cells)
     progress.ended = msgspec.structs.replace(results, cells=cells)
@@ -96,12 +102,6 @@ def _reported(progress: Progress, results: Results) -> None:
         progress.pytest_runtest_logreport(report)
 
 
-def _ended(results: Results, folder: Path) -> Run:
-    run = Run.__new__(Run)
-    run.leaks, run.trouble, run.unfinished, run.folder, run.ended = [], [], 0, folder, results
-    return run
-
-
 @pytest.mark.parametrize(
     ("says", "told", "silent"),
     [
@@ -112,7 +112,7 @@ def _ended(results: Results, folder: Path) -> Run:
 )
 def test_what_is_told_of_each_cell(says: int, told: list[str], silent: list[str], tmp_path: Path) -> None:
     stream = io.StringIO()
-    _reported(Progress(stream, says), read_results(make_run(tmp_path / "run", [GOOD, NEW, BROKEN, SKIPPED])))
+    _reported(Progress(stream, _run(), says), read_results(make_run(tmp_path / "run", [GOOD, NEW, BROKEN, SKIPPED])))
     text = stream.getvalue()
     assert all(words in text for words in told), text
     assert not any(words in text for words in silent), text
@@ -122,8 +122,7 @@ def test_the_quiet_end_is_one_line_that_says_it_all(tmp_path: Path) -> None:
     results = read_results(make_run(tmp_path / "run", [GOOD, NEW]))
     for says in (QUIET, USUAL):
         stream = io.StringIO()
-        progress = Progress(stream, says)
-        progress.run = _ended(results, tmp_path / "run")
+        progress = Progress(stream, _run(tmp_path / "run", results), says)
         progress.pytest_unconfigure()
         lines = stream.getvalue().splitlines()
         assert lines[-1].startswith("1 passed, 1 finding; 0 known findings, 2 new · ")
@@ -133,8 +132,8 @@ def test_the_quiet_end_is_one_line_that_says_it_all(tmp_path: Path) -> None:
 
 def test_what_was_left_behind_is_told_however_quiet(tmp_path: Path) -> None:
     stream = io.StringIO()
-    progress = Progress(stream, QUIET)
-    progress.run = _ended(read_results(make_run(tmp_path / "run", [GOOD])), tmp_path / "run")
+    ended = read_results(make_run(tmp_path / "run", [GOOD]))
+    progress = Progress(stream, _run(tmp_path / "run", ended), QUIET)
     progress.run.leaks = ["a mount at /work"]
     progress.run.trouble = [BrokenMachinery("full", where="/run")]
     progress.pytest_unconfigure()
@@ -164,7 +163,7 @@ def test_colours_are_for_terminals_that_want_them(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     to = stream()
-    _reported(Progress(to, VERBOSE), read_results(make_run(tmp_path / "run", [GOOD, NEW])))
+    _reported(Progress(to, _run(), VERBOSE), read_results(make_run(tmp_path / "run", [GOOD, NEW])))
     assert ("\x1b[32m✓ PASSED\x1b[0m" in to.getvalue()) is coloured
     assert ("\x1b[31m✗ FINDING\x1b[0m" in to.getvalue()) is coloured
     assert ("✓ PASSED" in to.getvalue()) is True
@@ -174,7 +173,7 @@ def test_a_live_line_shows_the_counts_and_a_quiet_terminal_has_none(tmp_path: Pa
     results = read_results(make_run(tmp_path / "run", [GOOD, SKIPPED]))
     for says, live in ((USUAL, True), (QUIET, False)):
         stream = _Terminal()
-        progress = Progress(stream, says)
+        progress = Progress(stream, _run(), says)
         progress.total = 2
         _reported(progress, results)
         assert ("\r\x1b[K2 of 2 cells · 1 passed, 1 skipped · " in stream.getvalue()) is live
@@ -182,7 +181,7 @@ def test_a_live_line_shows_the_counts_and_a_quiet_terminal_has_none(tmp_path: Pa
 
 def test_a_fault_of_this_program_is_shown_whole_and_an_error_of_ours_is_kept() -> None:
     stream = io.StringIO()
-    progress = Progress(stream)
+    progress = Progress(stream, _run())
     for error, kept, shown in (
         (BrokenMachinery("full"), True, ""),
         (OSError(28, "No space left on device"), True, ""),

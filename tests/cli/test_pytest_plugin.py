@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from harness.cli.main import main as lab
 from harness.cli.pytest_plugin import PROPERTY, pytest_report_teststatus, result_of
 from harness.machine.process import Finished, run
 from harness.runs.folders import project_folder
@@ -137,13 +138,27 @@ def test_a_finding_fails_its_item_with_its_words_and_the_command_for_it_alone(he
     assert "Traceback" not in done.out
 
 
-@pytest.mark.real
-def test_one_cell_alone_leaves_the_others_out_of_the_results(here: Path) -> None:
-    first = by_pytest(here, "scenarios", "--collect-only", "-q")
-    (cell,) = re.findall(r"tiny\[[^]]+\]", first.out)
-    done = by_pytest(here, "scenarios", f"--lab-only={cell}", "--lab-out", here / "run")
-    assert done.code in {0, 77}, done
-    assert [one["id"] for one in cells(here / "run") if not one.get("excluded")] == [cell]
+def test_run_hands_on_the_plan_and_nothing_else_that_was_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the command line says is read once: what pytest gets besides does not depend on it."""
+    handed: list[list[str]] = []
+
+    def main(words: list[str], plugins: list[object]) -> int:
+        handed.append(words)
+        return int(pytest.ExitCode.INTERNAL_ERROR) if plugins else 0
+
+    monkeypatch.setattr("harness.cli.run.pytest.main", main)
+    monkeypatch.setenv("WHITEOUT_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("WHITEOUT_LAB_SINGULARITY", "")
+    plain = ["run", "ghost-marker", "--out", str(tmp_path / "a"), "--jobs", "2"]
+    more = ["--tool", "kernel", "--profile", "user", "--keep", "never", "--timeout", "7", "--repeat", "3", "--verbose"]
+    for words in (plain, [*plain[:3], str(tmp_path / "b"), "--jobs", "2", *more, "--defects", str(tmp_path)]):
+        assert lab(words) == 3
+    a, b = (
+        [word.replace(str(tmp_path / name), "RUN") for word in words] for name, words in zip("ab", handed, strict=True)
+    )
+    assert a == b
+    assert [word for word in a if word.startswith("--lab")] == ["--lab-plan=RUN/plan.json"]
+    assert not (tmp_path / "a").exists(), "nothing ran, so nothing is left"
 
 
 def test_a_report_carries_a_result_once_and_gives_it_its_own_name(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_what_refuses_an_image_on_its_way_is_told_in_its_last_words(tmp_path: Pa
     for name in ("merged.steps", "oracle.steps"):
         (tmp_path / "out" / name).touch()
     (tmp_path / "out" / "answers").write_text(
-        "asked overlay seal\nexit 0\n  done\nasked imported podman pull\nexit 125\n  Error: writing blob\n   stderr:  duplicates\n"
+        "asked sealed overlay seal\nexit 0\n  done\nasked imported podman pull\nexit 125\n  Error: writing blob\n   stderr:  duplicates\n"
     )
     done = run(["sh", "-c", carried("verdict.sh").decode() + '\nout=out; verdict ""'], cwd=tmp_path)
     assert done.out == "BUG: podman pull: refused, exit code 125: stderr:  duplicates\n", done

@@ -1,0 +1,36 @@
+"""The beginning of a run: the plan is decided, its folders are made. Nobody decides a second time."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+from harness.errors import BrokenMachinery
+from harness.machine.workfolder import work_folder
+from harness.names import one_line
+from harness.runs.decide import Wanted, decide, obstacles_here, unmet_error
+from harness.runs.folders import work_parent
+from harness.runs.planfile import write_plan
+from harness.runs.run import Run
+
+
+def begin_run(wanted: Wanted) -> Run:
+    """The run that is wanted, with its plan written. Its ``stack`` is the caller's to close.
+
+    Raises BrokenMachinery where a strict run lacks something, MissingProgram for a tool that was named and is not here, and what
+    ``decide`` and ``write_plan`` raise.
+    """
+    plan = decide(wanted, obstacles_here(), lambda line: print(one_line(line), file=sys.stderr))
+    missing = [one for one in plan.unavailable if one["remedy"]] if wanted.strict else []
+    if missing:
+        raise BrokenMachinery(
+            f"{missing[0]['reason']} (strict: nothing may be missing)",
+            where=f"{missing[0]['name']} ({missing[0]['where']})",
+            remedy=missing[0]["remedy"],
+        )
+    if plan.unmet:
+        raise unmet_error(plan.unmet)
+    with contextlib.ExitStack() as made:
+        made.enter_context(work_folder(work_parent(), plan.run))
+        write_plan(plan)
+        return Run(plan, made.pop_all())
