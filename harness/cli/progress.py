@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ from harness.runs.run import Run
 SYMBOLS = {Outcome.PASSED: "✓", Outcome.FINDING: "✗", Outcome.BROKEN: "!", Outcome.SKIPPED: "–"}
 COLOURS = {Outcome.PASSED: "green", Outcome.FINDING: "red", Outcome.BROKEN: "red", Outcome.SKIPPED: "yellow"}
 QUIET, USUAL, VERBOSE = range(3)
-_MOST = 8  # sentences at the end of a run; the report has them all
+_MOST, _MOST_KNOWN = 8, 6  # sentences of news at the end of a run, and known defects; the report has them all
 _LOG_EVERY = 5.0  # seconds between two lines of a log
 
 
@@ -62,6 +63,15 @@ class Progress:
         begins = self.paint(colour, one_line(painted)) if painted else ""
         self.stream.write(f"{clear}{begins}{one_line(text)}\n")
         self.stream.flush()
+
+    def _wrapped(self, text: str) -> None:
+        """A line of words: on a terminal it is broken between them, and what goes on is indented."""
+        width = shutil.get_terminal_size().columns if self.stream.isatty() else len(text)
+        wrapped = textwrap.wrap(
+            text, max(width, 20), subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False
+        )
+        for line in wrapped:
+            self._line(line)
 
     def _state(self) -> str:
         done = sum(self.counts.values())
@@ -157,8 +167,8 @@ class Progress:
             self.stream.write("\r\x1b[K")
         for line in news_lines(results, run.folder) if self.says != QUIET else ():
             self._line(line)
-        for line in summary_lines(results, most=_MOST) if self.says != QUIET else ():
-            self._line(line)
+        for line in summary_lines(results, _MOST, _MOST_KNOWN, str(run.folder)) if self.says != QUIET else ():
+            self._wrapped(line)
         for leak in run.leaks:
             self._line(f" {leak}", "red", "! LEFT BEHIND:")
         for error in run.trouble:

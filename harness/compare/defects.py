@@ -224,6 +224,13 @@ def _boundary(by: Mapping[Column, Cells]) -> str:
     return "; ".join(told)
 
 
+def showing(made: Sequence[Table]) -> list[Row]:
+    """The defects of all programs that show in a run: the worst effect first; what is by design after what is not, then what most show."""
+    rows = [(sum(one.state is State.SHOWS for one in row.fields), row) for table in made for row in table.rows]
+    rows.sort(key=lambda one: (one[1].defect.effect.place, one[1].defect.kind == "limit", -one[0], one[1].defect.name))
+    return [row for shows, row in rows if shows]
+
+
 def changes(made: Sequence[Table]) -> tuple[Change, ...]:
     """What programs that the user gave change, each against the version of the same tool that stands before it."""
     found: list[Change] = []

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.compare.defects import showing, tables
 from harness.compare.groups import Group, Rank, Way, column_of, groups, way_of
 from harness.compare.words import Column, Name, Words, count, listing, names, plain, who
 from harness.judge.codes import CODES
@@ -216,14 +217,18 @@ def not_run(cells: Iterable[CellResult]) -> tuple[NotRun, ...]:
     return tuple(sorted(made, key=lambda one: (order.index(one.kind), -len(one.cells), one.reason)))
 
 
-_SIGNS = {Rank.NEW: "✗ NEW", Rank.BACK: "✗ BACK", Rank.GONE: "✓ GONE", Rank.KNOWN: "✗ known"}
+_SIGNS = {Rank.NEW: "✗ NEW", Rank.BACK: "✗ BACK", Rank.GONE: "✓ GONE"}
 
 
-def summary_lines(results: Results, most: int | None = None) -> list[str]:
-    """The first screen as plain text for a terminal; the names in it are escaped. *most* is of sentences."""
+def summary_lines(results: Results, most: int | None = None, most_known: int | None = None, run: str = "") -> list[str]:
+    """The first screen as plain text for a terminal; the names in it are escaped.
+
+    What is new, back or gone in sentences, *most* of them; of what is known each defect that shows once, *most_known* of them, the worst
+    effect first. *run*: what ``whiteout-lab defects`` would be told for the rest.
+    """
     lines: list[str] = []
-    every = sentences(results.cells)
-    for one in every[:most]:
+    news = [one for one in sentences(results.cells) if one.rank is not Rank.KNOWN]
+    for one in news[:most]:
         where = names(one.scenarios, 3)
         lines.append(f"{_SIGNS[one.rank]}  {plain(one.words)}")
         facts = [
@@ -234,9 +239,19 @@ def summary_lines(results: Results, most: int | None = None) -> list[str]:
             "in " + plain(where).replace("`", ""),
         ]
         lines.append("        " + " · ".join(fact for fact in facts if fact))
-    if len(every) > len(every[:most]):
-        lines.append(f"   {count(len(every) - len(every[:most]), 'more sentence')} in the report")
-    if not every and any(cell.outcome is Outcome.PASSED for cell in results.cells):
+    if len(news) > len(news[:most]):
+        lines.append(f"   {count(len(news) - len(news[:most]), 'more sentence')} in the report")
+    known = showing(tables(results.cells, results.defects))
+    for row in known[:most_known]:
+        lines.append(f"✗ known  {row.defect.effect.words}: {row.defect.title}")
+        by_design = " · by design" if row.defect.kind == "limit" else ""
+        lines.append(f"        {row.boundary}{by_design} · explain {row.defect.name}")
+    if len(known) > len(known[:most_known]):
+        rest = len(known) - len(known[:most_known])
+        lines.append(
+            f"   and {count(rest, 'more known defect')}: see the report, or {f'whiteout-lab defects {run}'.strip()}"
+        )
+    if not news and not known and any(cell.outcome is Outcome.PASSED for cell in results.cells):
         lines.append("✓  nothing was found: every cell that ran shows what it should")
     for why in not_run(results.cells):
         if why.kind != "excluded":

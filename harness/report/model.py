@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -130,7 +131,7 @@ def page(loaded: LoadedRuns) -> Page:
         fixed=tuple(one for one in found if one.rank is Rank.GONE),
         changes=change_rows(compared.changes(tables)),
         defects=defect_tables(tables),
-        known=known[len(lead) :],
+        known=tuple(one for one in _each_defect_first(known, tables) if one not in lead),
         counts=counts(results),
         not_run=tuple(one for one in reasons if one.kind != "excluded"),
         excluded=tuple(one for one in reasons if one.kind == "excluded"),
@@ -148,6 +149,17 @@ def page(loaded: LoadedRuns) -> Page:
         brief=brief,
         there=frozenset(there),
     )
+
+
+def _each_defect_first(known: Sequence[Sentence], tables: Sequence[compared.Table]) -> tuple[Sentence, ...]:
+    """Of each defect one sentence, the worst effect first, before any says a second one: what stands first is not folded."""
+    worst = {row.defect.name: place for place, row in enumerate(compared.showing(tables))}
+    said: Counter[str] = Counter()
+    ordered: list[tuple[tuple[int, int, int], Sentence]] = []
+    for place, one in enumerate(known):
+        ordered.append(((said[one.defect], worst.get(one.defect, len(worst)), place), one))
+        said[one.defect] += 1
+    return tuple(one for _, one in sorted(ordered, key=lambda pair: pair[0]))
 
 
 def _scale(scenarios: int, labels: set[tuple[str, str]], cells: Sequence[CellResult]) -> str:

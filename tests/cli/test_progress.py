@@ -130,6 +130,24 @@ def test_the_quiet_end_is_one_line_that_says_it_all(tmp_path: Path) -> None:
         assert (len(lines) == 1) is (says == QUIET)
 
 
+@pytest.mark.parametrize("columns", [40, 80, 400])
+def test_on_a_terminal_the_words_at_the_end_are_broken_between_words(
+    columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    results = read_results(make_run(tmp_path / "run", [FakeCell(known=(known("WL101"), known("WL106")))]))
+    told = {}
+    for stream in (io.StringIO(), _Terminal()):
+        progress = Progress(stream, _run(Path("run"), results))
+        progress.pytest_unconfigure()
+        told[stream.isatty()] = stream.getvalue().replace("\r\x1b[K", "").splitlines()
+    assert len(told[False]) == 5, "a log has the lines whole"
+    assert " ".join(told[True]).split() == " ".join(told[False]).split()
+    long = [line for line in told[True][:-1] if len(line) > columns]
+    assert all(len(line.split()) == 1 for line in long), long
+
+
 def test_what_was_left_behind_is_told_however_quiet(tmp_path: Path) -> None:
     stream = io.StringIO()
     ended = read_results(make_run(tmp_path / "run", [GOOD]))

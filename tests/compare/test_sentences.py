@@ -13,13 +13,13 @@ from harness.compare.groups import NOT, Group, Way, way_of
 from harness.compare.sentences import Rank, counts, not_run, sentences, summary_lines
 from harness.compare.words import Column, listing, names, plain, short, who
 from harness.evidence.recording import ToolRecord
-from harness.judge.defects.model import Named
+from harness.judge.defects.model import Effect, Named
 from harness.judge.findings import Finding, Outcome
 from harness.places import STEPS, VIEW
 from harness.profile import Profile
 from harness.runs.results import CellResult, Results, read_results
 from tests.defects import known
-from tests.entries import file
+from tests.entries import file, gone
 from tests.factory import GHOST_ORACLE, GHOST_UPPER, PLAIN_UPPER, FakeCell, make_run, scenario
 
 LINK = "https://github.com/sylabs/singularity/issues/3176"
@@ -241,6 +241,46 @@ def test_a_terminal_may_ask_for_the_first_sentences(tmp_path: Path) -> None:
     assert len(lines) == 3
 
 
+def test_a_terminal_says_each_known_defect_once_the_worst_first_and_what_is_by_design_last(tmp_path: Path) -> None:
+    """Whatever sentences there are: two groups of paths, one defect. What is new stands before it."""
+    ghost, needless = (
+        msgspec.structs.replace(known(code, cause, versions=("<2",)), name=name, effect=effect)
+        for code, cause, name, effect in (
+            ("WL101", "one cause", "ghost", Effect.REFUSED), ("WL106", "other", "needless", Effect.LITTER),
+        )
+    )  # fmt: skip
+    design = msgspec.structs.replace(
+        ghost, name="design", kind="limit", signs=known("WL201").signs, witnesses=("ghost-marker",)
+    )
+    here = (needless, design, ghost)
+    run = results(
+        tmp_path,
+        FakeCell(version="1.4", known=here, view=(*GHOST_ORACLE, file(b"a/back"))),
+        FakeCell(version="1.14", known=here, upper=(*GHOST_UPPER, gone(b"a/.wh.x")), scenario=scenario("two")),
+        FakeCell(version="2.0", known=here, upper=PLAIN_UPPER),
+        FakeCell("kernel", "6.18", view=(*GHOST_ORACLE, file(b"a/other")), upper=PLAIN_UPPER),
+    )
+    assert len([one for one in sentences(run.cells) if one.defect == "ghost"]) == 2
+    lines = summary_lines(run, 8, 2, "reports/one")
+    firsts = [line for line in lines if not line.startswith("    ")]
+    assert firsts[0].startswith("✗ NEW  kernel 6.18 shows `a/other`")
+    assert firsts[1:] == [
+        "✗ known  the image is refused: one cause, in words",
+        "✗ known  the image is refused: one cause, in words",
+        "   and 1 more known defect: see the report, or whiteout-lab defects reports/one",
+    ]
+    assert lines[3].strip() == "fuse-overlayfs 1.4, 1.14 show it; fuse-overlayfs 2.0 does not · explain ghost"
+    assert lines[5].strip().endswith(" · by design · explain design")
+    assert [line.rpartition(" ")[2] for line in summary_lines(run) if " · explain " in line] == [
+        "ghost", "design", "needless",
+    ]  # fmt: skip
+
+
+def test_what_is_known_is_not_nothing(tmp_path: Path) -> None:
+    run = results(tmp_path, FakeCell(known=(known("WL101", "ghost"), known("WL106", "not needed"))))
+    assert [line[:7] for line in summary_lines(run)] == ["✗ known", "       ", "✗ known", "       "]
+
+
 def test_set_ups_of_one_program_are_named_together() -> None:
     def column(name: str, version: str = "4.5.0", profile: str = "root") -> Column:
         program, _, setup = name.partition("+")
@@ -301,7 +341,6 @@ def test_a_run_of_a_time_before_facts_has_sentences_too(tmp_path: Path) -> None:
 def test_of_a_defect_with_a_link_the_link_is_told_and_of_one_without_its_cause(tmp_path: Path) -> None:
     linked, bare = known("WL101", "the founding case", LINK), known("WL106", "not needed")
     found = {one.code: one for one in sentences(results(tmp_path, FakeCell(known=(linked, bare))).cells)}
-    lines = summary_lines(results(tmp_path / "again", FakeCell(known=(linked, bare))))
     assert (found["WL101"].link, found["WL106"].link, found["WL106"].reason) == (LINK, "", "not needed")
     assert {
         way_of(finding).reason
@@ -310,4 +349,3 @@ def test_of_a_defect_with_a_link_the_link_is_told_and_of_one_without_its_cause(t
         "",
         "not needed",
     }
-    assert any(LINK in line for line in lines)

@@ -11,7 +11,8 @@ import pytest
 from harness.report.html import render
 from harness.runs.results import read_results, write_results
 from tests.defects import known
-from tests.factory import PLAIN_UPPER, FakeCell, make_run, scenario
+from tests.entries import folder, gone
+from tests.factory import GHOST_UPPER, PLAIN_UPPER, FakeCell, make_run, scenario
 from tests.report.pages import parse
 
 LINK = "https://github.com/o/n/issues/7"
@@ -65,6 +66,22 @@ def test_sentences_and_findings_that_name_a_defect_lead_to_it(tmp_path: Path) ->
         assert '<a href="#_defect.fuse-overlayfs-wl101-_3c1.15-ghost">' in part
     page = parse(html)
     assert {href[1:] for href in page.hrefs if href.startswith("#")} <= set(page.ids)
+
+
+def test_of_what_is_known_each_defect_is_said_once_before_one_is_said_again(tmp_path: Path) -> None:
+    """The founding case stands above; what else is said of a defect stands after the first of every other one."""
+    needless = known("WL106", "needless", LINK)
+    ghosts = (*GHOST_UPPER, folder(b"b", trusted_overlay_opaque=b"y"), gone(b"b/.wh..opq"))
+    some = (
+        FakeCell(version="1.4", known=(GHOST, needless), upper=ghosts),
+        FakeCell(version="1.14", known=(GHOST, needless)),
+    )
+    html = make(tmp_path, *some)
+    known_already = html.partition("Known already</h3>")[2].partition("</section>")[0]
+    said = [part.partition(">")[2].partition("<")[0] for part in known_already.split('href="#_defect.')[1:]]
+    first = list(dict.fromkeys(said))
+    assert len(said) > len(first) == 2
+    assert said[: len(first)] == first
 
 
 def test_news_stand_first_then_the_founding_case_then_the_table(tmp_path: Path) -> None:
