@@ -26,7 +26,6 @@ _IMAGES = {
     "synced.sif": (UPPER, "OCI-SIF"),
     "sealed.sif": (SEALED, "OCI-SIF"),
 }
-_ARCHIVES = {"squashfs": "tar of the squashfs", "tar": "OCI layer"}  # in which a layer lies, by its own form
 
 
 class Artifact(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,7 +47,7 @@ def artifacts(names: Iterable[str]) -> tuple[Artifact, ...]:
 
 def _form(place: Place) -> str:
     if place.kind is PlaceKind.LAYER:
-        return _ARCHIVES[place.form]
+        return "OCI layer" if place.form == "tar" else place.form
     return "tar" if place.kind is PlaceKind.IMAGE else "PAX tar"
 
 

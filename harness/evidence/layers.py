@@ -14,16 +14,22 @@ from harness.places import PlaceKind, PlaceName, at_each, known
 from harness.snapshot.ext import read_ext
 from harness.snapshot.lab import below_lab
 from harness.snapshot.model import Entry, Snapshot
+from harness.snapshot.squash import read_squash
 from harness.snapshot.tar import entries_of_tar, join_links
+
+_SUFFIXES = {"tar", "layer", "sqfs"}
 
 
 def archives(names: Iterable[str], *kinds: PlaceKind) -> dict[PlaceName, str]:
-    """The archives of places of these kinds among the names of a cell's files, in the order of places: ``PLACE.tar``, ``PLACE.layer``."""
+    """The archives of places of these kinds among the names of a cell's files, in the order of places: as ``PLACE.SUFFIX``.
+
+    A layer is a ``.layer`` (a tar) or a ``.sqfs``; in recordings of before ``sealed.tar``, what sqfs2tar made of the squashfs.
+    """
     found = {}
     for name in names:
         stem, _, suffix = name.rpartition(".")
         place = known(stem)
-        if place is not None and suffix in {"tar", "layer"}:
+        if place is not None and suffix in _SUFFIXES:
             found[place] = name
     return {place.name: found[place.name] for place in at_each(found, *kinds)}
 
@@ -40,13 +46,21 @@ def read_upper_image(out: Path) -> Snapshot | None:
 
 
 def raw_layers(folder: Path) -> dict[PlaceName, tuple[Entry, ...]]:
-    """Every entry of the layers that were made. What is no tar is left out: the tool's words say why."""
+    """Every entry of the layers that were made. What is no tar is left out: the tool's words say why.
+
+    Raises BrokenMachinery for a squashfs that cannot be read: that it is not whole, or not known here, was said by nobody.
+    """
     found: dict[PlaceName, tuple[Entry, ...]] = {}
     for place, name in archives(_files(folder), PlaceKind.LAYER).items():
         path = folder / name
-        if path.stat().st_size:
-            with contextlib.suppress(BrokenMachinery), path.open("rb") as file:
-                found[place] = tuple(entries_of_tar(file, str(path)))
+        if not path.stat().st_size:
+            continue
+        with path.open("rb") as file:
+            if path.suffix == ".sqfs":
+                found[place] = tuple(read_squash(file, str(path)))
+            else:
+                with contextlib.suppress(BrokenMachinery):
+                    found[place] = tuple(entries_of_tar(file, str(path)))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -34,9 +35,30 @@ def test_layers_keep_their_doubles_and_their_tree_is_below_lab(tmp_path: Path) -
     assert list(tree.entries) == [b"", b"d", b"f"]
 
 
-def test_an_empty_layer_and_none_are_no_layer(tmp_path: Path) -> None:
-    (tmp_path / "sealed.tar").touch()
+@pytest.mark.parametrize("name", ["sealed.tar", "sealed.sqfs", "pushed.layer"])
+def test_an_empty_layer_and_none_are_no_layer(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
     assert raw_layers(tmp_path) == {}
+
+
+@pytest.mark.real
+@pytest.mark.skipif(shutil.which("mksquashfs") is None, reason="mksquashfs is not installed")
+def test_a_sealed_layer_is_read_from_the_squashfs_itself(tmp_path: Path) -> None:
+    (tmp_path / "top/lab/d\nd").mkdir(parents=True)
+    (tmp_path / "top/lab/d\nd/.wh.f").touch()
+    os.setxattr(tmp_path / "top/lab/d\nd", "user.overlay.opaque", b"y")
+    assert run(["mksquashfs", tmp_path / "top", tmp_path / "sealed.sqfs", "-quiet", "-no-progress"]).ok
+    raw = raw_layers(tmp_path)
+    assert [entry.path for entry in raw[SEALED]] == [b"", b"lab", b"lab/d\nd", b"lab/d\nd/.wh.f"]
+    tree = trees_of_layers(raw)[SEALED]
+    assert list(tree.entries) == [b"", b"d\nd", b"d\nd/.wh.f"]
+    assert tree.entries[b"d\nd"].xattrs == {b"user.overlay.opaque": b"y"}
+
+
+def test_a_sealed_layer_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "sealed.sqfs").write_bytes(b"hsqs" + bytes(5000))
+    with pytest.raises(BrokenMachinery, match="squashfs cannot be read"):
+        raw_layers(tmp_path)
 
 
 def test_the_tree_of_an_import(tmp_path: Path) -> None:
