@@ -69,7 +69,7 @@ fi"""
         return ContainerText(
             prepare=_PREPARE.format(call=call, layers=" ".join(stack.lowers)),
             enter=f'{exports(stack.env)}writable=\nif [ "$1" = writable ]; then writable=--writable; fi\nshift\n{execute}',
-            upper=f'{call} sif dump {overlay} image.sif | dd of="$out/upper.img" bs=256k iflag=fullblock conv=sparse 2>/dev/null',
+            upper=f'{call} sif dump {overlay} image.sif | dd of="$out/upper.img" bs=4k iflag=fullblock conv=sparse 2>/dev/null',
             onward=onward,
         )
 

@@ -14,6 +14,7 @@ from harness.evidence.recording import Answer, LayerRecord, Manifest
 from harness.names import escape
 from harness.places import PlaceName, known
 from harness.protocol import ANSWER
+from harness.snapshot.digests import Digests
 from harness.snapshot.oci import image_in_sif
 from harness.snapshot.sif import read_sif
 
@@ -49,20 +50,22 @@ def _backend(words: list[bytes]) -> str:
 def manifests(out: Path) -> tuple[Manifest, ...]:
     """What the image said of its layers, state by state."""
     found = []
+    digests = Digests()  # what overlay sync writes is a digest, and nothing of the layer
     for state, name in _STATES:
         path = out / name
         if not path.exists():
             continue
         try:
-            found.append(Manifest(state, _in_a_sif(path) if path.suffix == ".sif" else _in_a_manifest(path)))
+            layers = _in_a_sif(path, digests) if path.suffix == ".sif" else _in_a_manifest(path)
+            found.append(Manifest(state, layers))
         except (BrokenMachinery, OSError, msgspec.MsgspecError) as error:
             found.append(Manifest(state, unread=escape(os.fsencode(str(error)))))
     return tuple(found)
 
 
-def _in_a_sif(path: Path) -> tuple[LayerRecord, ...]:
+def _in_a_sif(path: Path, digests: Digests) -> tuple[LayerRecord, ...]:
     with path.open("rb") as file:
-        image = image_in_sif(path, read_sif(file, path.name))
+        image = image_in_sif(path, read_sif(file, path.name), digests=digests)
     return tuple(LayerRecord(one.media_type, one.digest, one.blob.size, one.true) for one in image.layers)
 
 

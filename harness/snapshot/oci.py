@@ -6,7 +6,6 @@ Source: opencontainers/image-spec, image-layout.md, image-index.md and manifest.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
 import platform
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from harness.errors import BrokenMachinery, LimitReached
+from harness.snapshot.digests import Digests
 from harness.snapshot.limits import MOST_LAYERS, Budget
 from harness.snapshot.sif import Descriptor
 from harness.snapshot.stream import Forward, Member
@@ -88,11 +88,6 @@ class Blob:
         """Its bytes, into a file."""
         with self.open() as part:
             shutil.copyfileobj(part, target, 1 << 20)
-
-    def digest(self, algorithm: str) -> str:
-        """What its digest really is. *algorithm*: as hashlib calls it."""
-        with self._part() as part:
-            return f"{algorithm}:{hashlib.file_digest(part, algorithm).hexdigest()}"
 
 
 @dataclass(frozen=True)
@@ -188,19 +183,29 @@ def image_in_docker_archive(blobs: Mapping[str, Blob], where: str, budget: Budge
     return OciImage(tuple(OciLayer("", "", blob) for blob in found), notes)
 
 
-def image_in_sif(path: Path, objects: tuple[Descriptor, ...], budget: Budget | None = None) -> OciImage:
-    """The image of an OCI-SIF. Raises BrokenMachinery when its index leads nowhere."""
+def image_in_sif(
+    path: Path, objects: tuple[Descriptor, ...], budget: Budget | None = None, digests: Digests | None = None
+) -> OciImage:
+    """The image of an OCI-SIF. *digests*: those of other states of it. Raises BrokenMachinery when its index leads nowhere."""
     index = next((one for one in objects if one.kind == "OCI index"), None)
     if index is None:
         raise BrokenMachinery("is no OCI-SIF: it holds no index", where=str(path), remedy=_REMEDY)
     blobs = {one.digest: Blob(path, one.offset, one.size) for one in objects if one.kind == "OCI blob"}
-    return _image(Blob(path, index.offset, index.size), blobs.get, str(path), budget or Budget(str(path)), _WRITTEN)
+    start = Blob(path, index.offset, index.size)
+    return _image(start, blobs.get, str(path), budget or Budget(str(path)), why=_WRITTEN, digests=digests)
 
 
 def _image(
-    index: Blob, find: Callable[[str], Blob | None], where: str, budget: Budget, why: str = _CHANGED
+    index: Blob,
+    find: Callable[[str], Blob | None],
+    where: str,
+    budget: Budget,
+    *,
+    why: str = _CHANGED,
+    digests: Digests | None = None,
 ) -> OciImage:
     notes: list[str] = []
+    digests = Digests() if digests is None else digests
     document = _json(index, where)
     for _ in range(_DEEPEST):
         manifests = document.get("manifests")
@@ -222,7 +227,7 @@ def _image(
         elif (blob, digest) in answers or _affordable(blob, budget):
             true = answers.get((blob, digest))
             if true is None:
-                true = answers[blob, digest] = blob.digest(algorithm) == digest
+                true = answers[blob, digest] = digests.of(blob.path, blob.offset, blob.size, algorithm) == digest
         else:
             notes.append(
                 f"layer {number}: its digest is not checked: it has {blob.size} bytes, nearly all of them holes"
