@@ -25,10 +25,10 @@ from harness.errors import BrokenMachinery, LabError, UsageError, WorldError
 from harness.machine.cache import Say, cache_folder, locked, worlds_folder, write_whole
 from harness.machine.guarded import is_marked, mark, remove_tree
 from harness.machine.process import run, which
-from harness.worlds.furnish import furnish
+from harness.worlds.build_errors import build_error
+from harness.worlds.complete_root import furnish
 from harness.worlds.model import World
 from harness.worlds.suites import SUITES, Suite
-from harness.worlds.trouble import build_error
 
 RECIPE = 3  # goes up when a world made by this module is no longer what an older one made
 _LIST = "whiteout-lab-packages"  # written by a hook inside the root, while the packages' files are still there

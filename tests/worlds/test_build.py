@@ -14,9 +14,9 @@ from harness.errors import UsageError, WorldError
 from harness.machine.cache import cache_folder
 from harness.worlds import build
 from harness.worlds.build import ensure, package_versions, prune, recipe_digest, world_in_place, worlds_in_place
+from harness.worlds.build_errors import build_error
 from harness.worlds.model import World
 from harness.worlds.suites import SUITES, Suite
-from harness.worlds.trouble import build_error
 from tests.debian import FakeDebian
 
 _SPAWN = multiprocessing.get_context("spawn")
