@@ -99,9 +99,9 @@ def known(text: str) -> PlaceName | None:
     return PlaceName(text) if base in _BY_NAME and bool(at) is bool(who) else None
 
 
-def is_of(name: PlaceName, said: Iterable[PlaceName]) -> bool:
+def is_of(name: PlaceName, named: Iterable[PlaceName]) -> bool:
     """Whether a place is one of those that were said; one that is said without *who* is everybody's."""
-    return any(name == one or _base(name) == one for one in said)
+    return any(name == one or _base(name) == one for one in named)
 
 
 def at_each(names: Iterable[PlaceName], *kinds: PlaceKind) -> list[Place]:

@@ -149,7 +149,7 @@ def _values(action: argparse.Action) -> list[str]:
 
 def _case(patterns: Iterable[str], words: Iterable[str], more: str = "") -> str:
     """One line. Words and patterns are quoted: a scenario's file may have any name."""
-    told = " ".join(quote(word) for word in words if word.isprintable())
+    candidates = " ".join(quote(word) for word in words if word.isprintable())
     alternatives = "|".join(quote(pattern) + more for pattern in patterns)
-    action = f"printf '%s\\n' {told}" if told else ":"
+    action = f"printf '%s\\n' {candidates}" if candidates else ":"
     return f"    {alternatives}) {action} ;;"

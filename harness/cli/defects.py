@@ -70,11 +70,12 @@ def show(arguments: argparse.Namespace) -> int:
             _print(version_lines(mine, name, version))
         return EXIT_AS_EXPECTED
     if arguments.json:
-        told = [_table_plain(one) for one in made]
+        programs = [_table_plain(one) for one in made]
         files = [_about(one) for one in _in_order(defects) if not name or one.program == name]
         print(
             json.dumps(
-                {"schema": 1, "run": results.run.id if results else None, "programs": told, "defects": files}, indent=1
+                {"schema": 1, "run": results.run.id if results else None, "programs": programs, "defects": files},
+                indent=1,
             )
         )
     elif results is None:
@@ -205,8 +206,8 @@ def _table_plain(table: Table) -> dict[str, Any]:
 
 
 def _about(defect: Defect, version: str = "") -> dict[str, Any]:
-    said: dict[str, Any] = {
+    table: dict[str, Any] = {
         "name": defect.name, "program": defect.program, "title": defect.title, "effect": defect.effect.value,
         "kind": defect.kind, "versions": list(defect.versions), "links": list(defect.links),
     }  # fmt: skip
-    return said | ({"since": since(defect, version), "mended": mended(defect, version)} if version else {})
+    return table | ({"since": since(defect, version), "mended": mended(defect, version)} if version else {})

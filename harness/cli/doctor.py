@@ -42,8 +42,8 @@ def text(capabilities: list[Capability], tools: list[Found]) -> list[str]:
     lines: list[str] = []
     width = max(len(capability.name) for capability in capabilities)
     for capability in capabilities:
-        said = capability.detail.removeprefix(f"{capability.name}: ")
-        lines.append(f"{'ok' if capability.ok else 'NO':2}  {capability.name:{width}}  {said}")
+        about = capability.detail.removeprefix(f"{capability.name}: ")
+        lines.append(f"{'ok' if capability.ok else 'NO':2}  {capability.name:{width}}  {about}")
         if not capability.ok:
             lines.append(f"    {'':{width}}  needed for: {capability.needed_for}")
             lines.append(f"    {'':{width}}  remedy: {capability.remedy}")
@@ -66,12 +66,12 @@ def conclusion(capabilities: Sequence[Capability], tools: Sequence[Found]) -> li
     stops = [c.name for c in capabilities if not c.ok and c.stops_cells]
     others = [c.name for c in capabilities if not c.ok and not c.stops_cells]
     absent = [f"{tool.name} ({where_of(tool)})" for tool in tools if isinstance(tool, Unavailable)]
-    said = {
+    by_need = {
         "Some cells cannot run here, for want of": stops,
         "Some tools are not here": absent,
         "Some things cannot be done here, for want of": others,
     }
-    lines = [f"{words}: {', '.join(what)}." for words, what in said.items() if what]
+    lines = [f"{words}: {', '.join(what)}." for words, what in by_need.items() if what]
     return [*lines, "What is missing has its remedy above."] if lines else ["Everything can run here."]
 
 

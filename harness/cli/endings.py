@@ -104,12 +104,12 @@ def guard() -> tuple[Heard | None, Heard | None]:
     closed = {number for number in range(3) if not _is_open(number)}
     for _ in closed:
         os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)
-    out, said = _behind(1, sys.stdout), _behind(2, sys.stderr)
+    out, err = _behind(1, sys.stdout), _behind(2, sys.stderr)
     if out is not None:
         sys.stdout = out[1]
-    if said is not None:
-        sys.stderr = said[1]
-    return out[0] if out else None, said[0] if said else None
+    if err is not None:
+        sys.stderr = err[1]
+    return out[0] if out else None, err[0] if err else None
 
 
 def _is_open(descriptor: int) -> bool:

@@ -91,7 +91,7 @@ def explained_defect(name: str, columns: int) -> str:
     upstream = f"; its maintainers say: {defect.upstream}" if defect.upstream else ""
     kind = ", by design" if defect.kind == "limit" else ""
     links = defect.links or (f"seen by this project on {defect.seen}, not reported when written",)
-    told = (
+    sections = (
         ("Why it happens", [defect.cause]),
         (f"Which versions of {defect.program}", [f"{ranges_text(defect.versions)}, as measured{upstream}"]),
         ("What to do", [defect.remedy]),
@@ -100,7 +100,7 @@ def explained_defect(name: str, columns: int) -> str:
         ("Scenarios that show it", [", ".join(defect.witnesses)]),
     )
     parts = [defect.name, textwrap.fill(one_line(f"{defect.title} ({defect.effect.words}{kind})"), width)]
-    for title, texts in told:
+    for title, texts in sections:
         several = len(texts) > 1
         begins, goes_on = ("  - ", "    ") if several else ("  ", "  ")
         lines = [

@@ -17,11 +17,11 @@ def finish_run(run: Run, results: Results) -> None:
     try:
         write_results(results, run.folder)
         for cell in write_report(run.folder, run.folder / "report.html").damaged:
-            run.trouble.append(BrokenMachinery(cell.damage, where=str(cell.folder)))
+            run.problems.append(BrokenMachinery(cell.damage, where=str(cell.folder)))
         if run.plan.keep != "always":
             drop_recordings(run, results)
     except LabError as error:
-        run.trouble.append(error)
+        run.problems.append(error)
         return
     latest = reports_folder() / "latest"
     if run.folder.parent == latest.parent:  # a folder that --out named is the user's own

@@ -82,8 +82,8 @@ def _show(arguments: argparse.Namespace) -> int:
         _print_json(opened, judged)
     else:
         _print_text(arguments.path, opened, judged)
-    trouble = _exit_code([*lower, *(one.layer for one in judged)])
-    return trouble or (EXIT_FINDING if any(one.findings for one in judged) else EXIT_AS_EXPECTED)
+    broken = _exit_code([*lower, *(one.layer for one in judged)])
+    return broken or (EXIT_FINDING if any(one.findings for one in judged) else EXIT_AS_EXPECTED)
 
 
 def _exit_code(layers: Sequence[Layer]) -> int:
@@ -182,5 +182,5 @@ def _print_layer(one: Judged, name: str) -> None:
     if len(missed) > _MOST_MISSED:
         print(f"not seen: {len(missed) - _MOST_MISSED} more; --json names them all")
     for reason in dict.fromkeys(reason for _, reason in one.unjudged):
-        codes = ", ".join(code for code, said in one.unjudged if said == reason)
+        codes = ", ".join(code for code, why in one.unjudged if why == reason)
         print(f"not judged: {codes}: {reason}")

@@ -91,11 +91,11 @@ def _command(words: Sequence[str]) -> int:
         _say(f"whiteout-lab: {error}")
         return error.exit_code
     except (OSError, RuntimeError, MemoryError) as error:
-        trouble = of_system(error)
-        if trouble is None:
+        error_of_ours = of_system(error)
+        if error_of_ours is None:
             raise
-        _say(f"whiteout-lab: {trouble}")
-        return trouble.exit_code
+        _say(f"whiteout-lab: {error_of_ours}")
+        return error_of_ours.exit_code
 
 
 def _say(words: str) -> None:

@@ -52,7 +52,7 @@ class Progress:
         self.counts: Counter[Outcome] = Counter()
         self.total = 0
         self.clock = time.monotonic()
-        self.said = self.clock
+        self.last_line = self.clock
         self.ended: Results | None = None
         self.error: LabError | None = None
         self.interrupted = False
@@ -93,17 +93,17 @@ class Progress:
             width = shutil.get_terminal_size().columns - 1
             self.stream.write(f"\r\x1b[K{self._state()[:width]}")
             self.stream.flush()
-        elif self.says != QUIET and now - self.said > _LOG_EVERY:
-            self.said = now
+        elif self.says != QUIET and now - self.last_line > _LOG_EVERY:
+            self.last_line = now
             self._line(self._state())
 
     def _tell(self, result: CellResult) -> None:
         outcome = result.outcome
         why = f": {result.reason}" if result.reason else ""
-        colour, told = COLOURS[outcome], f"{SYMBOLS[outcome]} {outcome.value.upper()}"
+        colour, begins = COLOURS[outcome], f"{SYMBOLS[outcome]} {outcome.value.upper()}"
         if outcome is Outcome.FINDING and not result.new and is_given(result.tool):  # mended by who gave it: no alarm
-            colour, told = "green", "✓ GONE"
-        self._line(f" {result.id}{why}", colour, told)
+            colour, begins = "green", "✓ GONE"
+        self._line(f" {result.id}{why}", colour, begins)
         for finding in result.new:
             for line in finding_lines(finding):
                 self._line("  " + line)
@@ -171,13 +171,13 @@ class Progress:
             self._wrapped(line)
         for leak in run.leaks:
             self._line(f" {leak}", "red", "! LEFT BEHIND:")
-        for error in run.trouble:
+        for error in run.problems:
             self._line(f" {error}", "red", "!")
         counts = Counter(cell.outcome for cell in results.cells if not cell.excluded)
         known = sum(1 for cell in results.cells for finding in cell.findings if finding.known is not None)
         new = sum(len(cell.new) for cell in results.cells)
         state = ", ".join(f"{counts[o]} {o.value}" for o in Outcome if counts[o])
-        where = run.folder / ("report.html" if not run.trouble else "cells")
+        where = run.folder / ("report.html" if not run.problems else "cells")
         colour = "green" if self.exit_code() == EXIT_AS_EXPECTED else "red"
         self._line(
             f"; {count(known, 'known finding')}, {new} new · {results.run.seconds:.1f} s · {where}", colour, state
@@ -187,7 +187,7 @@ class Progress:
         """The run's exit code."""
         results = self.ended
         outcomes = {cell.outcome for cell in results.cells if not cell.excluded} if results else set()
-        if Outcome.BROKEN in outcomes or self.run.leaks or self.run.trouble:
+        if Outcome.BROKEN in outcomes or self.run.leaks or self.run.problems:
             return EXIT_BROKEN
         if Outcome.FINDING in outcomes:
             return EXIT_FINDING

@@ -22,7 +22,7 @@ from harness.cli.limits import seconds
 from harness.errors import EXIT_ALL_SKIPPED, BrokenMachinery, LabError
 from harness.judge.findings import Outcome
 from harness.judge.verdict_text import describe
-from harness.launch.cell import Bench
+from harness.launch.cell import CellContext
 from harness.profile import Profile
 from harness.runs.cell import run_and_judge
 from harness.runs.decide import Wanted
@@ -167,9 +167,9 @@ class CellItem(pytest.Item):
             pytest.skip(f"{self.one.reason}" + (f" — {self.one.remedy}" if self.one.remedy else ""))
         cell = self.one
         keep_at = Path(plan.folder) / "cells" / cell.id
-        bench = Bench(Path(plan.work), plan.kernel, plan.environment, plan.timeout)
+        context = CellContext(Path(plan.work), plan.kernel, plan.environment, plan.timeout)
         try:
-            ran = run_and_judge(cell, bench, keep_at, plan.repeat or cell.scenario.repeat, plan.defects)
+            ran = run_and_judge(cell, context, keep_at, plan.repeat or cell.scenario.repeat, plan.defects)
         except BrokenMachinery as error:  # nothing was recorded
             self._bring(broken_result(cell, plan.kernel, error))
             raise
@@ -242,7 +242,7 @@ class Collector:
         partial = bool(self.config.option.keyword or run.plan.only)
         results = run.finish(set(run.results) if partial else None)
         finish_run(run, results)
-        if run.leaks or run.trouble:
+        if run.leaks or run.problems:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         elif results.cells and all(cell.outcome is Outcome.SKIPPED for cell in results.cells):
             session.exitstatus = EXIT_ALL_SKIPPED

@@ -146,8 +146,8 @@ def _strict(arguments: argparse.Namespace) -> bool:
 def why_nothing_runs(cells: Iterable[Cell | NotRun], most: int = 5) -> str:
     """Why every cell is excluded: each reason once, with how many cells it holds for, the most frequent first."""
     reasons = Counter(one.reason for one in cells if isinstance(one, NotRun))
-    said = [f"{reason} ({count(number, 'cell')})" for reason, number in reasons.most_common(most)]
-    return "; ".join(said) + (f"; and {len(reasons) - most} more reasons" if len(reasons) > most else "")
+    lines = [f"{reason} ({count(number, 'cell')})" for reason, number in reasons.most_common(most)]
+    return "; ".join(lines) + (f"; and {len(reasons) - most} more reasons" if len(reasons) > most else "")
 
 
 def _build_worlds(tools: Sequence[str], *, strict: bool) -> None:
@@ -249,6 +249,6 @@ def _without_plugins() -> Iterator[None]:
 
 def _interrupted(begun: Run) -> int:
     """What is told of a run that was ended by a signal, beside its results."""
-    kept = f"what was recorded is in {begun.folder}" if begun.folder.exists() else "nothing was recorded"
-    print(one_line(f"whiteout-lab: interrupted: {kept}"), file=sys.stderr)
+    where = f"what was recorded is in {begun.folder}" if begun.folder.exists() else "nothing was recorded"
+    print(one_line(f"whiteout-lab: interrupted: {where}"), file=sys.stderr)
     return EXIT_INTERRUPTED

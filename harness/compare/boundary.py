@@ -37,7 +37,7 @@ def boundaries(cells: Iterable[Seen]) -> tuple[Boundary, ...]:
     lines: dict[tuple[str, str], list[Seen]] = {}
     for seen in sorted(cells, key=lambda seen: seen.column.order):
         lines.setdefault((seen.column.name, seen.column.profile), []).append(seen)
-    told: dict[_Change, list[str]] = {}
+    changed_in: dict[_Change, list[str]] = {}
     same: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     order: dict[str, int] = {}
     for (_, profile), versions in lines.items():
@@ -47,12 +47,12 @@ def boundaries(cells: Iterable[Seen]) -> tuple[Boundary, ...]:
             continue
         changes = _changes(versions)
         for change in changes:
-            told.setdefault(change, []).append(profile)
+            changed_in.setdefault(change, []).append(profile)
         if not changes:
             same.setdefault((title, tuple(seen.column.version for seen in versions)), []).append(profile)
     both = {title: {s.column.profile for s in v} for title, v in _by_title(lines.values()).items()}
     joined: dict[tuple[str, str, str, tuple[str, ...]], list[Words]] = {}
-    for (title, older, newer, what), profiles in told.items():
+    for (title, older, newer, what), profiles in changed_in.items():
         joined.setdefault((title, older, newer, tuple(profiles)), []).append(what)
     out = [
         Boundary(title, profiles, (*_head(title, newer, profiles, both[title]), *_joined(whats)), changed=True)

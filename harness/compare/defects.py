@@ -163,17 +163,17 @@ def _table(
     seen: Mapping[str, _Seen],
     scenarios: set[str],
 ) -> Table:
-    said = {one.name: seen.get(one.name, _Seen()).by for one in defects}
+    by_defect = {one.name: seen.get(one.name, _Seen()).by for one in defects}
     versions: dict[tuple[str, str], list[Column]] = {}
     only_called = all(column.program != program for column in tools)
     for column, tool in tools.items():
         if (
             column.program == program
             or (only_called and version_in(tool, program))
-            or any(column in by for by in said.values())
+            or any(column in by for by in by_defect.values())
         ):
             versions.setdefault((column.name, column.version), []).append(column)
-    rows = [_row(one, said[one.name], tuple(versions.values()), scenarios) for one in defects]
+    rows = [_row(one, by_defect[one.name], tuple(versions.values()), scenarios) for one in defects]
     rows.sort(key=lambda row: (row.defect.effect.place, _URGENCY.index(row.state), row.defect.name))
     heads = tuple(_head(program, same[0], tools[same[0]]) for same in versions.values())
     return Table(program, heads, tuple(rows))
@@ -196,17 +196,17 @@ def _row(defect: Defect, by: Mapping[Column, Cells], versions: Sequence[Sequence
     )
 
 
-def _state(said: Cells) -> State:
-    return min(said, key=_URGENCY.index, default=State.NOT_RUN)
+def _state(cells: Cells) -> State:
+    return min(cells, key=_URGENCY.index, default=State.NOT_RUN)
 
 
 def _field(same: Sequence[Column], by: Mapping[Column, Cells]) -> Field:
     """A version, whose profiles are one column: what is most urgent of what its cells say."""
-    said = {column: by.get(column, {}) for column in same}
-    state = min(map(_state, said.values()), key=_URGENCY.index)
-    having = [column for column, cells in said.items() if state in cells]
-    others = [column for column, cells in said.items() if cells and state not in cells]
-    cells = tuple(dict.fromkeys(cell for column in having for cell in said[column][state]))
+    by_column = {column: by.get(column, {}) for column in same}
+    state = min(map(_state, by_column.values()), key=_URGENCY.index)
+    having = [column for column, cells in by_column.items() if state in cells]
+    others = [column for column, cells in by_column.items() if cells and state not in cells]
+    cells = tuple(dict.fromkeys(cell for column in having for cell in by_column[column][state]))
     return Field(state, cells, tuple(column.profile for column in having) if others else ())
 
 
@@ -214,14 +214,14 @@ def _boundary(by: Mapping[Column, Cells]) -> str:
     """``fuse-overlayfs 1.4–1.14 show it; fuse-overlayfs 1.15 does not``: who was looked at, and nobody else."""
     having = [column for column, cells in by.items() if {State.SHOWS, State.BACK} & cells.keys()]
     without = [column for column in by if column not in having]
-    told: list[str] = []
+    parts: list[str] = []
     if having:
         subject, many = who(having, by)
-        told.append(f"{subject} {'show' if many else 'shows'} it")
+        parts.append(f"{subject} {'show' if many else 'shows'} it")
     if without:
         subject, many = who(without, by)
-        told.append(f"{subject} {'do' if many else 'does'} not{'' if having else ' show it'}")
-    return "; ".join(told)
+        parts.append(f"{subject} {'do' if many else 'does'} not{'' if having else ' show it'}")
+    return "; ".join(parts)
 
 
 def showing(made: Sequence[Table]) -> list[Row]:

@@ -124,8 +124,8 @@ def _rest(entry: Entry, mine: Set[Encoding], *, whole: bool) -> tuple[Detail, ..
     if entry.same_as is not None and entry.same_as != entry.path:
         out.append(Detail("links", f"same file as {_cut(escape(entry.same_as))}"))
     for name, value in sorted(entry.xattrs.items()):
-        said = any(ENCODINGS[m].xattr == name and _VALUES.get(ENCODINGS[m].says) == value for m in mine)
-        if not said:
+        is_marker = any(ENCODINGS[m].xattr == name and _VALUES.get(ENCODINGS[m].says) == value for m in mine)
+        if not is_marker:
             out.append(Detail("xattr", f"{escape(name)}={_cut(escape(value))}"))
     return tuple(out)
 

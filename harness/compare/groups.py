@@ -27,7 +27,7 @@ class Rank(IntEnum):
 
 
 @dataclass(frozen=True, order=True)
-class Way:
+class Status:
     """In which way a cell has a code: what a sentence is made for. ``link`` and ``reason`` are the defect's."""
 
     rank: Rank
@@ -36,7 +36,7 @@ class Way:
     reason: str = ""  # empty where there is a link
 
 
-State = frozenset[Way]
+State = frozenset[Status]
 NOT: State = frozenset()  # it ran, was looked at, and has it not
 # It has it as a consequence of another finding, or it could not be looked at: nothing is said.
 FOLLOWS: State | None = None
@@ -62,13 +62,13 @@ class Group:
         mine, other = _having(self.states), _having(states)
         return mine <= other or other <= mine
 
-    def columns(self, way: Way) -> set[Column]:
+    def columns(self, status: Status) -> set[Column]:
         """The columns that have it in one way."""
-        return {column for column, state in self.states.items() if state and way in state}
+        return {column for column, state in self.states.items() if state and status in state}
 
     @property
-    def ways(self) -> list[Way]:
-        return sorted({way for state in self.states.values() if state for way in state})
+    def statuses(self) -> list[Status]:
+        return sorted({status for state in self.states.values() if state for status in state})
 
     @property
     def without(self) -> set[Column]:
@@ -81,15 +81,15 @@ def column_of(cell: CellResult) -> Column:
     return Column.of(cell.tool, cell.profile)
 
 
-def way_of(finding: Finding) -> Way:
+def status_of(finding: Finding) -> Status:
     """How a finding stands to what is known."""
     if finding.known is not None:
-        return _way(Rank.KNOWN, finding.known)
-    return Way(Rank.NEW) if finding.back is None else _way(Rank.BACK, finding.back)
+        return _status(Rank.KNOWN, finding.known)
+    return Status(Rank.NEW) if finding.back is None else _status(Rank.BACK, finding.back)
 
 
-def _way(rank: Rank, defect: Named) -> Way:
-    return Way(rank, defect.defect, defect.link, "" if defect.link else defect.reason)
+def _status(rank: Rank, defect: Named) -> Status:
+    return Status(rank, defect.defect, defect.link, "" if defect.link else defect.reason)
 
 
 def groups(cells: Iterable[CellResult]) -> tuple[Group, ...]:
@@ -116,18 +116,18 @@ def groups(cells: Iterable[CellResult]) -> tuple[Group, ...]:
 
 def _units(scenario: str, cells: Sequence[CellResult]) -> dict[Unit, dict[Column, State | None]]:
     """Every code and path that a cell of a scenario has, with the state of each of its cells."""
-    has: dict[Unit, dict[Column, set[Way]]] = {}
+    has: dict[Unit, dict[Column, set[Status]]] = {}
     follows: dict[Unit, set[Column]] = {}
     for cell in cells:
         column = column_of(cell)
         for finding in cell.findings:
-            has.setdefault((finding.code, scenario, finding.path), {}).setdefault(column, set()).add(way_of(finding))
+            has.setdefault((finding.code, scenario, finding.path), {}).setdefault(column, set()).add(status_of(finding))
             for one in flat(finding.consequences):
                 follows.setdefault((one.code, scenario, one.path), set()).add(column)
         for missing in cell.missing:
             if not any(finding.code == missing.code for finding in cell.new):  # then it is there, and told as new
                 unit = (missing.code, scenario, "")
-                has.setdefault(unit, {}).setdefault(column, set()).add(_way(Rank.GONE, missing))
+                has.setdefault(unit, {}).setdefault(column, set()).add(_status(Rank.GONE, missing))
     unknown = {column_of(cell) for cell in cells if _unseen(cell)}
     return {
         unit: {

@@ -54,10 +54,10 @@ def _journey(one: Class, columns: Sequence[Column]) -> Journey:
     paths = sorted({path for tree in first.trees.values() for path in tree})
     rows = [(escape(path) or "/", stops(path, first.trees, heads, oracle)) for path in paths]
     flagged = {finding.path for finding in flat(first.findings)}
-    told = tuple(
+    marked = tuple(
         (path, row) for path, row in rows if path in flagged or any(stop.word or stop.look.markers for stop in row)
     )
-    return Journey(who(one.columns, columns)[0], first, heads, told, answer(first), conclusion(first))
+    return Journey(who(one.columns, columns)[0], first, heads, marked, answer(first), conclusion(first))
 
 
 def stops(
@@ -150,14 +150,14 @@ def answer(seen: Seen) -> str:
     layer = "the pushed layer is no valid OCI layer" if facts.spoilt else "the pushed layer is a valid OCI layer"
     has = {place.by for place in at_each(seen.trees, PlaceKind.IMAGE)}
     taken = [_taken(who, facts) for who in sorted(has | facts.refused)] or ["no importer's tree is there"]
-    said = f"{layer} and {', '.join(taken)}"
+    sentence = f"{layer} and {', '.join(taken)}"
     if facts.wrong:
-        said += "; run read-only or sealed, the container shows markers or what was deleted"
+        sentence += "; run read-only or sealed, the container shows markers or what was deleted"
     if facts.ghost == "left out":
-        said += f"; leaving the whiteout of a marker out when sealing is {'enough' if facts.valid else 'not enough'} for the image"
+        sentence += f"; leaving the whiteout of a marker out when sealing is {'enough' if facts.valid else 'not enough'} for the image"
     elif facts.ghost:
-        said += "; sealing carries the whiteout of a marker on"
-    return said + "."
+        sentence += "; sealing carries the whiteout of a marker on"
+    return sentence + "."
 
 
 def _taken(who: str, facts: Outcome) -> str:
@@ -172,7 +172,7 @@ def conclusion(seen: Seen) -> tuple[str, ...]:
     first = answer(seen)
     if facts is None or not first:
         return ()
-    said = [first[0].upper() + first[1:]]
-    said += [f"{words}." for words in facts.refusals]
+    sentences = [first[0].upper() + first[1:]]
+    sentences += [f"{words}." for words in facts.refusals]
     codes = sorted({*facts.spoilt, *facts.wrong})
-    return (*said, f"See {', '.join(codes)}.") if codes else tuple(said)
+    return (*sentences, f"See {', '.join(codes)}.") if codes else tuple(sentences)

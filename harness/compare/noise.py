@@ -48,8 +48,8 @@ def normalise(snapshot: Snapshot) -> Snapshot:
 
 def _normalised(entry: Entry) -> Entry:
     if not NOISE_XATTRS.isdisjoint(entry.xattrs):
-        kept = {name: value for name, value in entry.xattrs.items() if name not in NOISE_XATTRS}
-        entry = msgspec.structs.replace(entry, xattrs=kept)
+        xattrs = {name: value for name, value in entry.xattrs.items() if name not in NOISE_XATTRS}
+        entry = msgspec.structs.replace(entry, xattrs=xattrs)
     if is_marker_entry(entry):
         return msgspec.structs.replace(entry, mode=0, links=1, same_as=None)
     if entry.kind is Kind.DIR and (entry.size or entry.links != 1):

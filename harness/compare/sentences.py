@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.compare.defects import showing, tables
-from harness.compare.groups import Group, Rank, Way, column_of, groups, way_of
+from harness.compare.groups import Group, Rank, Status, column_of, groups, status_of
 from harness.compare.words import Column, Name, Words, count, listing, names, plain, who
 from harness.judge.codes import CODES
 from harness.judge.facts.upper import MarkerOfAMarker
@@ -62,9 +62,9 @@ def sentences(cells: Iterable[CellResult]) -> tuple[Sentence, ...]:
     found = groups(every)
     places = Counter(place for group in found for place in {unit[:2] for unit in group.units})
     made = [
-        _sentence(group, way, there, whole=any(places[unit[:2]] > 1 for unit in group.units))
+        _sentence(group, status, there, whole=any(places[unit[:2]] > 1 for unit in group.units))
         for group in found
-        for way in group.ways
+        for status in group.statuses
     ]
     return tuple(sorted(made, key=_importance))
 
@@ -79,50 +79,50 @@ def _importance(one: Sentence) -> tuple[object, ...]:
 
 
 def _sentence(
-    group: Group, way: Way, there: Mapping[tuple[str, str], Sequence[CellResult]], *, whole: bool
+    group: Group, status: Status, there: Mapping[tuple[str, str], Sequence[CellResult]], *, whole: bool
 ) -> Sentence:
     """What one group has in one way: who, what, and who of the others that ran there has it in no way.
 
     *whole*: other tools have the same code at another path of the same scenario, so the paths are told whole.
     """
-    having = group.columns(way)
+    having = group.columns(status)
     units = set(group.units)
     found: dict[str, list[Finding]] = {}  # cell -> what it has of the group
     cells: dict[str, CellResult] = {}
     for code, scenario in dict.fromkeys((code, scenario) for code, scenario, _ in group.units):
         for cell in there[code, scenario]:
-            mine = [f for f in cell.findings if (f.code, scenario, f.path) in units and way_of(f) == way]
-            if column_of(cell) in having and (mine or way.rank is Rank.GONE):
+            mine = [f for f in cell.findings if (f.code, scenario, f.path) in units and status_of(f) == status]
+            if column_of(cell) in having and (mine or status.rank is Rank.GONE):
                 found[cell.id], cells[cell.id] = mine, cell
     scenarios = tuple(dict.fromkeys(cell.scenario for cell in cells.values()))
     subject, many = who(having, group.states)
     findings = [finding for mine in found.values() for finding in mine]
     does = (
-        _gone(way.defect or group.code, many=many)
-        if way.rank is Rank.GONE
+        _gone(status.defect or group.code, many=many)
+        if status.rank is Rank.GONE
         else _does(group.code, findings, many=many, whole=whole)
     )
-    said = {(column.name, column.version) for column, state in group.states.items() if state}
-    without = [column for column in group.without if (column.name, column.version) not in said]
+    having_any = {(column.name, column.version) for column, state in group.states.items() if state}
+    without = [column for column in group.without if (column.name, column.version) not in having_any]
     words: Words = (f"{subject} ", *does)
     times = {often(finding) for finding in findings}
     if "" not in times and times:
         words += (f" ({', '.join(sorted(times))})",)
-    if without and way.rank is not Rank.GONE:
+    if without and status.rank is not Rank.GONE:
         others, several = who(without, group.states)
         words += (f"; {others} {'do' if several else 'does'} not",)
     tools, others_than = (tuple(sorted(some, key=lambda column: column.order)) for some in (having, without))
     at = tuple(sorted({(cells[cell].scenario, one.path) for cell, mine in found.items() for one in mine}))
-    why = way.reason or next((known.reason for f in findings if (known := f.known or f.back)), "")
+    why = status.reason or next((known.reason for f in findings if (known := f.known or f.back)), "")
     spread = _spread(cells.values())
     return Sentence(
-        way.rank,
+        status.rank,
         group.code,
         (*words, "."),
         scenarios,
         len(found),
-        way.defect,
-        way.link,
+        status.defect,
+        status.link,
         why,
         tools,
         spread,
@@ -140,14 +140,14 @@ def _spread(cells: Iterable[CellResult]) -> str:
     titles: dict[str, list[tuple[str, int]]] = {}
     for (title, version), scenarios in found.items():
         titles.setdefault(title, []).append((version, len(scenarios)))
-    told = [
+    parts = [
         f"{title} in {versions[0][1]}"
         if len({number for _, number in versions}) == 1
         else (f"{title} " if len(titles) > 1 else "")
         + ", ".join(f"{version} in {number}" for version, number in versions)
         for title, versions in titles.items()
     ]
-    return "; ".join(told)
+    return "; ".join(parts)
 
 
 def _gone(defect: str, *, many: bool) -> Words:
@@ -160,9 +160,9 @@ def _does(code: str, findings: list[Finding], *, many: bool, whole: bool) -> Wor
     if code not in MANY:
         return (f"{'have' if many else 'has'} {code} at ", *names(paths))
     before, hole, after = MANY[code][many].partition("{}")
-    told = _ghosts(paths, whole=whole) if code == FOUNDING else names(paths)
+    subject_names = _ghosts(paths, whole=whole) if code == FOUNDING else names(paths)
     before = before.replace("{encodings}", listing(_nouns(findings)) or "a whiteout")
-    return (before, *told, after) if hole else (before,)
+    return (before, *subject_names, after) if hole else (before,)
 
 
 def _ghosts(paths: Iterable[str], *, whole: bool) -> Words:

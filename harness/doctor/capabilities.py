@@ -42,13 +42,13 @@ PROGRAMS: Mapping[str, str] = {  # program: what it is for. Whatever a command s
 
 @dataclass(frozen=True)
 class Tried:
-    """One thing that was really tried. ``said``: the machine's own words when it failed."""
+    """One thing that was really tried. ``message``: the machine's own words when it failed."""
 
     ok: bool
-    said: str = ""
+    message: str = ""
 
 
-NOT_TRIED = Tried(ok=False, said="not tried")
+NOT_TRIED = Tried(ok=False, message="not tried")
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Capability:
 
 
 @dataclass(frozen=True)
-class Told:
+class Explained:
     """How one capability that was tried is told of."""
 
     name: str
@@ -132,11 +132,11 @@ def assess(facts: Facts) -> list[Capability]:
     return [*_privilege(facts), *_mounts(facts), *_files(facts), *_rest(facts), *_programs(facts)]
 
 
-def _judge(facts: Facts, key: str, told: Told) -> Capability:
+def _judge(facts: Facts, key: str, explained: Explained) -> Capability:
     tried = facts.tried.get(key, NOT_TRIED)
-    detail = told.fine if tried.ok else f"{told.name}: {tried.said}"
-    remedy = "" if tried.ok else told.remedy
-    return Capability(key, told.name, tried.ok, detail, remedy, told.needed_for, told.stops_cells)
+    detail = explained.fine if tried.ok else f"{explained.name}: {tried.message}"
+    remedy = "" if tried.ok else explained.remedy
+    return Capability(key, explained.name, tried.ok, detail, remedy, explained.needed_for, explained.stops_cells)
 
 
 def _privilege(facts: Facts) -> list[Capability]:
@@ -148,8 +148,8 @@ def _root(facts: Facts) -> Capability:
     if not facts.is_root:
         ok, detail, remedy = False, "the program does not run as root", _AS_ROOT
     elif not facts.can("mount@root"):
-        said = facts.tried.get("mount@root", NOT_TRIED).said
-        ok, detail, remedy = False, f"this is root, but may not mount: {said}", _CONTAINER
+        message = facts.tried.get("mount@root", NOT_TRIED).message
+        ok, detail, remedy = False, f"this is root, but may not mount: {message}", _CONTAINER
     return Capability("root", "root", ok, detail, remedy, "the profile root", stops_cells=True)
 
 
@@ -163,9 +163,9 @@ def _userns(facts: Facts) -> Capability:
             "proc@user": "/proc cannot be mounted in one",
         }
         failed = next(stage for stage in stages if not facts.can(stage))
-        said = facts.tried.get(failed, NOT_TRIED).said
+        message = facts.tried.get(failed, NOT_TRIED).message
         reason, remedy = _userns_remedy(facts)
-        ok, detail = False, f"user namespaces: {'; '.join(filter(None, (stages[failed], said, reason)))}"
+        ok, detail = False, f"user namespaces: {'; '.join(filter(None, (stages[failed], message, reason)))}"
     return Capability("userns", "user namespaces", ok, detail, remedy, "the profile user", stops_cells=True)
 
 
@@ -192,37 +192,37 @@ def _mounts(facts: Facts) -> list[Capability]:
     container = _CONTAINER if facts.seccomp else ""
     kernel = f"mounted on the work folder, kernel {facts.kernel}"
     as_root = {
-        "overlay@root": Told(
+        "overlay@root": Explained(
             "kernel overlay as root",
             kernel,
             container
             or f"as root: modprobe overlay; and see that the work folder is not itself on an overlay ({_ELSEWHERE})",
             "the tool kernel in the profile root",
         ),
-        "fuse@root": Told(
+        "fuse@root": Explained(
             "FUSE as root",
             "/dev/fuse was opened, and a mount made",
             container or "as root: modprobe fuse",
             "fuse-overlayfs in the profile root",
         ),
-        "loop": Told(
+        "loop": Explained(
             "loop devices", "a free one was found", container or "as root: modprobe loop", "scenarios on an ext4 image"
         ),
     }
     as_user = {
-        "overlay@user": Told(
+        "overlay@user": Explained(
             "kernel overlay in a user namespace",
             f"{kernel}, with userxattr",
             f"a kernel of 5.11 or later, its module loaded (as root: modprobe overlay), and a work folder on a local disk ({_ELSEWHERE})",
             "the tool kernel in the profile user",
         ),
-        "fuse@user": Told(
+        "fuse@user": Explained(
             "FUSE in a user namespace",
             "/dev/fuse was opened, and a mount made",
             _fuse_remedy(facts),
             "fuse-overlayfs in the profile user",
         ),
-        "whiteout@user": Told(
+        "whiteout@user": Explained(
             "0:0 devices in a user namespace",
             "made by mknod",
             "a kernel of 5.8 or later",
@@ -231,14 +231,14 @@ def _mounts(facts: Facts) -> list[Capability]:
         ),
     }
     rows = {**(as_root if facts.is_root else {}), **(as_user if facts.userns else {})}
-    return [_judge(facts, key, told) for key, told in rows.items()]
+    return [_judge(facts, key, explained) for key, explained in rows.items()]
 
 
 def _fuse_remedy(facts: Facts) -> str:
-    said = facts.tried.get("fuse@user", NOT_TRIED).said
-    if "ermission denied" in said and not facts.is_root:
+    message = facts.tried.get("fuse@user", NOT_TRIED).message
+    if "ermission denied" in message and not facts.is_root:
         return 'as root: chmod 666 /dev/fuse (and a udev rule to keep it: KERNEL=="fuse", MODE="0666")'
-    if "o such" in said:
+    if "o such" in message:
         return "as root: modprobe fuse; in a container: --device /dev/fuse"
     return "a kernel of 4.18 or later with fuse; in a container: --device /dev/fuse and --privileged"
 
@@ -246,9 +246,9 @@ def _fuse_remedy(facts: Facts) -> str:
 def _files(facts: Facts) -> list[Capability]:
     on = "on the work folder"
     rows = {
-        "work": Told("work folder", f"{facts.work} can be written to", _ELSEWHERE, "every cell"),
-        "user_xattr": Told(f"user xattrs {on}", "set and read", _ELSEWHERE, "every cell"),
-        "trusted_xattr": Told(
+        "work": Explained("work folder", f"{facts.work} can be written to", _ELSEWHERE, "every cell"),
+        "user_xattr": Explained(f"user xattrs {on}", "set and read", _ELSEWHERE, "every cell"),
+        "trusted_xattr": Explained(
             f"trusted xattrs {on}", "set and read", _ELSEWHERE, "marks of the profile root", stops_cells=False
         ),
     }
@@ -258,7 +258,7 @@ def _files(facts: Facts) -> list[Capability]:
     free = f"{facts.free // _MEGABYTE} MB are free in {facts.work}"
     remedy = "" if room else "make room, or name other folders in WHITEOUT_LAB_CACHE and WHITEOUT_LAB_WORK"
     space = Capability("space", "free space", room, free, remedy, f"worlds and runs ({_ROOM // _MEGABYTE} MB)")
-    return [*(_judge(facts, key, told) for key, told in rows.items()), space]
+    return [*(_judge(facts, key, explained) for key, explained in rows.items()), space]
 
 
 def _rest(facts: Facts) -> list[Capability]:
@@ -288,8 +288,8 @@ def _programs(facts: Facts) -> list[Capability]:
     found: list[Capability] = []
     for name, purpose in PROGRAMS.items():
         path = facts.programs.get(name, "")
-        said = facts.versions.get(name, "")
-        detail = f"{said} ({path})" if said else path or "not installed"
+        message = facts.versions.get(name, "")
+        detail = f"{message} ({path})" if message else path or "not installed"
         remedy = "" if path else f"apt-get install {package_of(name)}"
         found.append(Capability(f"program:{name}", name, bool(path), detail, remedy, purpose))
     return found

@@ -43,7 +43,7 @@ _PATIENCE = 15.0
 _TRY = r"""
 try() {
   key=$1; shift
-  if said=$("$@" 2>&1); then echo "$key ok"; else echo "$key no $(printf %s "$said" | tr '\n' ' ')"; fi
+  if message=$("$@" 2>&1); then echo "$key ok"; else echo "$key no $(printf %s "$said" | tr '\n' ' ')"; fi
 }
 fuse() { sh -c 'exec 3<>/dev/fuse && mount -i -c -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none f'; }
 """
@@ -77,7 +77,7 @@ def probe(work: Path) -> Facts:
         claim(work)
         shutil.disk_usage(work)
     except (LabError, OSError) as error:
-        return replace(_seen_only(work), tried={"work": Tried(ok=False, said=str(error).splitlines()[0])})
+        return replace(_seen_only(work), tried={"work": Tried(ok=False, message=str(error).splitlines()[0])})
     facts = _seen_only(work)
     return replace(facts, free=shutil.disk_usage(work).free, tried={"work": Tried(ok=True), **_tried(work, facts)})
 
@@ -89,8 +89,8 @@ def examine(work: Path) -> Facts:
     ledger = Ledger.open()
     there = {name: Path(path) for name, path in facts.programs.items() if path}
     with ThreadPoolExecutor(8) as pool:
-        said = pool.map(lambda path: ledger.program(path, host).says, there.values())
-        versions = {name: words for name, words in zip(there, said, strict=True) if number_in(words) != "unknown"}
+        answers = pool.map(lambda path: ledger.program(path, host).says, there.values())
+        versions = {name: words for name, words in zip(there, answers, strict=True) if number_in(words) != "unknown"}
     ledger.close()
     return replace(facts, versions=versions)
 
@@ -145,6 +145,7 @@ def _tried(work: Path, facts: Facts) -> dict[str, Tried]:
         dict(facts.settings),
         _AS_ROOT,
         _AS_USER,
+        [*Tried.__dataclass_fields__],  # how it is written
     ]
     name = hashlib.sha256(
         msgspec.json.encode([*what, facts.programs.get("unshare"), facts.programs.get("setpriv")])
@@ -155,10 +156,10 @@ def _tried(work: Path, facts: Facts) -> dict[str, Tried]:
         return written[name]
     room = Room(work)
     room.look()
-    tried = {} if room.trouble else _try(work)
+    tried = {} if room.problem else _try(work)
     room.look()
-    if room.trouble:  # what was refused for want of room says nothing of the machine
-        return {**tried, "work": Tried(ok=False, said=room.trouble)}
+    if room.problem:  # what was refused for want of room says nothing of the machine
+        return {**tried, "work": Tried(ok=False, message=room.problem)}
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, msgspec.json.encode({name: tried}))
@@ -170,7 +171,7 @@ def _try(work: Path) -> dict[str, Tried]:
         with locked_folder(work, "probe", secrets.token_hex(4)) as folder:
             return _try_in(folder)
     except (LabError, OSError) as error:
-        return {"userns": Tried(ok=False, said=str(error).splitlines()[0])}
+        return {"userns": Tried(ok=False, message=str(error).splitlines()[0])}
 
 
 def _try_in(folder: Path) -> dict[str, Tried]:
@@ -202,7 +203,7 @@ def _try_in(folder: Path) -> dict[str, Tried]:
     tried |= read_answers(done.out)
     if "userns" not in tried:
         tried["userns"] = Tried(
-            ok=False, said=done.err.strip().splitlines()[-1] if done.err.strip() else "it cannot be made"
+            ok=False, message=done.err.strip().splitlines()[-1] if done.err.strip() else "it cannot be made"
         )
     return tried
 
@@ -220,9 +221,9 @@ def read_answers(output: str) -> dict[str, Tried]:
     found: dict[str, Tried] = {}
     for line in output.splitlines():
         key, _, rest = line.partition(" ")
-        verdict, _, said = rest.partition(" ")
+        verdict, _, message = rest.partition(" ")
         if verdict in {"ok", "no"}:
-            found[key] = Tried(ok=verdict == "ok", said=said.strip())
+            found[key] = Tried(ok=verdict == "ok", message=message.strip())
     return found
 
 
@@ -233,7 +234,7 @@ def _xattrs(folder: Path) -> dict[str, Tried]:
             os.setxattr(folder, name, b"y")
             found[key] = Tried(os.getxattr(folder, name) == b"y")
         except OSError as error:
-            found[key] = Tried(ok=False, said=error.strerror or str(error))
+            found[key] = Tried(ok=False, message=error.strerror or str(error))
     return found
 
 
@@ -244,4 +245,4 @@ def _loop() -> dict[str, Tried]:
         node = Path(f"/dev/loop{number}")
         return {"loop": Tried(node.exists(), "" if node.exists() else f"{node} does not exist")}
     except OSError as error:
-        return {"loop": Tried(ok=False, said=f"/dev/loop-control: {error.strerror}")}
+        return {"loop": Tried(ok=False, message=f"/dev/loop-control: {error.strerror}")}

@@ -21,13 +21,13 @@ class Kernel(Mounter):
 
     def script(self, stack: Stack) -> MountText:
         """``mount -t overlay``, with every option named; what mount(8) says of a refusal is the tool's answer."""
-        said = stack.options.get("kernel", "")
-        named = {word.partition("=")[0] for word in said.split(",")}
+        asked_for = stack.options.get("kernel", "")
+        named = {word.partition("=")[0] for word in asked_for.split(",")}
         defaults = EXPLICIT if stack.profile is Profile.ROOT else EXPLICIT | {"redirect_dir": "nofollow"}
         explicit = [f"{key}={value}" for key, value in defaults.items() if key not in named]
         options = option_words(
             "nodev",  # a device of a layer must not lead to this machine's
-            "lowerdir=" + ":".join(reversed(stack.lowers)), f"upperdir={stack.upper}", f"workdir={stack.work}", *explicit, said,
+            "lowerdir=" + ":".join(reversed(stack.lowers)), f"upperdir={stack.upper}", f"workdir={stack.work}", *explicit, asked_for,
             "userxattr" if stack.profile is Profile.USER and self.userxattr else "",
         )  # fmt: skip
         return MountText(

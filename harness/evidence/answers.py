@@ -75,15 +75,15 @@ class _Layer(msgspec.Struct, rename={"media_type": "mediaType"}):
     size: int = 0  # bytes
 
 
-class _Said(msgspec.Struct):
+class _Manifest(msgspec.Struct):
     """A manifest of an image, as a registry has it."""
 
     layers: list[_Layer]
 
 
 def _in_a_manifest(path: Path) -> tuple[LayerRecord, ...]:
-    said = msgspec.json.decode(path.read_bytes(), type=_Said)
-    return tuple(LayerRecord(one.media_type, one.digest, one.size) for one in said.layers)
+    manifest = msgspec.json.decode(path.read_bytes(), type=_Manifest)
+    return tuple(LayerRecord(one.media_type, one.digest, one.size) for one in manifest.layers)
 
 
 def answers(out: Path) -> tuple[Answer, ...]:

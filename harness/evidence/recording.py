@@ -232,12 +232,12 @@ def _decoded(raw: bytes) -> Recording:
     try:
         return _decoder.decode(raw)
     except msgspec.ValidationError:
-        said = msgspec.json.decode(raw)
-        scenario = said.get("scenario") if isinstance(said, dict) else None
+        table = msgspec.json.decode(raw)
+        scenario = table.get("scenario") if isinstance(table, dict) else None
         if not isinstance(scenario, dict) or "known" not in scenario:
             raise
         del scenario["known"]
-        return msgspec.convert(said, Recording)
+        return msgspec.convert(table, Recording)
 
 
 def sizes_of(folder: Path) -> dict[str, int]:

@@ -56,12 +56,12 @@ def under_causes(findings: Sequence[Finding], evidence: Evidence) -> list[Findin
     if not causes:
         return list(findings)
     try:
-        told = _Told(evidence, list(causes.values()))
+        rerun = _Rerun(evidence, list(causes.values()))
     except Unmodelled:
         return list(findings)
     under: dict[int, list[Finding]] = {}
     for finding in findings:
-        cause = told.cause_of(finding)
+        cause = rerun.cause_of(finding)
         if cause is not None:
             under.setdefault(id(cause.finding), []).append(finding)
     below = {id(finding) for some in under.values() for finding in some}
@@ -72,7 +72,7 @@ def under_causes(findings: Sequence[Finding], evidence: Evidence) -> list[Findin
     ]
 
 
-class _Told:
+class _Rerun:
     """The steps done again, with what failed left out; raises Unmodelled where that cannot be said."""
 
     def __init__(self, evidence: Evidence, causes: Sequence[_Cause]) -> None:
@@ -179,11 +179,11 @@ class _Told:
         )
 
 
-_EXACTLY: dict[str, Callable[[_Told, bytes, PlaceName], bool]] = {
-    "WL201": _Told.as_without,
-    "WL202": _Told.as_without,
-    "WL205": _Told.entry_as_without,
-    "WL206": _Told.made_after_all,
+_EXACTLY: dict[str, Callable[[_Rerun, bytes, PlaceName], bool]] = {
+    "WL201": _Rerun.as_without,
+    "WL202": _Rerun.as_without,
+    "WL205": _Rerun.entry_as_without,
+    "WL206": _Rerun.made_after_all,
 }
 
 

@@ -97,14 +97,14 @@ def judge_tree(upper: Snapshot, layers: list[Snapshot]) -> list[Finding]:
 def _judge_tar(layer: Layer, layers: list[Snapshot]) -> list[Finding]:
     """An OCI layer is for importers: a mark that they do not honour marks nothing. What breaks the specification is told once, as that."""
     of_layer = layer_findings(layer.raw, form="tar")
-    told = {one.path for one in of_layer if one.code == "WL306"}
+    broken_paths = {one.path for one in of_layer if one.code == "WL306"}
     honoured = TreeEvidence(layer.snapshot, layers, honoured=IMPORTER.honours)
     found = _findings([rule for rule in RULES if rule.check is not unreadable_mark], honoured)
     found += _findings(
         [rule for rule in RULES if rule.check is unreadable_mark],
         TreeEvidence(layer.snapshot, layers, readers=(IMPORTER,)),
     )
-    return [*(one for one in found if one.path not in told), *of_layer]
+    return [*(one for one in found if one.path not in broken_paths), *of_layer]
 
 
 def _findings(rules: Iterable[Rule[UpperEvidence, Any]], evidence: TreeEvidence) -> list[Finding]:

@@ -85,8 +85,8 @@ def _unexplained(new: Sequence[Finding]) -> str:
     back = sorted({finding.back.defect for finding in new if finding.back is not None})
     bare = [finding for finding in new if finding.back is None]
     codes = ", ".join(sorted({finding.code for finding in bare}))
-    said = [f"{len(bare)} unnamed: {codes}"] if bare else []
-    return "; ".join([*said, *([f"back: {', '.join(back)}"] if back else [])])
+    parts = [f"{len(bare)} unnamed: {codes}"] if bare else []
+    return "; ".join([*parts, *([f"back: {', '.join(back)}"] if back else [])])
 
 
 def found(evidence: Evidence) -> list[Finding]:
@@ -148,6 +148,6 @@ def _wrong_scenario(recording: Recording) -> str:
         must = recording.scenario.steps[result.index].must(recording.profile)
         if must is not Fails.AS_ORACLE and bool(result.code) is not (must is Fails.MUST):
             did = f"fails there ({result.words})" if result.code else "succeeds there"
-            said = "must fail" if must is Fails.MUST else "must succeed"
-            return f"the scenario says that step {result.index + 1} {said}, and on a plain directory it {did}"
+            expected = "must fail" if must is Fails.MUST else "must succeed"
+            return f"the scenario says that step {result.index + 1} {expected}, and on a plain directory it {did}"
     return ""

@@ -40,7 +40,7 @@ DIED_BEFORE_MOUNT = 4  # exit code of a script whose daemon ended by a signal be
 
 
 @dataclass(frozen=True)
-class Bench:
+class CellContext:
     """Where and how cells are run. ``timeout`` in seconds, for one cell."""
 
     work: Path
@@ -73,14 +73,14 @@ class Ran:
     raw: dict[PlaceName, tuple[Entry, ...]]  # every entry of a layer, doubles too
 
 
-def run_cell(cell: Cell, bench: Bench, keep_at: Path) -> Ran:
+def run_cell(cell: Cell, context: CellContext, keep_at: Path) -> Ran:
     """Run *cell* and leave its recording in the folder *keep_at* (made here; what was there is replaced).
 
     The cell's own folder below ``bench.work`` is removed, whatever happens. Raises MissingProgram when ``unshare`` is not there.
     """
-    folder = bench.work / f"cell-{os.getpid()}-{time.monotonic_ns():x}"
+    folder = context.work / f"cell-{os.getpid()}-{time.monotonic_ns():x}"
     try:
-        return _run(cell, bench, folder, keep_at)
+        return _run(cell, context, folder, keep_at)
     except OSError as error:
         raise BrokenMachinery(
             f"the cell's folder cannot be used: {error.strerror}",
@@ -104,15 +104,15 @@ def enclosure_of(cell: Cell, uid: int = NOBODY, work: Path | None = None) -> Enc
     hands_over = cell.laid_by_root or (handed is not None and handed.profile is not None)
     profile = Profile.ROOT if hands_over else cell.profile
     who = USER if container else uid
-    kept = work / f"kept-{profile}" if container and work is not None else None
+    shared = work / f"shared-{profile}" if container and work is not None else None
     return Enclosure(
-        cell.tool.world.root, profile, os.geteuid() == 0, who, given, closed_fuse(), kept, container,
+        cell.tool.world.root, profile, os.geteuid() == 0, who, given, closed_fuse(), shared, container,
         hands_over=hands_over, loop=cell.scenario.below.fs == "ext4", machine=machine(),
     )  # fmt: skip
 
 
-def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
-    room = Room(bench.work)
+def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:
+    room = Room(context.work)
     room.need()
     stage = folder / "cell"
     stage.mkdir(parents=True)
@@ -122,19 +122,19 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
         (folder / name).chmod(0o755)
     script = compile_cell(cell)
     (stage / "script.sh").write_bytes(script)
-    enclosure = enclosure_of(cell, bench.uid, bench.work)
+    enclosure = enclosure_of(cell, context.uid, context.work)
     if enclosure.tool is not None:
         (stage / "tool").touch()
-    kept = [enclosure.kept] if enclosure.kept is not None else []
-    for path in kept:
+    shared = [enclosure.shared] if enclosure.shared is not None else []
+    for path in shared:
         path.mkdir(exist_ok=True)
     if enclosure.goes_down:
-        for path in (stage, *stage.iterdir(), *kept):
+        for path in (stage, *stage.iterdir(), *shared):
             os.chown(path, enclosure.uid, enclosure.uid)
     started = datetime.datetime.now(datetime.UTC)
     before = time.perf_counter()
     ended = run_on_lifeline(
-        enclosure.argv(stage), timeout=bench.timeout, env=enclosure.environment(), cwd=bench.work, watch=room.look
+        enclosure.argv(stage), timeout=context.timeout, env=enclosure.environment(), cwd=context.work, watch=room.look
     )
     seconds = time.perf_counter() - before
     out = stage / "out"
@@ -143,12 +143,12 @@ def _run(cell: Cell, bench: Bench, folder: Path, keep_at: Path) -> Ran:
         raw = raw_layers(out)
         trees = evidence.snapshots(out, cell.scenario, cell.profile, raw)
     except BrokenMachinery as error:
-        if room.trouble:  # then this is why an image is damaged
-            raise BrokenMachinery(room.trouble, where=str(bench.work), remedy=REMEDY) from error
+        if room.problem:  # then this is why an image is damaged
+            raise BrokenMachinery(room.problem, where=str(context.work), remedy=REMEDY) from error
         raise
-    record = _record(cell, bench, out, ended, started=started.isoformat(timespec="milliseconds"), seconds=seconds)
-    trouble = reached or room.trouble or record.broken or whole.cut(out, trees)
-    record = _store(msgspec.structs.replace(record, broken=trouble), trees, out, script, keep_at)
+    record = _record(cell, context, out, ended, started=started.isoformat(timespec="milliseconds"), seconds=seconds)
+    problem = reached or room.problem or record.broken or whole.cut(out, trees)
+    record = _store(msgspec.structs.replace(record, broken=problem), trees, out, script, keep_at)
     return Ran(record, trees, raw)
 
 
@@ -170,12 +170,12 @@ def _store(
         ) from error
 
 
-def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, seconds: float) -> Recording:
+def _record(cell: Cell, context: CellContext, out: Path, ended: Ended, *, started: str, seconds: float) -> Recording:
     phase = evidence.phase(out)
     steps, oracle_steps = evidence.steps(out, "merged"), evidence.steps(out, "oracle")
     broken = evidence.broken(out) or whole.unwritten(out, ended.err)
     if not broken and ended.timed_out:
-        broken = whole.too_short(out, phase, bench.timeout, bench.patience)
+        broken = whole.too_short(out, phase, context.timeout, context.patience)
     if not broken and phase == Phase.END:
         broken = whole.steps_cut(cell.scenario, steps, oracle_steps)
     if not broken and not ended.timed_out and ended.code not in {0, DIED_BEFORE_MOUNT} and not phase:
@@ -188,7 +188,7 @@ def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, 
         schema=records.SCHEMA,
         id=cell.id,
         scenario=cell.scenario,
-        tool=tool_record(cell.tool, bench.kernel),
+        tool=tool_record(cell.tool, context.kernel),
         profile=cell.profile,
         started=started,
         seconds=round(seconds, 4),
@@ -201,7 +201,7 @@ def _record(cell: Cell, bench: Bench, out: Path, ended: Ended, *, started: str, 
         oracle_steps=oracle_steps,
         mounts=evidence.mounts(out),
         unseen=evidence.unseen(cell.profile),
-        environment=bench.environment,
+        environment=context.environment,
         log=evidence.log(out),
         work_left=evidence.leftovers(out),
         answers=answers(out),

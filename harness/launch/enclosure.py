@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.profile import Profile
-from harness.worlds.inside import CELL, GIVEN, HOME, INSTALLED, KEPT, SCRIPT, USER, runtime
+from harness.worlds.inside import CELL, GIVEN, HOME, INSTALLED, SCRIPT, SHARED, USER, runtime
 
 INIT = Path(__file__).with_name("init.sh")
 
@@ -67,7 +67,7 @@ class Enclosure:
     uid: int
     tool: Path | None = None  # a program, or an installation, from outside the world
     own_fuse: bool = False  # whether /dev/fuse must be a node of the cell's own
-    kept: Path | None = None  # where cells of a run keep what they make alike; it stands at KEPT
+    shared: Path | None = None  # where cells of a run keep what they make alike; it stands at SHARED
     container: bool = False  # whether it runs containers: it gets control groups and a /dev of its own
     hands_over: bool = False  # whether a script of root's becomes a user by itself
     loop: bool = False  # whether it mounts an image by a loop device
@@ -102,10 +102,10 @@ class Enclosure:
             "dev": self._kind,
             "uid": str(self.uid) if self.goes_down else "",
             "tool": str(self.tool or "") if self.container else "",
-            "kept": str(self.kept or ""),
+            "shared": str(self.shared or ""),
             "inside": CELL,
             "installed_at": INSTALLED,
-            "kept_at": KEPT,
+            "shared_at": SHARED,
             "runtime": runtime(USER),
             "ordinary": str(USER),
         }
@@ -176,5 +176,5 @@ class Enclosure:
         }
         if not self.container:
             return plain
-        own = {"PATH": f"{INSTALLED}/bin:{plain['PATH']}", "HOME": HOME} | ({"KEPT": KEPT} if self.kept else {})
+        own = {"PATH": f"{INSTALLED}/bin:{plain['PATH']}", "HOME": HOME} | ({"SHARED": SHARED} if self.shared else {})
         return plain | own | ({"XDG_RUNTIME_DIR": runtime(self.uid)} if self.profile is Profile.USER else {})

@@ -10,7 +10,7 @@
 #                need a machine of their own around them
 #   uid          the one that an unprivileged user is to have, or "" for root
 #   tool         for containers: an installation to place at installed_at, or "" (a single program is in mounts)
-#   kept         for containers: the folder of what cells of a run make alike, to place at kept_at, or ""
+#   shared       for containers: the folder of what cells of a run make alike, to place at shared_at, or ""
 #   ordinary     for containers: the user who has subordinate ids, and whose runtime folder is runtime
 set -eu
 for word; do
@@ -24,8 +24,8 @@ for word; do
     uid=*) uid=$value ;;
     tool=*) tool=$value ;;
     installed_at=*) installed_at=$value ;;
-    kept=*) kept=$value ;;
-    kept_at=*) kept_at=$value ;;
+    shared=*) shared=$value ;;
+    shared_at=*) shared_at=$value ;;
     ordinary=*) ordinary=$value ;;
     runtime=*) runtime=$value ;;
     *)
@@ -71,9 +71,9 @@ if [ "$dev" = container ]; then
   for stream in 0/stdin 1/stdout 2/stderr; do ln -s "/proc/self/fd/${stream%/*}" "$root/dev/${stream#*/}"; done
   mount -o remount,ro "$root/dev"  # so that no step puts another node there
   chown "$ordinary:$ordinary" "$root$runtime"
-  if [ -n "$kept" ]; then
-    mkdir "$root$kept_at"
-    mount --bind "$kept" "$root$kept_at"
+  if [ -n "$shared" ]; then
+    mkdir "$root$shared_at"
+    mount --bind "$shared" "$root$shared_at"
   fi
   if [ -n "$tool" ]; then
     mount -o bind,ro "$tool" "$root$installed_at"

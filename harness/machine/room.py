@@ -29,7 +29,7 @@ class Room:
             self.least = free if self.least is None else min(self.least, free)
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Why nothing may be judged; empty when there was room."""
         if self.least is None:
             return ""
@@ -41,7 +41,7 @@ class Room:
     def need(self) -> None:
         """Raises BrokenMachinery when there is no room to begin with."""
         self.look()
-        if self.trouble:
+        if self.problem:
             raise BrokenMachinery(
                 "the disk of the work folder is full, or nearly so", where=str(self.folder), remedy=REMEDY
             )
@@ -65,10 +65,10 @@ def need_limits(jobs: int) -> None:
             started.append(threading.Thread(target=release.wait, daemon=True))
             started[-1].start()
     except (OSError, RuntimeError) as error:
-        trouble = of_system(error)
-        if trouble is None:
+        problem = of_system(error)
+        if problem is None:
             raise
-        raise trouble from error
+        raise problem from error
     finally:
         release.set()
         for thread in started:

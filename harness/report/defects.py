@@ -123,9 +123,9 @@ def _field(one: Field, column: Column) -> Markup:
         return Markup('<td class="none"><span class="vh">not run</span></td>')
     who = fill(" <small>{}</small>", ", ".join(one.profiles)) if one.profiles else ""
     good = " good" if one.state is State.GONE and column.given else ""
-    said = fill('<span class="vh"> {}</span>', one.state) if one.state in {State.SHOWS, State.NOT} else ""
+    hidden = fill('<span class="vh"> {}</span>', one.state) if one.state in {State.SHOWS, State.NOT} else ""
     cell = one.cells[0]
     return fill(
         '<td class="{}{}"><a href="#{}" title="{}">{}{}{}</a></td>',
-        _CLASSES[one.state], good, anchor(cell), f"{one.state} in {cell.partition('[')[0]}", _SIGNS[one.state], said, who,
+        _CLASSES[one.state], good, anchor(cell), f"{one.state} in {cell.partition('[')[0]}", _SIGNS[one.state], hidden, who,
     )  # fmt: skip

@@ -76,8 +76,8 @@ def _regular(output: Path) -> Path:
     except FileNotFoundError:
         return target
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
-        said = error.strerror if isinstance(error, OSError) else "its links lead in a circle"
-        raise UsageError(f"cannot be written to: {said}", where=str(output), remedy="name another file") from error
+        message = error.strerror if isinstance(error, OSError) else "its links lead in a circle"
+        raise UsageError(f"cannot be written to: {message}", where=str(output), remedy="name another file") from error
     if not stat.S_ISREG(mode):
         raise UsageError(
             "the report is written to a regular file, and this is none", where=str(output), remedy="name another file"

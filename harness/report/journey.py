@@ -67,18 +67,18 @@ def journey_tables(
 def taken_by(handover: Handover) -> str:
     """Who goes on with the image: ``as root``, ``in OCI mode``."""
     modes = {"oci": "OCI", "native": "native"}
-    said = [
+    parts = [
         f"as {handover.profile}" if handover.profile else "",
         f"in {modes[handover.mode]} mode" if handover.mode else "",
     ]
-    return ", ".join(one for one in said if one)
+    return ", ".join(one for one in parts if one)
 
 
 def _below(place: Place, seen: Seen, handover: Handover | None) -> str:
     """What stands under the head of a place: what is looked at, whose turn it is, and which overlay merged it."""
     backend = seen.backends.get(place.name, "")
-    said = [place.note, taken_by(handover) if handover is not None and place.later else ""]
-    return ", ".join(one for one in (*said, f"by {backend}" if backend else "") if one)
+    parts = [place.note, taken_by(handover) if handover is not None and place.later else ""]
+    return ", ".join(one for one in (*parts, f"by {backend}" if backend else "") if one)
 
 
 def _field(stop: Stop, flags: tuple[tuple[str, bool], ...]) -> Markup:

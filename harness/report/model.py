@@ -89,12 +89,12 @@ class Page:
     def news_words(self) -> str:
         """``2 findings that no defect explains, 1 defect that is back``."""
         back = sum(one.rank is Rank.BACK for one in self.new)
-        told = (
+        numbers = (
             (len(self.new) - back, "thing that no defect explains", "things that no defect explains"),
             (back, "defect that is back", "defects that are back"),
             (len(self.fixed), "defect that is gone", "defects that are gone"),
         )
-        return ", ".join(count(number, one, many) for number, one, many in told if number)
+        return ", ".join(count(number, one, many) for number, one, many in numbers if number)
 
     def defect(self, name: str) -> Markup:
         """A defect's name, which leads to its row."""
@@ -154,11 +154,11 @@ def page(loaded: LoadedRuns) -> Page:
 def _each_defect_first(known: Sequence[Sentence], tables: Sequence[compared.Table]) -> tuple[Sentence, ...]:
     """Of each defect one sentence, the worst effect first, before any says a second one: what stands first is not folded."""
     worst = {row.defect.name: place for place, row in enumerate(compared.showing(tables))}
-    said: Counter[str] = Counter()
+    sentences_of: Counter[str] = Counter()
     ordered: list[tuple[tuple[int, int, int], Sentence]] = []
     for place, one in enumerate(known):
-        ordered.append(((said[one.defect], worst.get(one.defect, len(worst)), place), one))
-        said[one.defect] += 1
+        ordered.append(((sentences_of[one.defect], worst.get(one.defect, len(worst)), place), one))
+        sentences_of[one.defect] += 1
     return tuple(one for _, one in sorted(ordered, key=lambda pair: pair[0]))
 
 

@@ -222,14 +222,14 @@ def _findings(cells: Sequence[Seen], columns: Sequence[Column], defects: Collect
 
 def _cell_row(one: Loaded, field: Field, letter: str, *, raw: bool) -> CellRow:
     cell, recording = one.result, one.recording
-    said = field.label.removeprefix(f"{cell.scenario}, {cell.tool.label}, {cell.profile}: ")
+    label = field.label.removeprefix(f"{cell.scenario}, {cell.tool.label}, {cell.profile}: ")
     base = (
         field.href,
         f"{one.column.title} {cell.tool.version}",
         cell.profile.value,
         field.state,
         field.text,
-        said,
+        label,
         letter,
     )
     if recording is None:

@@ -34,7 +34,7 @@ def step_words(step: StepBase) -> Words:
 
 
 def _must(step: StepBase) -> list[str]:
-    said = {profile: step.must(profile) for profile in ("root", "user")}
-    if len(set(said.values())) == 1:
-        return [f" ({_FAILS[said['root']]})"] if said["root"] in _FAILS else []
-    return [f" ({_FAILS[one]} as {profile})" for profile, one in said.items() if one in _FAILS]
+    by_profile = {profile: step.must(profile) for profile in ("root", "user")}
+    if len(set(by_profile.values())) == 1:
+        return [f" ({_FAILS[by_profile['root']]})"] if by_profile["root"] in _FAILS else []
+    return [f" ({_FAILS[one]} as {profile})" for profile, one in by_profile.items() if one in _FAILS]

@@ -35,7 +35,7 @@ class Run:
         self.clock = time.monotonic()
         self.results: dict[str, CellResult] = {}
         self.leaks: list[str] = []
-        self.trouble: list[LabError] = []  # what could not be written at the end
+        self.problems: list[LabError] = []  # what could not be written at the end
         self.unfinished = 0  # cells that the run ended before
         self.ended: Results | None = None
         self.folder = Path(plan.folder)
@@ -113,5 +113,5 @@ def drop_recordings(run: Run, results: Results) -> None:
     for cell in results.cells:
         if cell.id in dropped:
             remove_tree(run.folder / cell.folder)
-    kept = tuple(msgspec.structs.replace(c, folder="") if c.id in dropped else c for c in results.cells)
-    write_results(msgspec.structs.replace(results, cells=kept), run.folder)
+    cells = tuple(msgspec.structs.replace(c, folder="") if c.id in dropped else c for c in results.cells)
+    write_results(msgspec.structs.replace(results, cells=cells), run.folder)

@@ -54,16 +54,16 @@ def check_path(text: str, where: str, *, root_is_fine: bool = False) -> bytes:
 _TYPES = ("text", "symlink", "link", "char", "block", "fifo", "whiteout")
 
 
-def check_tree(tree: Mapping[str, Any], key: str, told: Mistakes) -> None:
+def check_tree(tree: Mapping[str, Any], key: str, mistakes: Mistakes) -> None:
     """Tell every entry that cannot be meant. A value may be ``BAD``: told already, and there all the same."""
     kinds: dict[bytes, str] = {}
     links: dict[bytes, bytes] = {}
     for text, value in tree.items():
-        where = f"{told.where}: {named(key, text)}"
-        with told.taken():
+        where = f"{mistakes.where}: {named(key, text)}"
+        with mistakes.taken():
             path = check_path(text, where, root_is_fine=True)
             if path in kinds:
-                told.add("the same path twice", named(key, text), "with and without '/' is one path")
+                mistakes.add("the same path twice", named(key, text), "with and without '/' is one path")
             kinds[path] = "unknown"
             if value is not BAD:
                 kinds[path] = _check_entry(text, as_node(value), where)
@@ -71,21 +71,21 @@ def check_tree(tree: Mapping[str, Any], key: str, told: Mistakes) -> None:
                     links[path] = check_path(link, f"{where}.link")
     for path in kinds:
         if above := _not_a_folder_above(path, kinds):
-            told.add(f"{_shown(path)} lies below a {above}", key, "only a directory holds entries")
-    _check_links(links, kinds, key, told)
+            mistakes.add(f"{_shown(path)} lies below a {above}", key, "only a directory holds entries")
+    _check_links(links, kinds, key, mistakes)
 
 
-def _check_links(links: Mapping[bytes, bytes], kinds: Mapping[bytes, str], key: str, told: Mistakes) -> None:
+def _check_links(links: Mapping[bytes, bytes], kinds: Mapping[bytes, str], key: str, mistakes: Mistakes) -> None:
     ends: dict[bytes, bytes] = {}
     for path in links:
         if ends.get(path) == b"":
             continue  # on a loop that was told
         end = _end(path, links, ends)
         if not end:
-            told.add(f"a loop of links at {_shown(path)}", key, "one of the names must be a file")
+            mistakes.add(f"a loop of links at {_shown(path)}", key, "one of the names must be a file")
         elif kinds.get(end, "nothing") in {"nothing", "dir"}:
             what = f"the link {_shown(path)} leads to {kinds.get(end, 'nothing')}"
-            told.add(what, key, "link to a file of the same layer")
+            mistakes.add(what, key, "link to a file of the same layer")
 
 
 def _shown(path: bytes) -> str:
@@ -104,12 +104,12 @@ def _not_a_folder_above(path: bytes, kinds: Mapping[bytes, str]) -> str:
 
 def _end(path: bytes, links: Mapping[bytes, bytes], ends: dict[bytes, bytes]) -> bytes:
     """Where a chain of links ends, empty where it is a loop. *ends*: what is known already, so that a long chain is walked once."""
-    way: dict[bytes, None] = {}
-    while path in links and path not in ends and path not in way:
-        way[path] = None
+    passed: dict[bytes, None] = {}
+    while path in links and path not in ends and path not in passed:
+        passed[path] = None
         path = links[path]
-    end = b"" if path in way else ends.get(path, path)
-    ends.update(dict.fromkeys(way, end))
+    end = b"" if path in passed else ends.get(path, path)
+    ends.update(dict.fromkeys(passed, end))
     return end
 
 
@@ -144,15 +144,15 @@ def path_name(text: str) -> str:
 
 
 def _kind(text: str, node: Node, where: str) -> str:
-    said = [key for key in _TYPES if getattr(node, key) not in (None, False)]
+    types = [key for key in _TYPES if getattr(node, key) not in (None, False)]
     if node.whiteout is Whiteout.XATTR and node.text is not None:
-        said.remove("text")  # a file with the xattr that is not empty is no whiteout: kernel commit dad02fad84cb
+        types.remove("text")  # a file with the xattr that is not empty is no whiteout: kernel commit dad02fad84cb
     folder = text.endswith("/") or text == "."
-    if folder and said:
-        raise ScenarioError(f"a directory with {said[0]!r}", where=where, remedy="leave the '/' away, or the key")
-    if len(said) > 1:
-        raise ScenarioError(f"{said[0]!r} and {said[1]!r} together", where=where, remedy="an entry has one type")
-    if node.literal and (said not in ([], ["text"]) or folder or not path_name(text).startswith(".wh.")):
+    if folder and types:
+        raise ScenarioError(f"a directory with {types[0]!r}", where=where, remedy="leave the '/' away, or the key")
+    if len(types) > 1:
+        raise ScenarioError(f"{types[0]!r} and {types[1]!r} together", where=where, remedy="an entry has one type")
+    if node.literal and (types not in ([], ["text"]) or folder or not path_name(text).startswith(".wh.")):
         raise ScenarioError(
             "'literal' on what is no file whose name begins with .wh.",
             where=where,
@@ -166,4 +166,4 @@ def _kind(text: str, node: Node, where: str) -> str:
         raise ScenarioError(
             "a whiteout with mode, owner or xattrs", where=where, remedy="build it by hand: char = [0, 0]"
         )
-    return "dir" if folder else (said[0] if said else "text")
+    return "dir" if folder else (types[0] if types else "text")

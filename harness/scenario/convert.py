@@ -20,61 +20,61 @@ BAD: Any = object()  # stands for a value whose mistakes have been told
 SEE = "see: whiteout-lab schema"
 
 
-def read(value: Any, kind: Any, key: str, told: Mistakes) -> Any:
+def read(value: Any, kind: Any, key: str, mistakes: Mistakes) -> Any:
     """A value as the model has it, or BAD."""
     with contextlib.suppress(msgspec.ValidationError):  # most files have no mistake
         return msgspec.convert(value, kind)
     bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    struct = _struct(value, bare, key, told)
+    struct = _struct(value, bare, key, mistakes)
     if struct is BAD:
         return BAD
     if struct is not None:
-        return _table(value, struct, key, told)
+        return _table(value, struct, key, mistakes)
     many = get_origin(bare) is tuple and get_args(bare)[1:] == (...,) and isinstance(value, list)
-    if many and _whole(read_list(value, get_args(bare)[0], key, told), tuple) is BAD:
+    if many and _whole(read_list(value, get_args(bare)[0], key, mistakes), tuple) is BAD:
         return BAD
     if get_origin(bare) is dict and isinstance(value, dict):
-        return _whole(read_entries(value, get_args(bare)[1], key, told), dict)
+        return _whole(read_entries(value, get_args(bare)[1], key, mistakes), dict)
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         what, _, inside = str(error).partition(" - at `$")
-        told.add(what.replace("`", "'"), key + inside.rstrip("`"), _remedy(value, bare))
+        mistakes.add(what.replace("`", "'"), key + inside.rstrip("`"), _remedy(value, bare))
         return BAD
 
 
-def read_list(values: list[Any], kind: Any, key: str, told: Mistakes) -> list[Any]:
+def read_list(values: list[Any], kind: Any, key: str, mistakes: Mistakes) -> list[Any]:
     """Each element as the model has it, or BAD in its place."""
-    return [read(value, kind, f"{key}[{i}]", told) for i, value in enumerate(values)]
+    return [read(value, kind, f"{key}[{i}]", mistakes) for i, value in enumerate(values)]
 
 
-def read_entries(values: Mapping[str, Any], kind: Any, key: str, told: Mistakes) -> dict[str, Any]:
+def read_entries(values: Mapping[str, Any], kind: Any, key: str, mistakes: Mistakes) -> dict[str, Any]:
     """Each entry of a table whose keys are names, as the model has it, or BAD in its place."""
-    return {name: read(value, kind, named(key, name), told) for name, value in values.items()}
+    return {name: read(value, kind, named(key, name), mistakes) for name, value in values.items()}
 
 
-def check_keys(value: Mapping[str, Any], struct: type[msgspec.Struct], key: str, told: Mistakes) -> None:
+def check_keys(value: Mapping[str, Any], struct: type[msgspec.Struct], key: str, mistakes: Mistakes) -> None:
     """Tell keys that a table may not have, and those that it must have and has not."""
     fields = fields_of(struct)
     names = [field.name for field in fields]
     for unknown in (name for name in value if name not in names and name != struct.__struct_config__.tag_field):
         near = difflib.get_close_matches(unknown[:80], names, n=1)
-        told.add(f"unknown key {unknown!r}", key or "(top)", (f"did you mean {near[0]!r}? " if near else "") + SEE)
+        mistakes.add(f"unknown key {unknown!r}", key or "(top)", (f"did you mean {near[0]!r}? " if near else "") + SEE)
     missing = [repr(field.name) for field in fields if field.required and field.name not in value]
     if missing:
-        told.add(f"missing: {', '.join(missing)}", key or "(top)", SEE)
+        mistakes.add(f"missing: {', '.join(missing)}", key or "(top)", SEE)
 
 
-def _table(value: Mapping[str, Any], struct: type[msgspec.Struct], key: str, told: Mistakes) -> Any:
-    before = len(told.found)
-    check_keys(value, struct, key, told)
+def _table(value: Mapping[str, Any], struct: type[msgspec.Struct], key: str, mistakes: Mistakes) -> Any:
+    before = len(mistakes.found)
+    check_keys(value, struct, key, mistakes)
     for field in fields_of(struct):
         if field.name in value:
-            read(value[field.name], field.type, f"{key}.{field.name}", told)
-    return msgspec.convert(value, struct) if len(told.found) == before else BAD
+            read(value[field.name], field.type, f"{key}.{field.name}", mistakes)
+    return msgspec.convert(value, struct) if len(mistakes.found) == before else BAD
 
 
-def _struct(value: Any, kind: Any, key: str, told: Mistakes) -> Any:
+def _struct(value: Any, kind: Any, key: str, mistakes: Mistakes) -> Any:
     """The struct that a table is read as; None where it is read as something else, BAD where it says none that there is."""
     kinds = get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
     structs = [one for one in kinds if isinstance(one, type) and issubclass(one, msgspec.Struct)]
@@ -84,13 +84,13 @@ def _struct(value: Any, kind: Any, key: str, told: Mistakes) -> Any:
     if field is None:
         return structs[0]
     by_tag = {str(one.__struct_config__.tag): one for one in structs}
-    said = value.get(field)
-    if isinstance(said, str) and said in by_tag:
-        return by_tag[said]
+    tag = value.get(field)
+    if isinstance(tag, str) and tag in by_tag:
+        return by_tag[tag]
     if field not in value:
-        told.add(f"missing: {field!r}", key, f"known: {', '.join(by_tag)}; {SEE}")
+        mistakes.add(f"missing: {field!r}", key, f"known: {', '.join(by_tag)}; {SEE}")
     else:
-        told.add(f"there is no {said!r}", f"{key}.{field}", f"{choices(str(said), by_tag)}; {SEE}")
+        mistakes.add(f"there is no {tag!r}", f"{key}.{field}", f"{choices(str(tag), by_tag)}; {SEE}")
     return BAD
 
 

@@ -52,11 +52,11 @@ def _ends(links: dict[bytes, bytes]) -> dict[bytes, bytes]:
     """Where each chain of links ends; a long chain is walked once."""
     ends: dict[bytes, bytes] = {}
     for path in links:
-        way, at = [], path
+        passed, at = [], path
         while at in links and at not in ends:
-            way.append(at)
+            passed.append(at)
             at = links[at]
-        ends.update(dict.fromkeys(way, ends.get(at, at)))
+        ends.update(dict.fromkeys(passed, ends.get(at, at)))
     return ends
 
 

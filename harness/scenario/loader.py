@@ -85,47 +85,47 @@ def load_all(paths: Iterable[Path]) -> list[Scenario]:
     by_name: dict[str, tuple[Scenario, Path]] = {}
     wrong: list[Mistakes] = []
     for path in paths:
-        told = Mistakes(str(path))
-        scenario = _scenario(path, told)
+        mistakes = Mistakes(str(path))
+        scenario = _scenario(path, mistakes)
         if scenario is not None and scenario.name in by_name:
-            told.add(
+            mistakes.add(
                 f"a second scenario with the name {scenario.name!r}",
                 remedy=f"rename it; the first is {by_name[scenario.name][1]}",
             )
         elif scenario is not None:
             by_name[scenario.name] = (scenario, path)
-        wrong += [told] if told.found else []
+        wrong += [mistakes] if mistakes.found else []
     end_all(wrong)
     return [scenario for scenario, _ in by_name.values()]
 
 
 def load(path: Path) -> Scenario:
     """Read one scenario file. Raises ScenarioError with file, key path and remedy of every mistake."""
-    told = Mistakes(str(path))
-    scenario = _scenario(path, told)
-    told.end()
+    mistakes = Mistakes(str(path))
+    scenario = _scenario(path, mistakes)
+    mistakes.end()
     assert scenario is not None
     return scenario
 
 
 def parse(raw: bytes, *, where: str, name: str) -> Scenario:
     """The scenario that TOML text says; its steps are not rehearsed. Raises ScenarioError with every mistake in it."""
-    told = Mistakes(where)
+    mistakes = Mistakes(where)
     scenario = None
     with contextlib.suppress(Enough):
-        scenario = _parsed(raw, name, told)
-    told.end()
+        scenario = _parsed(raw, name, mistakes)
+    mistakes.end()
     assert scenario is not None
     return scenario
 
 
-def _scenario(path: Path, told: Mistakes) -> Scenario | None:
+def _scenario(path: Path, mistakes: Mistakes) -> Scenario | None:
     """The scenario of a file, or None where it has mistakes, or a step that cannot come to what is said."""
-    with contextlib.suppress(Enough), told.taken():
-        scenario = _parsed(raw_file(path), path.stem, told)
+    with contextlib.suppress(Enough), mistakes.taken():
+        scenario = _parsed(raw_file(path), path.stem, mistakes)
         for index, what in _slips(scenario) if scenario else ():
-            told.add(what, f"steps[{index}]", "mend the step, what stands before it, or its 'fails'")
-        return None if told.found else scenario
+            mistakes.add(what, f"steps[{index}]", "mend the step, what stands before it, or its 'fails'")
+        return None if mistakes.found else scenario
     return None
 
 
@@ -134,82 +134,86 @@ def _slips(scenario: Scenario) -> Iterable[tuple[int, str]]:
     return dict.fromkeys(slip for profile in profiles for slip in slips(scenario, profile))
 
 
-def _parsed(raw: bytes, name: str, told: Mistakes) -> Scenario | None:
-    data = table(raw, told.where, SCHEMA)
+def _parsed(raw: bytes, name: str, mistakes: Mistakes) -> Scenario | None:
+    data = table(raw, mistakes.where, SCHEMA)
     if not NAME.fullmatch(name):
-        told.add(f"the name {name[:80]!r} is not one for a scenario", remedy="use lower-case letters, digits and '-'")
+        mistakes.add(
+            f"the name {name[:80]!r} is not one for a scenario", remedy="use lower-case letters, digits and '-'"
+        )
     if "name" in data:
-        told.add("unknown key 'name'", "name", "the file's name is the scenario's name")
+        mistakes.add("unknown key 'name'", "name", "the file's name is the scenario's name")
         del data["name"]
     if data.pop("known", None) is not None:
-        told.add(
+        mistakes.add(
             "a scenario says nothing of what is known",
             "known",
             "write a file in scenarios/defects: docs/add-a-defect.md",
         )
-    check_keys(data, Scenario, "", told)
-    said = {field.name: _field(data, field, told) for field in fields_of(Scenario) if field.name in data}
-    _check(said, told)
-    if told.found:
+    check_keys(data, Scenario, "", mistakes)
+    fields = {field.name: _field(data, field, mistakes) for field in fields_of(Scenario) if field.name in data}
+    _check(fields, mistakes)
+    if mistakes.found:
         return None
     return msgspec.convert({**data, "name": name}, Scenario)
 
 
-def _field(data: dict[str, Any], field: msgspec.structs.FieldInfo, told: Mistakes) -> Any:
+def _field(data: dict[str, Any], field: msgspec.structs.FieldInfo, mistakes: Mistakes) -> Any:
     """What a key of the file says, as the model has it: BAD, or with BAD in it, where there are mistakes."""
     value, key = data[field.name], field.name
     if key == "layers" and isinstance(value, list):
-        return [_tree(tree, f"{key}[{i}]", told) for i, tree in enumerate(value)]
+        return [_tree(tree, f"{key}[{i}]", mistakes) for i, tree in enumerate(value)]
     if key == "upper":
-        return _tree(value, key, told)
+        return _tree(value, key, mistakes)
     if key == "steps" and isinstance(value, list):
-        return read_list(value, get_args(field.type)[0], key, told)
-    return read(value, field.type, key, told)
+        return read_list(value, get_args(field.type)[0], key, mistakes)
+    return read(value, field.type, key, mistakes)
 
 
-def _tree(value: Any, key: str, told: Mistakes) -> Any:
-    return read_entries(value, str | Node, key, told) if isinstance(value, dict) else read(value, Tree, key, told)
+def _tree(value: Any, key: str, mistakes: Mistakes) -> Any:
+    return (
+        read_entries(value, str | Node, key, mistakes) if isinstance(value, dict) else read(value, Tree, key, mistakes)
+    )
 
 
-def _check(said: dict[str, Any], told: Mistakes) -> None:
+def _check(fields: dict[str, Any], mistakes: Mistakes) -> None:
     """Everything that types do not say. *said*: the file's keys as the model has them; what is BAD was told already."""
-    if not any(said.get(key) for key in ("steps", "layers", "upper")):
-        told.add("nothing to do: neither layers nor steps")
-    trees = [(f"layers[{i}]", tree) for i, tree in enumerate(_good(said, "layers", []))]
-    for key, tree in [*trees, ("upper", _good(said, "upper", {}))]:
+    if not any(fields.get(key) for key in ("steps", "layers", "upper")):
+        mistakes.add("nothing to do: neither layers nor steps")
+    trees = [(f"layers[{i}]", tree) for i, tree in enumerate(_good(fields, "layers", []))]
+    for key, tree in [*trees, ("upper", _good(fields, "upper", {}))]:
         if tree is not BAD:
-            check_tree(tree, key, told)
-    for i, step in enumerate(_good(said, "steps", [])):
+            check_tree(tree, key, mistakes)
+    for i, step in enumerate(_good(fields, "steps", [])):
         if step is not BAD:
-            _check_step(step, f"steps[{i}]", told)
-    check_tools(_good(said, "on", ()), "on", told)
-    check_tools(_good(said, "refuses", ()), "refuses", told)
-    check_names(_good(said, "also", ()), "also", told)
-    check_options(_good(said, "options", {}), "options", told)
-    handed = _good(said, "handover", None)
+            _check_step(step, f"steps[{i}]", mistakes)
+    check_tools(_good(fields, "on", ()), "on", mistakes)
+    check_tools(_good(fields, "refuses", ()), "refuses", mistakes)
+    check_names(_good(fields, "also", ()), "also", mistakes)
+    check_options(_good(fields, "options", {}), "options", mistakes)
+    handed = _good(fields, "handover", None)
     if handed is not None and handed.profile is None and handed.mode is None:
-        told.add("hands over to nobody", "handover", 'say profile = "root" or "user", or mode = "native" or "oci"')
-    check_env(_good(said, "env", {}), "env", told)
+        mistakes.add("hands over to nobody", "handover", 'say profile = "root" or "user", or mode = "native" or "oci"')
+    check_env(_good(fields, "env", {}), "env", mistakes)
 
 
-def _good(said: dict[str, Any], key: str, otherwise: Any) -> Any:
-    value = said.get(key, otherwise)
+def _good(fields: dict[str, Any], key: str, otherwise: Any) -> Any:
+    value = fields.get(key, otherwise)
     return otherwise if value is BAD else value
 
 
-def _check_step(step: StepBase, key: str, told: Mistakes) -> None:
+def _check_step(step: StepBase, key: str, mistakes: Mistakes) -> None:
     for name, path in step.named():
-        with told.taken():
-            check_path(path, f"{told.where}: {key}.{name}", root_is_fine=True)
+        with mistakes.taken():
+            check_path(path, f"{mistakes.where}: {key}.{name}", root_is_fine=True)
     mode = getattr(step, "mode", None)
     if mode is not None and not re.fullmatch("[0-7]{3,4}", mode):
-        told.add(f"{mode!r} is no octal mode", f"{key}.mode", "write it as '0755'")
+        mistakes.add(f"{mode!r} is no octal mode", f"{key}.mode", "write it as '0755'")
     for name in ("text", "target", "value"):  # texts in which a byte may be escaped
         if isinstance(text := getattr(step, name, None), str):
-            with told.taken():
-                check_text(text, f"{told.where}: {key}.{name}")
+            with mistakes.taken():
+                check_text(text, f"{mistakes.where}: {key}.{name}")
     for name, numbers in (("size", 63), ("device", 32), ("owner", 32)):
         value = getattr(step, name, ())
         for number in value if isinstance(value, tuple) else (value,):
             if not 0 <= number < 1 << numbers:
-                told.add(f"{number} is no {name}", f"{key}.{name}", f"from 0 to 2^{numbers} - 1")
+                mistakes.add(f"{number} is no {name}", f"{key}.{name}", f"from 0 to 2^{numbers} - 1")

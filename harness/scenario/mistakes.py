@@ -46,11 +46,11 @@ class Mistakes:
 
 def end_all(files: Sequence[Mistakes]) -> None:
     """Raise what was found in several files, if anything was: of one file as its own."""
-    wrong = [told for told in files if told.found]
+    wrong = [one for one in files if one.found]
     if len(wrong) == 1:
         wrong[0].end()
     if wrong:
-        raise together([error for told in wrong for error in told.found])
+        raise together([error for one in wrong for error in one.found])
 
 
 def together(errors: Sequence[ScenarioError], where: str = "") -> ScenarioError:

@@ -34,36 +34,36 @@ _ENV = re.compile(
 )
 
 
-def check_options(options: Mapping[str, str], key: str, told: Mistakes) -> None:
+def check_options(options: Mapping[str, str], key: str, mistakes: Mistakes) -> None:
     """Tell programs that take no options of a scenario, and options that are not a scenario's to say."""
     for program, text in options.items():
         at = named(key, program)
         if program not in _OPTIONS:
             what = "takes no mount options" if program in PROGRAMS else "is no program"
-            told.add(f"{program!r} {what}", at, choices(program, list(_OPTIONS)))
+            mistakes.add(f"{program!r} {what}", at, choices(program, list(_OPTIONS)))
             continue
         for option in text.split(","):
-            _check_option(program, option, at, told)
+            _check_option(program, option, at, mistakes)
 
 
-def _check_option(program: str, option: str, key: str, told: Mistakes) -> None:
+def _check_option(program: str, option: str, key: str, mistakes: Mistakes) -> None:
     word = _WORD.fullmatch(option)
     if word is not None and word["name"] in _OPTIONS[program]:
         return
     name = option.partition("=")[0]
     if name in _STACK:
-        told.add(
+        mistakes.add(
             f"the option {name!r} is the driver's to say", key, "layers, upper, below and stack say what is mounted"
         )
     else:
-        told.add(f"no option {option!r} that a scenario may give", key, choices(name, _OPTIONS[program]))
+        mistakes.add(f"no option {option!r} that a scenario may give", key, choices(name, _OPTIONS[program]))
 
 
-def check_env(env: Mapping[str, str], key: str, told: Mistakes) -> None:
+def check_env(env: Mapping[str, str], key: str, mistakes: Mistakes) -> None:
     """Tell variables that are not a scenario's to set."""
     for name, value in env.items():
         if not _ENV.fullmatch(name):
             remedy = "FUSE_OVERLAYFS_... and a few others: what else a variable says could run a program of the file's"
-            told.add(f"{name!r} is no variable that a scenario may set", named(key, name), remedy)
+            mistakes.add(f"{name!r} is no variable that a scenario may set", named(key, name), remedy)
         elif "\0" in value:
-            told.add("a value with a NUL byte", named(key, name), "leave it away")
+            mistakes.add("a value with a NUL byte", named(key, name), "leave it away")

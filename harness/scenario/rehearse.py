@@ -40,12 +40,12 @@ def slips(scenario: Scenario, profile: Profile) -> list[tuple[int, str]]:
             return []
         must = step.must(profile)
         if must is not steps.Fails.AS_ORACLE and bool(why) is not (must is steps.Fails.MUST):
-            said = (
+            message = (
                 f"it fails on a plain directory: {why}"
                 if why
                 else "it succeeds on a plain directory, and is said to fail"
             )
-            return [(index, said)]
+            return [(index, message)]
     return []
 
 

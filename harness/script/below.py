@@ -13,8 +13,18 @@ def stack_of(
     cell: Cell, lowers: tuple[str, ...], upper: str, work: str, merged: str, *, program: str = '"$program"'
 ) -> Stack:
     """A stack of a cell's tool over some folders."""
-    said = cell.scenario
-    return Stack(cell.profile, lowers, upper, work, merged, program, said.options, said.env, prepared=bool(said.upper))
+    scenario = cell.scenario
+    return Stack(
+        cell.profile,
+        lowers,
+        upper,
+        work,
+        merged,
+        program,
+        scenario.options,
+        scenario.env,
+        prepared=bool(scenario.upper),
+    )
 
 
 def below(cell: Cell, driver: Mounter) -> Lines:

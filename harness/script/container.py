@@ -96,8 +96,8 @@ def compile_container(cell: Cell, driver: Runner) -> bytes:
 
 def _key(cell: Cell, text: ContainerText, laid: list[bytes]) -> bytes:
     main = cell.tool.main
-    said = [*laid, text.prepare.encode(), main.path.encode(), main.version.encode(), main.sha256.encode()]
-    return hashlib.sha256(b"\0".join(said)).hexdigest()[:16].encode()
+    parts = [*laid, text.prepare.encode(), main.path.encode(), main.version.encode(), main.sha256.encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16].encode()
 
 
 def _handed(handed: Handover | None, text: ContainerText) -> list[bytes]:

@@ -12,13 +12,13 @@ skeleton() {
 # runs alone, or hands over, makes it itself. The lock goes with its holder, whatever way that ends.
 once() {
   key=$1 file=$2; shift 2
-  if [ -z "${KEPT:-}" ] || [ -n "$who" ]; then "$@"; return; fi
+  if [ -z "${SHARED:-}" ] || [ -n "$who" ]; then "$@"; return; fi
   (
     flock 9
-    if [ ! -e "$KEPT/$key" ]; then
-      "$@" && cp --sparse=always --reflink=auto "$file" "$KEPT/$key.part" && mv "$KEPT/$key.part" "$KEPT/$key" && rm "$file"
+    if [ ! -e "$SHARED/$key" ]; then
+      "$@" && cp --sparse=always --reflink=auto "$file" "$SHARED/$key.part" && mv "$SHARED/$key.part" "$SHARED/$key" && rm "$file"
     fi
-  ) 9>"$KEPT/$key.lock" && cp --sparse=always --reflink=auto "$KEPT/$key" "$file"
+  ) 9>"$SHARED/$key.lock" && cp --sparse=always --reflink=auto "$SHARED/$key" "$file"
 }
 
 # empty_ext3: the file "overlay", an ext3 image that holds upper and work.

@@ -179,8 +179,10 @@ def read_blob(blob: Blob, where: str, budget: Budget) -> Layer:
     layer = _read_blob(blob, where, budget)
     unknown = [entry for entry in layer.snapshot if entry.kind is Kind.UNKNOWN]
     if unknown and not layer.snapshot.unseen:
-        said = tuple(f"{escape(entry.path)}: a type, or a link, that leads to nothing here" for entry in unknown)
-        layer = replace(layer, snapshot=replace(layer.snapshot, unseen=said))
+        unknown_entries = tuple(
+            f"{escape(entry.path)}: a type, or a link, that leads to nothing here" for entry in unknown
+        )
+        layer = replace(layer, snapshot=replace(layer.snapshot, unseen=unknown_entries))
     return replace(layer, missed=bool(unknown), reached=tuple(budget.reached[before:]))
 
 
@@ -244,13 +246,13 @@ def _unpacked(argv: list[str], form: str, blob: Blob, where: str, budget: Budget
             except BrokenMachinery as error:  # what the program says of it comes first
                 unread = error
         assert poured.ended is not None
-        said = [line.strip().replace(str(path), "it") for line in poured.ended.err.splitlines() if line.strip()]
+        lines = [line.strip().replace(str(path), "it") for line in poured.ended.err.splitlines() if line.strip()]
     if not poured.ended.ok:
-        words = f"{program} took more than {_LONGEST:.0f} s" if poured.ended.code == -9 else (said or ["no words"])[-1]
+        words = f"{program} took more than {_LONGEST:.0f} s" if poured.ended.code == -9 else (lines or ["no words"])[-1]
         raise BrokenMachinery(f"the {form} cannot be read: {words}", where=where, remedy="is it whole?")
     if unread is not None:
         raise unread
-    return _tar(form, raw, budget, tuple(f"{program}: {line}" for line in said))
+    return _tar(form, raw, budget, tuple(f"{program}: {line}" for line in lines))
 
 
 @contextlib.contextmanager

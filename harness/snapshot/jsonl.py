@@ -68,11 +68,11 @@ _head = msgspec.json.Decoder(_Head)
 
 def from_json(line: bytes) -> Entry:
     """The entry that a line says. Raises MsgspecError and ValueError for one that says none."""
-    said = _line.decode(line)
+    row = _line.decode(line)
     return Entry(
-        unescape(said.path), said.type, int(said.mode, 8), said.owner[0], said.owner[1], said.size,
-        said.device, said.sha256, _maybe(said.text), _maybe(said.target), _maybe(said.same_as),
-        {unescape(k): unescape(v) for k, v in said.xattrs.items()}, said.links,
+        unescape(row.path), row.type, int(row.mode, 8), row.owner[0], row.owner[1], row.size,
+        row.device, row.sha256, _maybe(row.text), _maybe(row.target), _maybe(row.same_as),
+        {unescape(k): unescape(v) for k, v in row.xattrs.items()}, row.links,
     )  # fmt: skip
 
 

@@ -115,10 +115,10 @@ def image_in_folder(folder: Path, budget: Budget) -> OciImage:
 
 
 def _in_folder(folder: Path, digest: str) -> Blob | None:
-    said = _DIGEST.fullmatch(digest)
-    if said is None:  # a digest is no way out of the folder
+    found = _DIGEST.fullmatch(digest)
+    if found is None:  # a digest is no way out of the folder
         return None
-    path = folder.joinpath("blobs", *said.groups())
+    path = folder.joinpath("blobs", *found.groups())
     return Blob(path, 0, path.stat().st_size) if path.is_file() else None
 
 
@@ -268,8 +268,8 @@ def _choose(manifests: list[Mapping[str, Any]], notes: list[str], where: str) ->
     return (fitting or manifests)[0]
 
 
-def _blob(find: Callable[[str], Blob | None], said: Any, where: str) -> Blob:
-    digest = str(said.get("digest", "")) if isinstance(said, dict) else ""
+def _blob(find: Callable[[str], Blob | None], descriptor: Any, where: str) -> Blob:
+    digest = str(descriptor.get("digest", "")) if isinstance(descriptor, dict) else ""
     blob = find(digest)
     if blob is None:
         raise BrokenMachinery(f"the blob {digest[:80]!r} is not there", where=where, remedy=_REMEDY)

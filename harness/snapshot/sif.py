@@ -62,9 +62,9 @@ def read_sif(file: BinaryIO, where: str) -> tuple[Descriptor, ...]:
                 where=where,
                 remedy=_REMEDY,
             )
-        said = _KINDS.get(kind, f"object of type {kind:#x}")
-        digest = _text(extra) if said.startswith("OCI") else ""
-        found.append(Descriptor(number, said, start, size, _text(name), digest))
+        kind_name = _KINDS.get(kind, f"object of type {kind:#x}")
+        digest = _text(extra) if kind_name.startswith("OCI") else ""
+        found.append(Descriptor(number, kind_name, start, size, _text(name), digest))
     return tuple(found)
 
 

@@ -123,11 +123,11 @@ class Image:
         data = self._unpacked(self.at(where + 2, size), _METADATA, plain=bool(head & 0x8000), where=where)
         return data, where + 2 + size
 
-    def _data(self, where: int, said: int) -> bytes:
-        size = said & 0xFFFFFF
+    def _data(self, where: int, word: int) -> bytes:
+        size = word & 0xFFFFFF
         if size > self.block_size:
             raise Damaged(f"the block at byte {where} says that it has {size} bytes")
-        return self._unpacked(self.at(where, size), self.block_size, plain=bool(said & 1 << 24), where=where)
+        return self._unpacked(self.at(where, size), self.block_size, plain=bool(word & 1 << 24), where=where)
 
     def _unpacked(self, data: bytes, most: int, *, plain: bool, where: int) -> bytes:
         if not plain:
@@ -153,10 +153,10 @@ class Image:
     def inode(self, at: int) -> Inode:
         """The inode at a reference. Raises Damaged."""
         cursor = Cursor(self, self.inodes + (at >> 16), at & 0xFFFF)
-        said, mode, uid, gid, _, _ = cursor.take("4H2I")
-        extended, kind = said > SOCKET, said - SOCKET if said > SOCKET else said
+        number, mode, uid, gid, _, _ = cursor.take("4H2I")
+        extended, kind = number > SOCKET, number - SOCKET if number > SOCKET else number
         if not DIR <= kind <= SOCKET or max(uid, gid) >= len(self.ids):
-            raise Damaged(f"the inode {at:#x} is of type {said}, with owners {uid} and {gid} of {len(self.ids)}")
+            raise Damaged(f"the inode {at:#x} is of type {number}, with owners {uid} and {gid} of {len(self.ids)}")
         owned = (at, kind, mode & 0o7777, self.ids[uid], self.ids[gid])
         if kind == DIR:
             return _directory(owned, cursor, extended=extended)
@@ -206,11 +206,11 @@ class Image:
     def content(self, inode: Inode) -> Iterator[bytes]:
         """A file's content, block by block; its holes are zeros."""
         left, where = inode.size, inode.start
-        for said in inode.sizes:
+        for word in inode.sizes:
             size = min(left, self.block_size)
-            if said & 0xFFFFFF:
-                block = self._data(where, said)
-                where += said & 0xFFFFFF
+            if word & 0xFFFFFF:
+                block = self._data(where, word)
+                where += word & 0xFFFFFF
             else:
                 block = bytes(size)
                 self.budget.take(size)

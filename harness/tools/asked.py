@@ -50,13 +50,13 @@ def parse_words(texts: Iterable[str]) -> list[Word]:
 
 def parse_word(text: str) -> Word:
     """The meaning of one ``--tool``. Whether it names anything is known only once the tools are. Raises UsageError."""
-    said, equals, path = text.partition("=")
-    old, now = renamed(re.split("[:@]", said, maxsplit=1)[0])
+    left, equals, path = text.partition("=")
+    old, now = renamed(re.split("[:@]", left, maxsplit=1)[0])
     if old:
         raise UsageError(
             f"{old!r} is now called {now}", where=f"--tool {text}", remedy=f"--tool {text.replace(old, now, 1)}"
         )
-    name, colon, about = said.partition(":")
+    name, colon, about = left.partition(":")
     version, _, called = about.partition(":")
     if not equals:
         if colon:

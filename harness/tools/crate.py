@@ -80,9 +80,9 @@ def _build(lock: Path, say: Say) -> Path:
     return target / "bin" / CRATE
 
 
-def _cannot(said: str) -> WorldError:
+def _cannot(message: str) -> WorldError:
     return WorldError(
-        f"cargo cannot build it:\n{said}",
+        f"cargo cannot build it:\n{message}",
         where=f"{CRATE}@crate",
         remedy="see that cargo is 1.85 or later, that pkg-config and a C compiler are installed, and that the network can be reached",
     )

@@ -266,12 +266,12 @@ def _why_absent(word: Word, found: Iterable[Found]) -> Unavailable:
 
 def _check(word: Word, found: Sequence[Found]) -> None:
     keys = [one.key for one in found if isinstance(one, Tool)]
-    for said, known, what in (
+    for name, known, what in (
         (word.name, [*SETUPS, *keys], "tool"),
         (word.where, ["", HOST, CRATE, *SUITES], "world"),
     ):
-        if said not in known:
-            near = difflib.get_close_matches(said, known, 1)
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
             guess = f"did you mean {near[0]}? " if near else ""
             names = ", ".join(dict.fromkeys(name for name in known if name))
-            raise UsageError(f"there is no {what} {said!r}", where="--tool", remedy=f"{guess}known: {names}")
+            raise UsageError(f"there is no {what} {name!r}", where="--tool", remedy=f"{guess}known: {names}")

@@ -20,11 +20,11 @@ def to_oci(layer: Snapshot) -> Snapshot:
 
     The xattrs in which other encodings stand are dropped: they mean nothing in an OCI layer.
     """
-    said = read_layer(layer, EVERYONE, lower=True)
-    marks = [beside(path, WH + path.rpartition(b"/")[2]) for path in said.gone]
-    marks += [path + b"/" + OPAQUE_NAME if path else OPAQUE_NAME for path in said.opaque]
-    kept = [_without_marks(entry) for entry in layer if entry.path not in said.hidden]
-    return Snapshot.of([*kept, *(Entry(at, Kind.FILE, 0o644, digest=_EMPTY_DIGEST, text=b"") for at in marks)])
+    merged = read_layer(layer, EVERYONE, lower=True)
+    marks = [beside(path, WH + path.rpartition(b"/")[2]) for path in merged.gone]
+    marks += [path + b"/" + OPAQUE_NAME if path else OPAQUE_NAME for path in merged.opaque]
+    entries = [_without_marks(entry) for entry in layer if entry.path not in merged.hidden]
+    return Snapshot.of([*entries, *(Entry(at, Kind.FILE, 0o644, digest=_EMPTY_DIGEST, text=b"") for at in marks)])
 
 
 def _without_marks(entry: Entry) -> Entry:

@@ -26,7 +26,7 @@ from harness.machine.cache import Say, cache_folder, locked, worlds_folder, writ
 from harness.machine.guarded import is_marked, mark, remove_tree
 from harness.machine.process import run, which
 from harness.worlds.build_errors import build_error
-from harness.worlds.complete_root import furnish
+from harness.worlds.complete_root import complete_root
 from harness.worlds.model import World
 from harness.worlds.suites import SUITES, Suite
 
@@ -149,7 +149,7 @@ def _build(suite: Suite, lock: Path, say: Say) -> World:
         listed = root / _LIST
         packages = _unpacked(suite, listed.read_text(encoding="ascii").splitlines())
         listed.unlink()
-        furnish(root, mtab=suite.images)
+        complete_root(root, mtab=suite.images)
         now = datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds")
         record = Record(1, suite.name, recipe, suite.packages, packages, now)
         write_whole(building / "world.json", msgspec.json.format(msgspec.json.encode(record), indent=1))

@@ -51,17 +51,17 @@ _SIGNS: tuple[tuple[str, str, str], ...] = (
 def build_error(suite: str, output: str, code: int, free: int, cache: Path) -> WorldError:
     """The error that a failed build is told as: what happened, apt's last error lines, and the remedy."""
     errors = [line.strip() for line in output.splitlines() if re.match(r"\s*(E:|Err:|dpkg-deb: error|tar: )", line)]
-    told = "\n".join(errors or output.splitlines()[-5:])
+    words = "\n".join(errors or output.splitlines()[-5:])
     if free < _NOTHING:
         what, remedy = _FULL, ""
     elif code == -9:
         what, remedy = "the build took too long, or was killed", "try again"
     else:
         what, remedy = next(
-            ((what, remedy) for pattern, what, remedy in _SIGNS if re.search(pattern, told, re.IGNORECASE)),
+            ((what, remedy) for pattern, what, remedy in _SIGNS if re.search(pattern, words, re.IGNORECASE)),
             (f"mmdebstrap failed with exit code {code}", "see its words above"),
         )
     if what == _FULL:
         remedy = f"make room in {cache}, or name another folder in WHITEOUT_LAB_CACHE; {_NEEDED}"
-    last = "\n".join(f"    {line[:300]}" for line in told.splitlines()[-4:])
+    last = "\n".join(f"    {line[:300]}" for line in words.splitlines()[-4:])
     return WorldError(f"the world cannot be built: {what}\n{last}".rstrip(), where=suite, remedy=remedy)

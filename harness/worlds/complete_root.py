@@ -35,7 +35,7 @@ _NOT_OURS = (
 )  # fmt: skip
 
 
-def furnish(root: Path, *, mtab: bool = False) -> None:
+def complete_root(root: Path, *, mtab: bool = False) -> None:
     """Complete an unpacked root, and make everything in it readable for every user.
 
     *mtab*: whether programs of the world read ``/etc/mtab`` (SingularityCE does, and stops without it).

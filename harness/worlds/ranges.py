@@ -95,9 +95,9 @@ def mistake_in(pattern: str, names: Collection[str]) -> tuple[str, str]:
     return f"there is no tool {parsed.name!r}", choices(parsed.name, names)
 
 
-def choices(said: str, known: Collection[str]) -> str:
+def choices(word: str, known: Collection[str]) -> str:
     """The remedy for a word that no table knows: what was perhaps meant, and what there is."""
-    near = difflib.get_close_matches(said[:80], known, n=1)
+    near = difflib.get_close_matches(word[:80], known, n=1)
     guess = f"did you mean {near[0]!r}? " if near else ""
     return f"{guess}known: {', '.join(known)}"
 

@@ -21,7 +21,7 @@ from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING
 from harness.evidence.recording import read
 from harness.judge.findings import Outcome
 from harness.judge.judge import judge
-from harness.launch.cell import Bench, enclosure_of, run_cell
+from harness.launch.cell import CellContext, enclosure_of, run_cell
 from harness.machine.workfolder import work_folder
 from harness.runs.decide import Wanted, decide, obstacles_here
 from harness.runs.folders import work_parent
@@ -55,12 +55,12 @@ def shell_loop(
     cells: list[tuple[Cell, Path]],
     work: Path,
     jobs: int,
-    kept: Path | None = None,
+    shared: Path | None = None,
     change: Callable[[bytes], bytes] | None = None,
 ) -> Loop:
     """A shell program that runs the scripts of cells in the namespaces that this program uses, *jobs* at a time.
 
-    The scripts lie in their recordings. *kept*: a run's folder whose images it copies, as that run does. *change*: what is made of each
+    The scripts lie in their recordings. *shared*: a run's folder whose images it copies, as that run does. *change*: what is made of each
     script first.
     """
     lines = []
@@ -72,7 +72,7 @@ def shell_loop(
             scripts[number].write_bytes(change(script.read_bytes()))
     for number, ((cell, _), script) in enumerate(zip(cells, scripts, strict=True)):
         folder = work / f"plain-{number}" / "cell"
-        enclosure = enclosure_of(cell, work=kept)
+        enclosure = enclosure_of(cell, work=shared)
         own = f"; chown {enclosure.uid}:{enclosure.uid} {folder} {folder}/*" if enclosure.goes_down else ""
         place = f"; touch {folder}/tool" if enclosure.tool else ""
         environment = " ".join(f"{k}={shlex.quote(v)}" for k, v in enclosure.environment().items())
@@ -110,7 +110,7 @@ def _cells_of(tool: str, most: int, work: Path) -> None:
     work.mkdir()
     decided = decide(Wanted(("ghost-marker",)), obstacles_here(), print)
     cells = [one for one in decided.cells() if isinstance(one, Cell) and one.tool.name == tool][:most]
-    bench = Bench(work, decided.kernel, decided.environment)
+    bench = CellContext(work, decided.kernel, decided.environment)
     recordings = work / "recordings"
 
     def mine() -> Callable[[], None]:
@@ -125,7 +125,7 @@ def _cells_of(tool: str, most: int, work: Path) -> None:
             raise NotDone(f"{tool} is not here: see whiteout-lab doctor")
         timed(mine)
         return ratio(
-            mine, shell_loop([(cell, recordings / cell.id / "script.sh") for cell in cells], work, 1, kept=work)
+            mine, shell_loop([(cell, recordings / cell.id / "script.sh") for cell in cells], work, 1, shared=work)
         )
 
     row(f"{len(cells)} more cells of {tool}", measure, "1.15")

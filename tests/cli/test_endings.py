@@ -170,7 +170,7 @@ def test_cells_that_never_ran_are_no_success_and_leaks_are_none(tmp_path: Path) 
     assert code == 0, log
     progress = Progress(sys.stdout, Run.__new__(Run))
     progress.ended = read_results(tmp_path / "run")
-    progress.run.leaks, progress.run.trouble, progress.run.unfinished = [], [], 0
+    progress.run.leaks, progress.run.problems, progress.run.unfinished = [], [], 0
     assert progress.exit_code() == 0
     progress.run.unfinished = 1
     assert progress.exit_code() == 3

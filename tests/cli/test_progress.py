@@ -30,7 +30,7 @@ FIXED = FakeCell(version="1.15", upper=PLAIN_UPPER, known=(known("WL101"),))
 def _run(folder: Path = Path(), ended: Results | None = None) -> Run:
     """A run of which only its end is looked at."""
     run = Run.__new__(Run)
-    run.leaks, run.trouble, run.unfinished, run.folder, run.ended = [], [], 0, folder, ended
+    run.leaks, run.problems, run.unfinished, run.folder, run.ended = [], [], 0, folder, ended
     return run
 
 
@@ -54,7 +54,7 @@ def test_the_exit_code_of_a_run(cells: list[FakeCell], trouble: str, code: int, 
     progress = Progress(io.StringIO(), _run())
     progress.ended = read_results(make_run(tmp_path / "run", cells))
     progress.run.leaks = ["a mount at /work"] if trouble == "leaks" else []
-    progress.run.trouble = [BrokenMachinery("full", where="/run")] if trouble == "trouble" else []
+    progress.run.problems = [BrokenMachinery("full", where="/run")] if trouble == "trouble" else []
     progress.run.unfinished = int(trouble == "unfinished")
     assert progress.exit_code() == code
 
@@ -153,7 +153,7 @@ def test_what_was_left_behind_is_told_however_quiet(tmp_path: Path) -> None:
     ended = read_results(make_run(tmp_path / "run", [GOOD]))
     progress = Progress(stream, _run(tmp_path / "run", ended), QUIET)
     progress.run.leaks = ["a mount at /work"]
-    progress.run.trouble = [BrokenMachinery("full", where="/run")]
+    progress.run.problems = [BrokenMachinery("full", where="/run")]
     progress.pytest_unconfigure()
     lines = stream.getvalue().splitlines()
     assert lines[:2] == ["! LEFT BEHIND: a mount at /work", "! /run: full"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.compare.groups import NOT, Group, Way, way_of
+from harness.compare.groups import NOT, Group, Status, status_of
 from harness.compare.sentences import Rank, counts, not_run, sentences, summary_lines
 from harness.compare.words import Column, listing, names, plain, short, who
 from harness.evidence.recording import ToolRecord
@@ -80,7 +80,7 @@ def test_what_is_known_is_one_by_its_defect(reasons: tuple[str, str], ways: int,
 
 def test_a_group_takes_in_what_the_same_tools_have_where_the_others_did_not_run() -> None:
     old, new, third = (Column("x", "x", version, "root") for version in ("1", "2", "3"))
-    has = frozenset({Way(Rank.NEW)})
+    has = frozenset({Status(Rank.NEW)})
     group = Group("WL101", [], {old: has, third: NOT})
     assert group.takes({old: has})
     assert group.takes({old: has, new: has}), "all that have it here have it there too"
@@ -343,7 +343,7 @@ def test_of_a_defect_with_a_link_the_link_is_told_and_of_one_without_its_cause(t
     found = {one.code: one for one in sentences(results(tmp_path, FakeCell(known=(linked, bare))).cells)}
     assert (found["WL101"].link, found["WL106"].link, found["WL106"].reason) == (LINK, "", "not needed")
     assert {
-        way_of(finding).reason
+        status_of(finding).reason
         for finding in results(tmp_path / "third", FakeCell(known=(linked, bare))).cells[0].findings
     } == {
         "",

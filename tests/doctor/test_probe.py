@@ -36,7 +36,7 @@ WELL = Facts(
 
 def _without(facts: Facts, **said: str) -> Facts:
     """The facts, with some things that failed; ``__`` stands for ``@``."""
-    failed = {key.replace("__", "@"): Tried(ok=False, said=words) for key, words in said.items()}
+    failed = {key.replace("__", "@"): Tried(ok=False, message=words) for key, words in said.items()}
     return replace(facts, tried={**facts.tried, **failed})
 
 
@@ -136,7 +136,7 @@ def test_answers_are_read_line_by_line() -> None:
     output = "userns ok\noverlay@user no mount: wrong fs type \nnoise\nfuse@user ok\n"
     assert read_answers(output) == {
         "userns": Tried(ok=True),
-        "overlay@user": Tried(ok=False, said="mount: wrong fs type"),
+        "overlay@user": Tried(ok=False, message="mount: wrong fs type"),
         "fuse@user": Tried(ok=True),
     }
 

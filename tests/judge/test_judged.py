@@ -16,7 +16,7 @@ from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
 from harness.judge.judge import judge
 from harness.judge.judged import Judged, judged
-from harness.launch.cell import Bench, Ran, run_cell
+from harness.launch.cell import CellContext, Ran, run_cell
 from harness.machine.guarded import mark
 from harness.machine.workfolder import work_folder
 from harness.places import REMOUNT, UPPER
@@ -42,10 +42,10 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CellContext]:
     work = tmp_path_factory.mktemp("work")
     with work_folder(work, "judged") as folder:
-        yield Bench(folder, os.uname().release, {}, timeout=20)
+        yield CellContext(folder, os.uname().release, {}, timeout=20)
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +60,14 @@ def kernel() -> Tool:
     return Tool("kernel", Part("kernel", os.uname().release, "", "", ""), host_world())
 
 
-def test_every_shipped_scenario_is_judged_alike_from_memory_and_from_disk(tmp_path: Path, bench: Bench) -> None:
+def test_every_shipped_scenario_is_judged_alike_from_memory_and_from_disk(tmp_path: Path, context: CellContext) -> None:
     scenarios = load_all(scenarios_below(project_folder() / "scenarios"))
     decided = plan(scenarios, [kernel()], list(Profile), obstacles_here(), ["kernel"])
     cells = [one for one in decided if not isinstance(one, NotRun)]
     assert len(cells) > 100
     results = []
     for number, cell in enumerate(cells):
-        ran: Ran = run_cell(cell, bench, tmp_path / "cells" / f"{number}")
+        ran: Ran = run_cell(cell, context, tmp_path / "cells" / f"{number}")
         there = judge(ran.recording, ran.trees, ran.raw)
         here = judged(tmp_path / "cells" / f"{number}")
         assert here.verdict == there, cell.id
@@ -93,13 +93,15 @@ ALWAYS = known(("WL201", "WL206"), witnesses=("sometimes",))
 
 
 @pytest.fixture
-def sometimes(world: World, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Judged]:
+def sometimes(
+    world: World, context: CellContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Judged]:
     """A cell on a program that drops its markers in the second of three runs and in no other: another program each time."""
     honest = f'exec {real_program(world)} "$@"\n'
     drops = f'{real_program(world)} "$@"; code=$?; find upper -type c -delete; exit $code\n'
     texts = iter([honest, drops, honest])
 
-    def another(cell: Cell, where: Bench, keep_at: Path) -> Ran:
+    def another(cell: Cell, where: CellContext, keep_at: Path) -> Ran:
         tool(tmp_path / "fo", next(texts))
         return run_cell(cell, where, keep_at)
 
@@ -109,7 +111,7 @@ def sometimes(world: World, bench: Bench, tmp_path: Path, monkeypatch: pytest.Mo
     def go(*defects: Defect) -> Judged:
         scenario = parse(DELETE, where="test", name="sometimes")
         cell = Cell(scenario, tool(tmp_path / "fo", honest), Profile.ROOT)
-        return run_and_judge(cell, bench, tmp_path / "cells" / "x", scenario.repeat, defects)
+        return run_and_judge(cell, context, tmp_path / "cells" / "x", scenario.repeat, defects)
 
     return go
 
@@ -144,10 +146,10 @@ options = { kernel = "metacopy=on,redirect_dir=off" }
 
 
 @pytest.mark.parametrize("profile", list(Profile))
-def test_a_stack_that_the_kernel_refuses(bench: Bench, tmp_path: Path, profile: Profile) -> None:
+def test_a_stack_that_the_kernel_refuses(context: CellContext, tmp_path: Path, profile: Profile) -> None:
     def verdict(text: bytes, *defects: Defect) -> Judged:
         cell = Cell(parse(text, where="test", name="no"), kernel(), profile)
-        return run_and_judge(cell, bench, tmp_path / "cells" / "x", defects=defects)
+        return run_and_judge(cell, context, tmp_path / "cells" / "x", defects=defects)
 
     new = verdict(REFUSED).verdict
     assert (new.outcome, [one.code for one in new.new]) == (Outcome.FINDING, ["WL209"])
@@ -159,14 +161,14 @@ def test_a_stack_that_the_kernel_refuses(bench: Bench, tmp_path: Path, profile: 
 
 
 def test_a_cell_that_lost_a_race_for_a_loop_device_is_run_again(
-    world: World, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, context: CellContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = f'exec {real_program(world)} "$@"\n'
     lost = "echo 'could not open /dev/loop0: no such device or address' >&2; exit 1\n"
     times = 0
 
     def go(texts: list[str]) -> Judged:
-        def another(cell: Cell, where: Bench, keep_at: Path) -> Ran:
+        def another(cell: Cell, where: CellContext, keep_at: Path) -> Ran:
             nonlocal times
             times += 1
             tool(tmp_path / "fo", texts.pop(0))
@@ -175,7 +177,7 @@ def test_a_cell_that_lost_a_race_for_a_loop_device_is_run_again(
         monkeypatch.setattr("harness.runs.cell.run_cell", another)
         scenario = parse(DELETE, where="test", name="race")
         return run_and_judge(
-            Cell(scenario, tool(tmp_path / "fo", honest), Profile.ROOT), bench, tmp_path / "cells" / "x"
+            Cell(scenario, tool(tmp_path / "fo", honest), Profile.ROOT), context, tmp_path / "cells" / "x"
         )
 
     assert go([lost, honest, lost]).verdict.outcome is Outcome.PASSED
@@ -194,10 +196,10 @@ layers = [{ "a" = "a", "d/b" = "b" }]
 """
 
 
-def test_whiteouts_that_share_an_inode_are_recorded_as_such(bench: Bench, tmp_path: Path) -> None:
+def test_whiteouts_that_share_an_inode_are_recorded_as_such(context: CellContext, tmp_path: Path) -> None:
     """The kernel's overlay links its whiteouts together (5.8 and later), and a tar does not tell."""
     cell = Cell(parse(LINKED, where="test", name="linked"), kernel(), Profile.ROOT)
-    upper = run_and_judge(cell, bench, tmp_path / "cells" / "x").trees[UPPER]
+    upper = run_and_judge(cell, context, tmp_path / "cells" / "x").trees[UPPER]
     assert {(e.path, e.same_as) for e in upper if e.is_whiteout_device} == {(b"a", b"a"), (b"d/b", b"a")}
     assert shared_whiteouts(upper) == ("2 whiteouts of the upper share one inode (link count 3): a, d/b",) or (
         upper.entries[b"a"].links == 2

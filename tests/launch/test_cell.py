@@ -16,7 +16,7 @@ from harness.cells.plan import Cell
 from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
 from harness.judge.judge import Verdict, judge
-from harness.launch.cell import Bench, Ran, run_cell
+from harness.launch.cell import CellContext, Ran, run_cell
 from harness.launch.leaks import find_leaks
 from harness.machine.workfolder import sweep, work_folder
 from harness.places import REMOUNT, UPPER, VIEW, PlaceName
@@ -62,10 +62,10 @@ def trixie() -> World:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def context(tmp_path: Path) -> CellContext:
     work = tmp_path / "work"
     work.mkdir()
-    return Bench(work, "6.0", {}, timeout=5)
+    return CellContext(work, "6.0", {}, timeout=5)
 
 
 def real_program(world: World) -> str:
@@ -85,10 +85,10 @@ def tool(path: Path, text: str, version: str = "1.14") -> Tool:
 
 
 def go(
-    scenario: bytes, program: Tool, bench: Bench, tmp_path: Path, defects: Sequence[Defect] = ()
+    scenario: bytes, program: Tool, context: CellContext, tmp_path: Path, defects: Sequence[Defect] = ()
 ) -> tuple[Ran, Verdict]:
     cell = Cell(parse(scenario, where="test", name="test"), program, Profile.ROOT)
-    ran = run_cell(cell, bench, tmp_path / "recording")
+    ran = run_cell(cell, context, tmp_path / "recording")
     return ran, judge(ran.recording, ran.trees, defects=defects)
 
 
@@ -96,94 +96,98 @@ def codes(verdict: Verdict, place: PlaceName | None = None) -> set[str]:
     return {f.code for f in verdict.new if place is None or f.place is place}
 
 
-def test_the_honest_tool_deletes(trixie: World, bench: Bench, tmp_path: Path) -> None:
-    ran, verdict = go(DELETE, tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n'), bench, tmp_path)
+def test_the_honest_tool_deletes(trixie: World, context: CellContext, tmp_path: Path) -> None:
+    ran, verdict = go(DELETE, tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n'), context, tmp_path)
     assert verdict.outcome is Outcome.PASSED, verdict
     assert ran.trees[UPPER].entries[b"d/x"].is_whiteout_device
     assert any("fuse" in line for line in ran.recording.mounts), "what was really mounted is read back"
-    assert list(bench.work.iterdir()) == []
+    assert list(context.work.iterdir()) == []
 
 
-def test_a_dropped_marker_is_found(trixie: World, bench: Bench, tmp_path: Path) -> None:
+def test_a_dropped_marker_is_found(trixie: World, context: CellContext, tmp_path: Path) -> None:
     text = f'{real_program(trixie)} "$@"; code=$?; find upper -type c -delete; exit $code\n'
-    _, verdict = go(DELETE, tool(tmp_path / "fo", text), bench, tmp_path)
+    _, verdict = go(DELETE, tool(tmp_path / "fo", text), context, tmp_path)
     assert verdict.outcome is Outcome.FINDING
     assert codes(verdict, REMOUNT) >= {"WL201", "WL206"}
     assert "WL201" not in codes(verdict, VIEW)
 
 
-def test_one_that_hangs_is_stopped_and_found(trixie: World, bench: Bench, tmp_path: Path) -> None:
-    quick = Bench(bench.work, "6.0", {}, timeout=0.9, patience=0.4)
+def test_one_that_hangs_is_stopped_and_found(trixie: World, context: CellContext, tmp_path: Path) -> None:
+    quick = CellContext(context.work, "6.0", {}, timeout=0.9, patience=0.4)
     ran, verdict = go(DELETE, tool(tmp_path / "fo", "exec sleep 1000\n"), quick, tmp_path)
     assert ran.recording.timed_out
     assert verdict.outcome is Outcome.FINDING
     assert codes(verdict) == {"WL208"}
-    assert find_leaks(bench.work / "none") == []
+    assert find_leaks(context.work / "none") == []
     assert not _running("sleep 1000")
 
 
-def test_one_that_dies_under_the_steps_is_found(trixie: World, bench: Bench, tmp_path: Path) -> None:
+def test_one_that_dies_under_the_steps_is_found(trixie: World, context: CellContext, tmp_path: Path) -> None:
     text = (
         f'{real_program(trixie)} "$@" & child=$!\n'
         "until grep -q ' /mnt/merged ' /proc/self/mountinfo; do :; done\n"
         "kill -9 $child; wait $child; kill -9 $$\n"
     )
-    _, verdict = go(DELETE, tool(tmp_path / "fo", text), bench, tmp_path)
+    _, verdict = go(DELETE, tool(tmp_path / "fo", text), context, tmp_path)
     assert verdict.outcome is Outcome.FINDING
     assert "WL208" in codes(verdict)
 
 
-def test_one_that_dies_before_it_mounts_is_found(trixie: World, bench: Bench, tmp_path: Path) -> None:
-    _, verdict = go(DELETE, tool(tmp_path / "fo", "kill -SEGV $$\n"), bench, tmp_path)
+def test_one_that_dies_before_it_mounts_is_found(trixie: World, context: CellContext, tmp_path: Path) -> None:
+    _, verdict = go(DELETE, tool(tmp_path / "fo", "kill -SEGV $$\n"), context, tmp_path)
     assert codes(verdict) == {"WL208"}
 
 
-def test_one_that_refuses_has_answered_in_its_own_words(trixie: World, bench: Bench, tmp_path: Path) -> None:
-    _, verdict = go(DELETE, tool(tmp_path / "fo", "echo no such option >&2; exit 1\n"), bench, tmp_path)
+def test_one_that_refuses_has_answered_in_its_own_words(trixie: World, context: CellContext, tmp_path: Path) -> None:
+    _, verdict = go(DELETE, tool(tmp_path / "fo", "echo no such option >&2; exit 1\n"), context, tmp_path)
     assert [(one.code, one.message) for one in verdict.new] == [
         ("WL209", "refuses to mount the stack: exit code 1: no such option")
     ]
 
 
 def test_one_that_the_machine_does_not_let_mount_is_broken_machinery(
-    trixie: World, bench: Bench, tmp_path: Path
+    trixie: World, context: CellContext, tmp_path: Path
 ) -> None:
-    _, verdict = go(DELETE, tool(tmp_path / "fo", "echo No space left on device >&2; exit 1\n"), bench, tmp_path)
+    _, verdict = go(DELETE, tool(tmp_path / "fo", "echo No space left on device >&2; exit 1\n"), context, tmp_path)
     assert verdict.outcome is Outcome.BROKEN
     assert "No space left on device" in verdict.reason
 
 
-def test_a_lie_about_the_version_does_not_hide_the_bug(trixie: World, bench: Bench, tmp_path: Path) -> None:
+def test_a_lie_about_the_version_does_not_hide_the_bug(trixie: World, context: CellContext, tmp_path: Path) -> None:
     defects = known("WL101", versions=("<2",)), known("WL106")
     honest = tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n')
-    _, verdict = go(MAKE, honest, bench, tmp_path, defects)
+    _, verdict = go(MAKE, honest, context, tmp_path, defects)
     assert verdict.outcome is Outcome.PASSED
     assert {f.code for f in verdict.findings} == {"WL101", "WL106"}
-    _, verdict = go(MAKE, tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n', "2.0"), bench, tmp_path, defects)
+    _, verdict = go(
+        MAKE, tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n', "2.0"), context, tmp_path, defects
+    )
     assert verdict.outcome is Outcome.FINDING
     assert codes(verdict) == {"WL101"}
     assert [one.back for one in verdict.new] == [said(defects[0])[0]]
 
 
-def test_a_defect_that_must_show_and_does_not_fails(trixie: World, bench: Bench, tmp_path: Path) -> None:
+def test_a_defect_that_must_show_and_does_not_fails(trixie: World, context: CellContext, tmp_path: Path) -> None:
     program = tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n')
-    _, verdict = go(DELETE, program, bench, tmp_path, (known("WL102", witnesses=("test",)),))
+    _, verdict = go(DELETE, program, context, tmp_path, (known("WL102", witnesses=("test",)),))
     assert verdict.outcome is Outcome.FINDING
     assert "seems fixed" in verdict.reason
 
 
 @pytest.mark.parametrize("victim", ["unshare", "init", "script", "daemon"])
-def test_sigkill_of_any_process_leaves_nothing(victim: str, trixie: World, bench: Bench, tmp_path: Path) -> None:
+def test_sigkill_of_any_process_leaves_nothing(
+    victim: str, trixie: World, context: CellContext, tmp_path: Path
+) -> None:
     program = tool(tmp_path / "fo", f'sleep 0.3; exec {real_program(trixie)} "$@"\n')
     killer = os.fork()
     if killer == 0:
-        os._exit(0 if _kill_when_there(victim, bench.work) else 1)
-    ran, _ = go(DELETE, program, bench, tmp_path)
+        os._exit(0 if _kill_when_there(victim, context.work) else 1)
+    ran, _ = go(DELETE, program, context, tmp_path)
     assert os.waitpid(killer, 0)[1] == 0, f"there was no {victim} to kill"
     assert not ran.recording.timed_out, "it waited for what was dead, up to its time limit"
     assert ran.recording.phase != "end", "nothing was missed of what was killed"
-    _wait_until_clean(str(bench.work))
-    assert list(bench.work.iterdir()) == []
+    _wait_until_clean(str(context.work))
+    assert list(context.work.iterdir()) == []
 
 
 def _kill_when_there(victim: str, work: Path) -> bool:

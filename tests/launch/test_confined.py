@@ -17,7 +17,7 @@ import pytest
 from harness.cells.plan import Cell
 from harness.judge.findings import Outcome
 from harness.judge.judge import judge
-from harness.launch.cell import Bench, Ran, run_cell
+from harness.launch.cell import CellContext, Ran, run_cell
 from harness.machine.process import run
 from harness.profile import Profile
 from harness.scenario.loader import parse
@@ -151,8 +151,10 @@ def given(world: World, tmp_path: Path) -> Tool:
 
 def go(text: bytes, one: Tool, profile: Profile, tmp_path: Path) -> Ran:
     (tmp_path / "work").mkdir(exist_ok=True)
-    bench = Bench(tmp_path / "work", "6.0", {}, timeout=60)
-    return run_cell(Cell(parse(text, where="test", name="test"), one, profile), bench, tmp_path / "recordings" / "mine")
+    context = CellContext(tmp_path / "work", "6.0", {}, timeout=60)
+    return run_cell(
+        Cell(parse(text, where="test", name="test"), one, profile), context, tmp_path / "recordings" / "mine"
+    )
 
 
 TOOLS = ["kernel on the machine's root", "given program on the machine's root", "fuse-overlayfs in a world"]

@@ -13,7 +13,7 @@ from harness.cells.plan import Cell
 from harness.errors import UsageError
 from harness.judge.findings import Outcome
 from harness.judge.judge import Verdict, judge
-from harness.launch.cell import Bench, Ran, run_cell
+from harness.launch.cell import CellContext, Ran, run_cell
 from harness.launch.leaks import find_leaks
 from harness.places import IMPORTED, ORACLE, PUSHED, READONLY, SEALED, SEALED_VIEW, UPPER, VIEW, PlaceName
 from harness.profile import Profile
@@ -55,18 +55,18 @@ def tools(name: str) -> list[Tool]:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def context(tmp_path: Path) -> CellContext:
     work = tmp_path / "work"
     work.mkdir()
-    return Bench(work, "6.0", {}, timeout=60)
+    return CellContext(work, "6.0", {}, timeout=60)
 
 
-def cell_run(tool: Tool, profile: Profile, bench: Bench, scenario: bytes = REMADE) -> tuple[Ran, Verdict]:
+def cell_run(tool: Tool, profile: Profile, context: CellContext, scenario: bytes = REMADE) -> tuple[Ran, Verdict]:
     """A cell, run and judged; nothing of it is left in the work folder."""
     cell = Cell(parse(scenario, where="test", name="test"), tool, profile)
-    ran = run_cell(cell, bench, bench.work.parent / f"{tool.key}-{profile}")
-    assert {path.name for path in bench.work.iterdir()} <= {"kept-root", "kept-user"}  # which are the run's
-    assert find_leaks(bench.work) == [f"the folder {bench.work}"]  # which is the test's own
+    ran = run_cell(cell, context, context.work.parent / f"{tool.key}-{profile}")
+    assert {path.name for path in context.work.iterdir()} <= {"shared-root", "shared-user"}  # which are the run's
+    assert find_leaks(context.work) == [f"the folder {context.work}"]  # which is the test's own
     return ran, judge(ran.recording, ran.trees, ran.raw)
 
 
@@ -78,9 +78,9 @@ def encodings(ran: Ran, place: PlaceName) -> set[Encoding]:
     return {marker.encoding for marker in find_markers(ran.trees[place])}
 
 
-def test_the_founding_case_as_root_is_refused_by_podman(bench: Bench) -> None:
+def test_the_founding_case_as_root_is_refused_by_podman(context: CellContext) -> None:
     for tool in tools("singularity-ce+oci"):
-        ran, verdict = cell_run(tool, Profile.ROOT, bench)
+        ran, verdict = cell_run(tool, Profile.ROOT, context)
         assert ran.recording.phase == "end", verdict.reason
         assert encodings(ran, UPPER) == {Encoding.DEVICE, Encoding.OPAQUE_TRUSTED, Encoding.OPAQUE_FILE}
         assert "WL101" in codes(verdict, UPPER)
@@ -92,9 +92,9 @@ def test_the_founding_case_as_root_is_refused_by_podman(bench: Bench) -> None:
         assert IMPORTED not in ran.trees
 
 
-def test_what_the_image_says_of_its_layers_is_followed(bench: Bench) -> None:
+def test_what_the_image_says_of_its_layers_is_followed(context: CellContext) -> None:
     for tool in tools("singularity-ce+oci"):
-        ran, _ = cell_run(tool, Profile.ROOT, bench)
+        ran, _ = cell_run(tool, Profile.ROOT, context)
         said = {one.state: one.layers for one in ran.recording.manifests}
         assert list(said) == ["written", "synced", "sealed", "pushed as tar", "pushed as squashfs"]
         assert [said[state][-1].true for state in ("written", "synced", "sealed")] == [False, True, True]
@@ -104,9 +104,9 @@ def test_what_the_image_says_of_its_layers_is_followed(bench: Bench) -> None:
         assert "tar" in said["pushed as tar"][-1].media_type
 
 
-def test_the_founding_case_as_a_user_is_taken_and_shows_the_file_again(bench: Bench) -> None:
+def test_the_founding_case_as_a_user_is_taken_and_shows_the_file_again(context: CellContext) -> None:
     for tool in tools("singularity-ce+oci"):
-        ran, verdict = cell_run(tool, Profile.USER, bench)
+        ran, verdict = cell_run(tool, Profile.USER, context)
         assert ran.recording.phase == "end", verdict.reason
         assert not codes(verdict, PUSHED) & {"WL301", "WL306"}
         assert b"d/x" not in ran.trees[IMPORTED]
@@ -116,13 +116,13 @@ def test_the_founding_case_as_a_user_is_taken_and_shows_the_file_again(bench: Be
 
 
 @pytest.mark.parametrize("name", ["apptainer", "apptainer+ext3"])
-def test_apptainer_writes_as_root_by_the_kernel_and_as_a_user_by_fuse(name: str, bench: Bench) -> None:
+def test_apptainer_writes_as_root_by_the_kernel_and_as_a_user_by_fuse(name: str, context: CellContext) -> None:
     for tool in tools(name):
-        ran, verdict = cell_run(tool, Profile.ROOT, bench)
+        ran, verdict = cell_run(tool, Profile.ROOT, context)
         assert ran.recording.phase == "end", verdict.reason
         assert encodings(ran, UPPER) == {Encoding.OPAQUE_TRUSTED}
         assert set(ran.recording.backends.values()) == {"kernel overlay"}
-        ran, verdict = cell_run(tool, Profile.USER, bench)
+        ran, verdict = cell_run(tool, Profile.USER, context)
         assert ran.recording.phase == "end", verdict.reason
         assert Encoding.OPAQUE_FUSE in encodings(ran, UPPER)
         assert ran.recording.backends[VIEW] == "fuse-overlayfs"
@@ -134,9 +134,9 @@ def test_apptainer_writes_as_root_by_the_kernel_and_as_a_user_by_fuse(name: str,
             assert b"d/x" in ran.trees[SEALED_VIEW]
 
 
-def test_native_mode_hides_what_was_deleted(bench: Bench) -> None:
+def test_native_mode_hides_what_was_deleted(context: CellContext) -> None:
     for tool in [*tools("singularity-ce"), *tools("singularity-ce+ext3")]:
-        ran, verdict = cell_run(tool, Profile.ROOT, bench)
+        ran, verdict = cell_run(tool, Profile.ROOT, context)
         assert ran.recording.phase == "end", verdict.reason
         assert not verdict.new
         assert list(ran.trees[READONLY].entries) == [b"", b"d"]
@@ -146,9 +146,9 @@ def test_native_mode_hides_what_was_deleted(bench: Bench) -> None:
     ("name", "profile"),
     [("apptainer+userns", Profile.ROOT), ("apptainer+fakeroot", Profile.USER), ("singularity-ce+userns", Profile.ROOT)],
 )
-def test_other_privileges_write_what_their_backend_writes(name: str, profile: Profile, bench: Bench) -> None:
+def test_other_privileges_write_what_their_backend_writes(name: str, profile: Profile, context: CellContext) -> None:
     for tool in tools(name):
-        ran, verdict = cell_run(tool, profile, bench)
+        ran, verdict = cell_run(tool, profile, context)
         assert ran.recording.phase == "end", verdict.reason
         expected = (
             {Encoding.DEVICE}
@@ -159,14 +159,14 @@ def test_other_privileges_write_what_their_backend_writes(name: str, profile: Pr
 
 
 @pytest.mark.parametrize("name", ["apptainer+tmpfs", "singularity-ce+tmpfs"])
-def test_a_temporary_upper_leaves_a_view_alone(name: str, bench: Bench) -> None:
+def test_a_temporary_upper_leaves_a_view_alone(name: str, context: CellContext) -> None:
     for tool in tools(name):
-        ran, verdict = cell_run(tool, Profile.USER, bench)
+        ran, verdict = cell_run(tool, Profile.USER, context)
         assert ran.recording.phase == "end", verdict.reason
         assert set(ran.trees) == {VIEW, ORACLE}
 
 
-def test_steps_in_a_container_are_those_of_every_cell(bench: Bench) -> None:
+def test_steps_in_a_container_are_those_of_every_cell(context: CellContext) -> None:
     scenario = rb"""
 schema = 1
 title = "hostile names"
@@ -182,7 +182,7 @@ steps = [
 "d/x" = "old"
 """
     tool = tools("apptainer")[0]
-    ran, verdict = cell_run(tool, Profile.ROOT, bench, scenario)
+    ran, verdict = cell_run(tool, Profile.ROOT, context, scenario)
     assert verdict.outcome is not Outcome.BROKEN, verdict.reason
     assert [step.code for step in ran.recording.steps] == [0, 0, 0, 0]
     assert ran.trees[VIEW].entries[b"d"].xattrs[b"user.lab"] == b"\x00\xff"
@@ -190,7 +190,7 @@ steps = [
     assert not verdict.new
 
 
-def test_a_container_that_hangs_is_a_finding_and_leaves_nothing(bench: Bench, tmp_path: Path) -> None:
+def test_a_container_that_hangs_is_a_finding_and_leaves_nothing(context: CellContext, tmp_path: Path) -> None:
     hanging = b"""
 schema = 1
 title = "hang"
@@ -199,7 +199,7 @@ steps = [{ do = "read", path = "pipe" }]
 [[layers]]
 "pipe" = { fifo = true }
 """
-    short = Bench(bench.work, bench.kernel, {}, timeout=8, patience=1)
+    short = CellContext(context.work, context.kernel, {}, timeout=8, patience=1)
     ran, verdict = cell_run(tools("apptainer")[0], Profile.ROOT, short, hanging)
     assert ran.recording.timed_out
     assert "WL208" in {finding.code for finding in verdict.findings}
@@ -214,7 +214,9 @@ def test_an_installation_without_its_starter_is_named(tmp_path: Path) -> None:
         discover([host_world(), *worlds_in_place()], [f"singularity-ce={home}"])
 
 
-def test_a_program_that_runs_no_container_makes_the_cell_broken_in_its_own_words(bench: Bench, tmp_path: Path) -> None:
+def test_a_program_that_runs_no_container_makes_the_cell_broken_in_its_own_words(
+    context: CellContext, tmp_path: Path
+) -> None:
     home = tmp_path / "singularity"
     for folder in ("bin", "libexec/singularity/bin", "etc/singularity"):
         (home / folder).mkdir(parents=True)
@@ -230,12 +232,12 @@ def test_a_program_that_runs_no_container_makes_the_cell_broken_in_its_own_words
         pytest.skip("the world images is not built: whiteout-lab worlds build images")
     assert {tool.version for tool in mine} == {"9.9"}
     for tool in mine:
-        _, verdict = cell_run(tool, Profile.ROOT, bench)
+        _, verdict = cell_run(tool, Profile.ROOT, context)
         assert verdict.outcome is Outcome.BROKEN
         assert "it is not its day" in verdict.reason
 
 
-def test_a_full_overlay_is_a_finding_in_the_tools_own_words(bench: Bench) -> None:
+def test_a_full_overlay_is_a_finding_in_the_tools_own_words(context: CellContext) -> None:
     copies = ", ".join(f'{{ do = "cp", path = "big", to = "big{n}" }}' for n in range(45))
     scenario = f"""
 schema = 1
@@ -246,7 +248,7 @@ steps = [{copies}, {{ do = "unlink", path = "gone" }}]
 gone = "old"
 big = "{"x" * 400_000}"
 """
-    ran, verdict = cell_run(tools("apptainer+ext3")[0], Profile.ROOT, bench, scenario.encode())
+    ran, verdict = cell_run(tools("apptainer+ext3")[0], Profile.ROOT, context, scenario.encode())
     assert ran.recording.phase == "end", verdict.reason
     assert verdict.outcome is Outcome.FINDING
     refused = [finding.message for finding in verdict.findings if finding.code == "WL207"]
@@ -254,15 +256,15 @@ big = "{"x" * 400_000}"
     assert b"big0" in ran.trees[VIEW]
 
 
-def test_what_cells_of_a_run_make_alike_is_made_once(bench: Bench) -> None:
+def test_what_cells_of_a_run_make_alike_is_made_once(context: CellContext) -> None:
     (tool,) = tools("apptainer+ext3")
-    ran, _ = cell_run(tool, Profile.ROOT, bench)
+    ran, _ = cell_run(tool, Profile.ROOT, context)
     assert not ran.recording.broken
-    kept = {path.name: path for path in (bench.work / "kept-root").iterdir() if path.suffix != ".lock"}
+    kept = {path.name: path for path in (context.work / "shared-root").iterdir() if path.suffix != ".lock"}
     (image,) = (name for name in kept if name.endswith(".sif"))
     assert kept.keys() == {image, "overlay.ext3"}
     kept[image].write_bytes(b"no image")
-    ran, _ = cell_run(tool, Profile.ROOT, bench)
+    ran, _ = cell_run(tool, Profile.ROOT, context)
     assert "did not start" in ran.recording.broken  # it took that one
-    ran, _ = cell_run(tool, Profile.USER, bench)
+    ran, _ = cell_run(tool, Profile.USER, context)
     assert not ran.recording.broken  # a user takes nothing of root's, and root nothing of a user's

@@ -11,7 +11,7 @@ import pytest
 from harness.cells.plan import Cell
 from harness.judge.findings import Outcome
 from harness.judge.judge import judge
-from harness.launch.cell import Bench, run_cell
+from harness.launch.cell import CellContext, run_cell
 from harness.machine.process import run
 from harness.profile import Profile
 from harness.scenario.loader import parse
@@ -69,7 +69,7 @@ def late(tmp_path: Path) -> Cell:
 def test_a_cell_on_the_machines_root_waits_for_its_own_mount(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    ran = run_cell(late(tmp_path), Bench(work, "6.0", {}, timeout=10), tmp_path / "recording")
+    ran = run_cell(late(tmp_path), CellContext(work, "6.0", {}, timeout=10), tmp_path / "recording")
     assert judge(ran.recording, ran.trees).outcome is Outcome.PASSED, ran.recording
     assert any(" /mnt/merged " in line for line in ran.recording.mounts)
 

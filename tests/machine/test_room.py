@@ -148,9 +148,9 @@ def test_a_cell_does_not_begin_without_room(tmp_path: Path) -> None:
 def test_a_disk_with_room_is_no_trouble(tmp_path: Path) -> None:
     room = Room(tmp_path)
     room.need()
-    assert room.trouble == ""
+    assert room.problem == ""
     room.least = 12_345
-    assert "12 KB" in room.trouble
+    assert "12 KB" in room.problem
     with pytest.raises(BrokenMachinery, match="full"):
         room.need()
 
@@ -175,7 +175,7 @@ def test_what_is_little_whoever_may_take_it(
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**(plenty | said)))
     room = Room(tmp_path)
     room.look()
-    assert bool(room.trouble) is trouble
+    assert bool(room.problem) is trouble
 
 
 def test_the_least_that_was_ever_left_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,4 +184,4 @@ def test_the_least_that_was_ever_left_is_told(tmp_path: Path, monkeypatch: pytes
         answer = SimpleNamespace(f_blocks=9999, f_bfree=free, f_bavail=free, f_files=0, f_favail=0, f_frsize=1024)
         monkeypatch.setattr(os, "statvfs", lambda _, answer=answer: answer)
         room.look()
-    assert "(300 KB, or few inodes, were left)" in room.trouble
+    assert "(300 KB, or few inodes, were left)" in room.problem

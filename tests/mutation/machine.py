@@ -22,7 +22,7 @@ def every() -> Iterator[Mutant]:
     yield from made(
         "harness/cli/progress.py", exits,
         ("Progress.exit_code", "does not look at leaks", replaced("self.run.leaks", "()")),
-        ("Progress.exit_code", "does not look at trouble", replaced("self.run.trouble", "()")),
+        ("Progress.exit_code", "does not look at problems", replaced("self.run.problems", "()")),
     )  # fmt: skip
     yield from made(
         "harness/runs/run.py",
@@ -36,18 +36,18 @@ def every() -> Iterator[Mutant]:
 
 def _whole() -> Iterator[Mutant]:
     room = ("tests/machine/test_room.py", "-k", "begin_without or with_room or for_a_moment or is_little or least")
-    yield from inverted("harness/machine/room.py", room, ("Room.look", "Room.trouble", "Room.need"))
+    yield from inverted("harness/machine/room.py", room, ("Room.look", "Room.problem", "Room.need"))
     yield from made(
         "harness/machine/room.py", room,
         ("Room.look", "sees nothing", gives("None")),
         ("Room.look", "minds no bytes", replaced("free < LEAST", "False")),
         ("Room.look", "minds no inodes", replaced("now.f_favail < LEAST_FILES", "False")),
         ("Room.look", "takes what is root's", replaced("now.f_bavail", "now.f_bfree")),
-        ("Room.trouble", "is none", gives("''")),
+        ("Room.problem", "is none", gives("''")),
     )  # fmt: skip
     yield from made(
         f"{_LAUNCH}/cell.py", room,
-        ("_run", "does not watch the room", replaced("room.trouble", "''")),
+        ("_run", "does not watch the room", replaced("room.problem", "''")),
         ("_run", "does not look while it runs", replaced("room.look", "lambda: None")),
     )  # fmt: skip
     whole = ("tests/evidence/test_whole.py",)

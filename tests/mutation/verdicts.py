@@ -76,10 +76,10 @@ def _causes() -> Iterator[Mutant]:
     yield from made(
         module, near,
         ("under_causes", "puts nothing under a cause", gives("list(findings)")),
-        ("_Told._trusted", "trusts the model blindly", gives("True")),
-        ("_Told.as_without", "takes any difference", gives("True")),
-        ("_Told.entry_as_without", "takes any difference", gives("True")),
-        ("_Told.made_after_all", "takes any difference", gives("True")),
+        ("_Rerun._trusted", "trusts the model blindly", gives("True")),
+        ("_Rerun.as_without", "takes any difference", gives("True")),
+        ("_Rerun.entry_as_without", "takes any difference", gives("True")),
+        ("_Rerun.made_after_all", "takes any difference", gives("True")),
         ("_Cause.covers", "covers all", gives("True")),
         ("_Cause.listed_in", "is listed everywhere", gives("True")),
     )  # fmt: skip

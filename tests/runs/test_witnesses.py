@@ -13,7 +13,7 @@ from harness.cells.plan import Cell, plan
 from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome, flat
 from harness.judge.judge import Verdict
-from harness.launch.cell import Bench
+from harness.launch.cell import CellContext
 from harness.machine.workfolder import work_folder
 from harness.profile import Profile
 from harness.runs.cell import run_and_judge
@@ -37,9 +37,9 @@ NAMES = ("kernel", "kernel+nouserxattr", "fuse-overlayfs")
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CellContext]:
     with work_folder(tmp_path_factory.mktemp("work"), "witnesses") as folder:
-        yield Bench(folder, os.uname().release, {}, timeout=30)
+        yield CellContext(folder, os.uname().release, {}, timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def has(defect: Defect, cell: Cell) -> bool:
 
 @pytest.mark.parametrize("name", sorted({name for one in DEFECTS for name in one.witnesses if name in SCENARIOS}))
 def test_a_defect_shows_in_its_witnesses_on_the_tools_that_have_it_alone(
-    name: str, tools: list[Tool], bench: Bench, tmp_path: Path
+    name: str, tools: list[Tool], context: CellContext, tmp_path: Path
 ) -> None:
     decided = plan([SCENARIOS[name]], tools, list(Profile), obstacles_here(), NAMES)
     cells = [one for one in decided if isinstance(one, Cell)]
@@ -74,7 +74,7 @@ def test_a_defect_shows_in_its_witnesses_on_the_tools_that_have_it_alone(
 
     def verdict(cell: Cell) -> Verdict:
         if cell.id not in verdicts:
-            verdicts[cell.id] = run_and_judge(cell, bench, tmp_path / cell.id, defects=DEFECTS).verdict
+            verdicts[cell.id] = run_and_judge(cell, context, tmp_path / cell.id, defects=DEFECTS).verdict
         return verdicts[cell.id]
 
     tried = 0

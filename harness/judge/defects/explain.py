@@ -115,13 +115,13 @@ class Explainer:
         every = tuple(flat(findings))
         shown = self._shown(every)
         unsure = {defect.name for one in every if one.known is None for defect, _, _ in self._fitting(one)}
-        told: dict[str, bool] = {}
+        shows: dict[str, bool] = {}
         for defect, sign in self._as_witness():
             if defect.name in shown:
-                told[defect.name] = True
+                shows[defect.name] = True
             elif defect.name not in unsure and all(map(seen, sign.codes)) and self._could_show(defect, sign):
-                told[defect.name] = False
-        return dict(sorted(told.items()))
+                shows[defect.name] = False
+        return dict(sorted(shows.items()))
 
     def _shown(self, findings: Iterable[Finding]) -> set[str]:
         """The names of the defects that explain findings, and what follows from them."""

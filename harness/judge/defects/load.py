@@ -36,56 +36,58 @@ def load_defects(folder: Path, words: Words) -> tuple[Defect, ...]:
     defects: list[Defect] = []
     wrong: list[Mistakes] = []
     for path in sorted(folder.glob("*.toml")):
-        told = Mistakes(str(path))
-        with contextlib.suppress(Enough), told.taken():
-            defect = parse(raw_file(path), path.stem, words, told)
-            defects += [defect] if defect is not None and not told.found else []
-        wrong += [told] if told.found else []
+        mistakes = Mistakes(str(path))
+        with contextlib.suppress(Enough), mistakes.taken():
+            defect = parse(raw_file(path), path.stem, words, mistakes)
+            defects += [defect] if defect is not None and not mistakes.found else []
+        wrong += [mistakes] if mistakes.found else []
     end_all(wrong)
     return tuple(defects)
 
 
-def parse(raw: bytes, name: str, words: Words, told: Mistakes) -> Defect | None:
+def parse(raw: bytes, name: str, words: Words, mistakes: Mistakes) -> Defect | None:
     """The defect that TOML text says, or None where it has mistakes, which are told. Raises ScenarioError, Enough."""
-    data = table(raw, told.where, SCHEMA)
+    data = table(raw, mistakes.where, SCHEMA)
     if not NAME.fullmatch(name.replace(".", "-")):
-        told.add(
+        mistakes.add(
             f"the name {name[:80]!r} is not one for a defect", remedy="use lower-case letters, digits, '.' and '-'"
         )
     if "name" in data:
-        told.add("unknown key 'name'", "name", "the file's name is the defect's name")
+        mistakes.add("unknown key 'name'", "name", "the file's name is the defect's name")
         del data["name"]
-    check_keys(data, Defect, "", told)
-    said = {
-        field.name: read(data[field.name], field.type, field.name, told)
+    check_keys(data, Defect, "", mistakes)
+    fields = {
+        field.name: read(data[field.name], field.type, field.name, mistakes)
         for field in fields_of(Defect)
         if field.name in data
     }
-    if BAD in said.values() or told.found:
+    if BAD in fields.values() or mistakes.found:
         return None
     defect = msgspec.convert({**data, "name": name}, Defect)
-    _check(defect, words, told)
-    return None if told.found else defect
+    _check(defect, words, mistakes)
+    return None if mistakes.found else defect
 
 
-def _check(defect: Defect, words: Words, told: Mistakes) -> None:
+def _check(defect: Defect, words: Words, mistakes: Mistakes) -> None:
     """Everything that types do not say."""
     for key in ("title", "cause", "remedy"):
         if len(getattr(defect, key).strip()) < 10:
-            told.add("says too little", key, "one sentence that a stranger understands")
-    _one_of(defect.program, words.programs, "program", "program", told)
-    _ranges(defect.versions, "versions", told)
+            mistakes.add("says too little", key, "one sentence that a stranger understands")
+    _one_of(defect.program, words.programs, "program", "program", mistakes)
+    _ranges(defect.versions, "versions", mistakes)
     for i, link in enumerate(defect.links):
         if not re.fullmatch(r"https://\S+", link):
-            told.add(f"{link[:80]!r} is no link", f"links[{i}]", "write https://…")
+            mistakes.add(f"{link[:80]!r} is no link", f"links[{i}]", "write https://…")
     if not defect.links and not defect.seen:
-        told.add("nobody can read about it", "links", "name where it is reported, or say on which day it was 'seen'")
+        mistakes.add(
+            "nobody can read about it", "links", "name where it is reported, or say on which day it was 'seen'"
+        )
     if defect.seen and not _is_day(defect.seen):
-        told.add(f"{defect.seen[:40]!r} is no day", "seen", "write it as '2026-11-24'")
+        mistakes.add(f"{defect.seen[:40]!r} is no day", "seen", "write it as '2026-11-24'")
     for i, scenario in enumerate(defect.witnesses):
-        _one_of(scenario, words.scenarios, "scenario", f"witnesses[{i}]", told)
+        _one_of(scenario, words.scenarios, "scenario", f"witnesses[{i}]", mistakes)
     for i, sign in enumerate(defect.signs):
-        _check_sign(sign, f"signs[{i}]", words, told)
+        _check_sign(sign, f"signs[{i}]", words, mistakes)
 
 
 def _is_day(text: str) -> bool:
@@ -95,35 +97,37 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def _check_sign(sign: Sign, key: str, words: Words, told: Mistakes) -> None:
+def _check_sign(sign: Sign, key: str, words: Words, mistakes: Mistakes) -> None:
     for i, code in enumerate(sign.codes):
-        _one_of(code, CODES, "code", f"{key}.codes[{i}]", told)
+        _one_of(code, CODES, "code", f"{key}.codes[{i}]", mistakes)
     for i, pattern in enumerate(sign.tools):
         if not any(fnmatch.fnmatchcase(name, pattern) for name in words.tools):
             what, remedy = mistake_in(pattern, words.tools)
             what = what or f"{pattern[:80]!r} says versions, which 'versions' says"
-            told.add(what, f"{key}.tools[{i}]", remedy)
+            mistakes.add(what, f"{key}.tools[{i}]", remedy)
     for i, place in enumerate(sign.places):
         if places.known(place) is None:
-            told.add(f"there is no place {place[:80]!r}", f"{key}.places[{i}]", choices(place, places.NAMES))
+            mistakes.add(f"there is no place {place[:80]!r}", f"{key}.places[{i}]", choices(place, places.NAMES))
     for i, scenario in enumerate(sign.scenarios):
-        _one_of(scenario, words.scenarios, "scenario", f"{key}.scenarios[{i}]", told)
+        _one_of(scenario, words.scenarios, "scenario", f"{key}.scenarios[{i}]", mistakes)
     for name in sign.facts:
         for code in sign.codes:
             if name not in FACT_NAMES.get(code, ()):
-                told.add(f"{code} has no fact {name[:80]!r}", f"{key}.facts", choices(name, FACT_NAMES.get(code, ())))
-    _ranges(sign.versions, f"{key}.versions", told)
+                mistakes.add(
+                    f"{code} has no fact {name[:80]!r}", f"{key}.facts", choices(name, FACT_NAMES.get(code, ()))
+                )
+    _ranges(sign.versions, f"{key}.versions", mistakes)
 
 
-def _one_of(said: str, known: Collection[str], what: str, key: str, told: Mistakes) -> None:
-    if said not in known:
-        told.add(f"there is no {what} {said[:80]!r}", key, choices(said, known))
+def _one_of(word: str, known: Collection[str], what: str, key: str, mistakes: Mistakes) -> None:
+    if word not in known:
+        mistakes.add(f"there is no {what} {word[:80]!r}", key, choices(word, known))
 
 
-def _ranges(ranges: Sequence[str], key: str, told: Mistakes) -> None:
+def _ranges(ranges: Sequence[str], key: str, mistakes: Mistakes) -> None:
     for i, one in enumerate(ranges):
         if parse_range(one) is None:
-            told.add(
+            mistakes.add(
                 f"{one[:80]!r} is no range of versions",
                 f"{key}[{i}]",
                 f"write bounds, '>=0.7.5,<1.15' or '==0.4', or '{ANY}'",

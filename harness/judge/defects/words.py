@@ -19,10 +19,10 @@ def bounds(one: str) -> tuple[tuple[str, str], ...]:
 
 def ranges_text(ranges: Iterable[str]) -> str:
     """``from 0.7.5 on, before 2``; ``every version``."""
-    told = [
+    parts = [
         ", ".join(_BOUNDS[sign].format(number) for sign, number in bounds(one)) or "every version" for one in ranges
     ]
-    return "; ".join(told)
+    return "; ".join(parts)
 
 
 def since(defect: Defect, version: str) -> str:

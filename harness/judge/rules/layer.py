@@ -57,9 +57,11 @@ def duplicates(evidence: LayerEvidence) -> Iterator[Hit[Duplicate]]:
         kinds: dict[bytes, list[str]] = {}
         for entry in layer.entries:
             kinds.setdefault(entry.path, []).append(entry.kind.value)
-        for path, said in kinds.items():
-            if len(said) > 1:
-                yield Hit(shown(path), layer.place, Duplicate(times=len(said), kinds=tuple(said[:_MOST_NAMED])))
+        for path, kinds_there in kinds.items():
+            if len(kinds_there) > 1:
+                yield Hit(
+                    shown(path), layer.place, Duplicate(times=len(kinds_there), kinds=tuple(kinds_there[:_MOST_NAMED]))
+                )
 
 
 def links_to_markers(evidence: LayerEvidence) -> Iterator[Hit[LinkToMarker]]:
@@ -151,13 +153,13 @@ def mark_lost(evidence: Evidence) -> Iterator[Hit[MarkLost]]:
     for place, tree in evidence.at_each(PlaceKind.LAYER):
         called, honoured = HONOURED[place.form]
         there = [m for m in find_markers(tree) if not _users_own(m, oracle)]
-        kept = _statements(there, honoured)
-        for path, says in sorted(wanted - kept - lost):
+        stated = _statements(there, honoured)
+        for path, says in sorted(wanted - stated - lost):
             lost.add((path, says))
             forms = tuple(sorted({m.encoding for m in there if (m.path, m.says) == (path, says)}))
             fate = Fate.UNREAD if forms else Fate.LOST
             yield Hit(shown(path), place.name, MarkLost(layer=called, says=says, fate=fate, encodings=forms))
-        for path, says in sorted(kept - wanted):
+        for path, says in sorted(stated - wanted):
             wanted.add((path, says))  # from here on it is part of the image: a later layer that drops it loses it
             yield Hit(shown(path), place.name, MarkLost(layer=called, says=says, fate=Fate.ADDED))
 
@@ -203,10 +205,10 @@ _COLOUR = re.compile(r"\\x1b\[[0-9;]*m")
 def essence(text: str) -> str:
     """The last lines of a program's words, without what differs from run to run."""
     lines = [line for one in text.splitlines() if (line := _COLOUR.sub("", one).strip())]
-    said = [line for line in lines if line.startswith("FATAL")] or [
+    essential = [line for line in lines if line.startswith("FATAL")] or [
         line for line in lines if not line.startswith("WARNING")
     ]
-    lines = said or lines
+    lines = essential or lines
     return _CHANGING.sub("…", " ".join(lines[-2:]))[-400:]
 
 
@@ -233,9 +235,9 @@ def _misread(tree: Snapshot, oracle: Snapshot, shown_so: Snapshot) -> Iterator[t
         other, before = tree.get(entry.path), shown_so.get(entry.path)
         if not entry.path or other is None:
             continue
-        said = difference(_bare(entry), _bare(other))
-        if said and (before is None or said != difference(_bare(entry), _bare(before))):
-            yield entry.path, Misread(taken=Taking.DIFFERS, differences=said)
+        differences = difference(_bare(entry), _bare(other))
+        if differences and (before is None or differences != difference(_bare(entry), _bare(before))):
+            yield entry.path, Misread(taken=Taking.DIFFERS, differences=differences)
 
 
 def _bare(entry: Entry) -> Entry:

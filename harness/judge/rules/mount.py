@@ -39,8 +39,8 @@ def refused_by_the_machine(recording: Recording) -> str:
 
 def lost_a_race(recording: Recording) -> bool:
     """Whether the tool failed for what another process did at that moment: the next try may do."""
-    said = [recording.refused, *(answer.words for answer in recording.answers if answer.code)]
-    return any(_RACE.search(text) for text in said)
+    messages = [recording.refused, *(answer.words for answer in recording.answers if answer.code)]
+    return any(_RACE.search(text) for text in messages)
 
 
 def died(evidence: Evidence) -> Iterator[Hit[Died]]:
@@ -65,8 +65,8 @@ def mount_refused(evidence: Evidence) -> Iterator[Hit[MountRefused]]:
         if must and mounted:
             yield Hit("/", STEPS, MountRefused(refuses=False))
     elif mounted or not must:
-        said, error = _essence(recording.refused), error_of(recording.refused)
-        yield Hit("/", STEPS, MountRefused(refuses=True, again=mounted, error=error, words=said))
+        message, error = _essence(recording.refused), error_of(recording.refused)
+        yield Hit("/", STEPS, MountRefused(refuses=True, again=mounted, error=error, words=message))
 
 
 def _essence(text: str) -> str:

@@ -181,14 +181,14 @@ def step_result(evidence: Evidence) -> Iterator[Hit[StepResult]]:
         other = wanted.get(step.index)
         if other is None:
             continue
-        said = evidence.recording.scenario.steps[step.index]
-        observing = isinstance(said, OBSERVING)
+        step_done = evidence.recording.scenario.steps[step.index]
+        observing = isinstance(step_done, OBSERVING)
         if bool(step.code) is bool(other.code) and not (observing and step.words != other.words):
             continue
         facts = StepResult(
             index=step.index,
-            action=said.do,
-            paths=tuple(path for _, path in said.named()),
+            action=step_done.do,
+            paths=tuple(path for _, path in step_done.named()),
             succeeds=not step.code,
             must_succeed=not other.code,
             error=error_of(step.words) if step.code else None,
@@ -196,7 +196,7 @@ def step_result(evidence: Evidence) -> Iterator[Hit[StepResult]]:
             words=step.words,
             must_words=other.words,
         )
-        yield Hit(getattr(said, "path", "/"), STEPS, facts)
+        yield Hit(getattr(step_done, "path", "/"), STEPS, facts)
 
 
 def _inside(tree: Snapshot, path: bytes) -> int:

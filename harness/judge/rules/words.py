@@ -156,8 +156,8 @@ def when_converted(path: str, facts: layer.WhenConverted) -> str:
         f"{form} of {at}" if form == layer.OPAQUE_XATTR else f"the {form} {at}"
         for form, at in zip(facts.forms, facts.sources, strict=True)
     ]
-    said = f"{', '.join(marks[:-1])} and {marks[-1]} each become {path} in an OCI tar layer"
-    return f"{said}: podman and docker refuse a path that stands twice"
+    sentence = f"{', '.join(marks[:-1])} and {marks[-1]} each become {path} in an OCI tar layer"
+    return f"{sentence}: podman and docker refuse a path that stands twice"
 
 
 def _badges(encodings: Iterable[Encoding]) -> Sequence[str]:
