@@ -12,7 +12,7 @@ import pytest
 
 import harness
 from harness.cli.doctor import conclusion
-from harness.cli.doctor import text as told
+from harness.cli.doctor import text as raised
 from harness.doctor import probe as doctor
 from harness.doctor.capabilities import PROGRAMS, Capability, Facts, Tried, assess
 from harness.doctor.probe import examine, probe, read_answers
@@ -212,7 +212,7 @@ def test_the_last_words_are_true() -> None:
     blocked = _without(whole, loop="/dev/loop-control: No such file")
     assert conclusion(assess(blocked), [])[0] == "Some cells cannot run here, for want of: loop devices."
     for facts in (lacks, blocked):
-        lines = told(assess(facts), [])
+        lines = raised(assess(facts), [])
         assert any(line.startswith("NO") for line in lines)
         assert not any("Everything" in line for line in lines)
 

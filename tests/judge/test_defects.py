@@ -88,9 +88,9 @@ def test_a_word_that_no_table_knows_is_an_error_with_its_place(
     line: str, instead: str, place: str, said: str, tmp_path: Path
 ) -> None:
     assert line in GOOD
-    with pytest.raises(ScenarioError) as told:
+    with pytest.raises(ScenarioError) as raised:
         loaded(tmp_path, GOOD.replace(line, instead))
-    text = str(told.value)
+    text = str(raised.value)
     assert "ghost.toml: " in text
     assert re.search(rf"(ghost\.toml|^) *:? *{re.escape(place)}: ", text, re.MULTILINE), text
     assert said in text
@@ -98,10 +98,10 @@ def test_a_word_that_no_table_knows_is_an_error_with_its_place(
 
 def test_the_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "one.toml").write_text(GOOD.replace("WL101", "WL999"))
-    with pytest.raises(ScenarioError) as told:
+    with pytest.raises(ScenarioError) as raised:
         loaded(tmp_path, GOOD.replace('"case"', '"cas"'), "two")
-    assert "WL999" in str(told.value)
-    assert "did you mean 'case'" in str(told.value)
+    assert "WL999" in str(raised.value)
+    assert "did you mean 'case'" in str(raised.value)
 
 
 def test_a_folder_that_is_not_there_is_told() -> None:

@@ -110,9 +110,9 @@ def test_an_image_inside_a_file_and_a_folder_inside_the_image(folder: Path, tmp_
 @pytest.mark.parametrize("raw", [b"", b"x" * 4096, bytes(1 << 20)])
 def test_what_is_no_image_is_told(raw: bytes) -> None:
     assert not is_ext(raw[:2048])
-    with pytest.raises(BrokenMachinery, match="no ext superblock") as told:
+    with pytest.raises(BrokenMachinery, match="no ext superblock") as raised:
         read_ext(io.BytesIO(raw), "a file")
-    assert told.value.remedy
+    assert raised.value.remedy
 
 
 def test_a_cut_image_is_told(folder: Path, tmp_path: Path) -> None:

@@ -201,9 +201,9 @@ def test_an_index_that_names_itself_ends(tmp_path: Path) -> None:
         other = {"a": "b", "b": "a"}[name]
         (top / "blobs/sha256" / name).write_text(json.dumps({"manifests": [{"digest": f"sha256:{other}"}]}))
     (top / "index.json").write_text(json.dumps({"manifests": [{"digest": "sha256:a"}]}))
-    with pytest.raises(BrokenMachinery, match="leads to no manifest") as told:
+    with pytest.raises(BrokenMachinery, match="leads to no manifest") as raised:
         open_tree(top)
-    assert told.value.remedy
+    assert raised.value.remedy
 
 
 def test_a_digest_is_no_way_out_of_the_folder(tmp_path: Path) -> None:
@@ -225,10 +225,10 @@ def test_damaged_sifs(tmp_path: Path) -> None:
     lost = whole.replace(digest(LAYERS[0][1]).encode(), digest(b"another").encode(), 1)
     for raw in (whole[:100], whole[:5000], whole[: len(whole) - 3000], bytes(beyond), bytes(many), lost):
         path.write_bytes(raw)
-        with pytest.raises(BrokenMachinery) as told:
+        with pytest.raises(BrokenMachinery) as raised:
             open_tree(path)
-        assert told.value.remedy
-        assert str(path) in str(told.value)
+        assert raised.value.remedy
+        assert str(path) in str(raised.value)
 
 
 def test_a_sif_of_partitions(tmp_path: Path) -> None:
@@ -252,9 +252,9 @@ def test_a_partition_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> No
 def test_a_sif_without_a_tree(tmp_path: Path) -> None:
     path = tmp_path / "image.sif"
     path.write_bytes(sif([(0x4005, b"a signature", "")]))
-    with pytest.raises(BrokenMachinery, match="no partition and no OCI image, only: signature") as told:
+    with pytest.raises(BrokenMachinery, match="no partition and no OCI image, only: signature") as raised:
         open_tree(path)
-    assert told.value.remedy
+    assert raised.value.remedy
 
 
 @pytest.mark.real
@@ -268,9 +268,9 @@ def test_a_layer_that_is_compressed_with_zstd(tmp_path: Path) -> None:
     path.write_bytes(oci_sif([(TAR, packed.read_bytes())]))  # a part of a file
     assert open_tree(path).layers[0].raw == open_tree(packed).layers[0].raw
     packed.write_bytes(packed.read_bytes()[:-20])
-    with pytest.raises(BrokenMachinery, match=r"tar cannot be read: .*zst") as told:
+    with pytest.raises(BrokenMachinery, match=r"tar cannot be read: .*zst") as raised:
         open_tree(packed)
-    assert told.value.remedy
+    assert raised.value.remedy
 
 
 def test_what_is_nothing_that_is_known(tmp_path: Path) -> None:
@@ -282,9 +282,9 @@ def test_what_is_nothing_that_is_known(tmp_path: Path) -> None:
         ("nothing", b""),
     ):
         (tmp_path / name).write_bytes(raw)
-        with pytest.raises(BrokenMachinery) as told:
+        with pytest.raises(BrokenMachinery) as raised:
             open_tree(tmp_path / name)
-        assert told.value.remedy
+        assert raised.value.remedy
     (tmp_path / "empty").write_bytes(layer())  # a tar of no files is zeros
     assert list(open_tree(tmp_path / "empty").layers[0].snapshot.entries) == [b""]
     with pytest.raises(UsageError, match="there is nothing"):

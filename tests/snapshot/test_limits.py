@@ -60,9 +60,9 @@ EXTENSIONS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfil
 @pytest.mark.parametrize("size", [MOST_HEADER + 1, 1 << 45, 1 << 62])
 def test_a_header_that_would_fill_the_memory(tmp_path: Path, kind: bytes, size: int) -> None:
     endless = Zeros(header("x", size, kind))
-    with pytest.raises(LimitReached, match="headers is longer than") as told:
+    with pytest.raises(LimitReached, match="headers is longer than") as raised:
         list(entries_of_tar(endless, "here"))  # type: ignore[arg-type]
-    assert told.value.remedy
+    assert raised.value.remedy
     assert endless.read_of_it < 4 * MOST_HEADER
     (tmp_path / "layer").write_bytes(header("x", size, kind) + bytes(10240))
     with pytest.raises(LimitReached, match="headers is longer than"):

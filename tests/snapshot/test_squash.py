@@ -153,9 +153,9 @@ def test_what_cannot_be_read_says_so_with_its_remedy(folder: Path, tmp_path: Pat
         (whole[:12] + bytes(4) + whole[16:], "blocks of 0 bytes"),
         (other, "compressor is zstd"),
     ):
-        with pytest.raises(BrokenMachinery, match=words) as told:
+        with pytest.raises(BrokenMachinery, match=words) as raised:
             read_squash(io.BytesIO(raw), "here")
-        assert told.value.remedy
+        assert raised.value.remedy
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -170,7 +170,7 @@ def test_a_damaged_image_is_read_or_told_and_nothing_else(folder: Path, tmp_path
     plain = ("-noI", "-noX", "-noId") if seed % 2 else ()  # so that it is the structure that is damaged, and not zlib's
     whole = packed(small, tmp_path / "packed", *plain).read_bytes()
     chance = random.Random(seed)
-    told = 0
+    raised = 0
     for _ in range(400):
         raw = bytearray(whole)
         for _ in range(chance.randint(1, 4)):
@@ -178,8 +178,8 @@ def test_a_damaged_image_is_read_or_told_and_nothing_else(folder: Path, tmp_path
         try:
             read_squash(io.BytesIO(bytes(raw)), "here", Budget("here", content=8 << 20))
         except (BrokenMachinery, LimitReached):
-            told += 1
-    assert told > 100
+            raised += 1
+    assert raised > 100
 
 
 def test_a_directory_in_itself_is_damage(tmp_path: Path) -> None:

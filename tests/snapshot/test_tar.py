@@ -133,9 +133,9 @@ def many(count: int) -> bytearray:
 def test_a_damaged_header_in_the_middle_is_no_end() -> None:
     raw = many(20)
     raw[10 * 512 + 148] ^= 0xFF  # the checksum of the eleventh
-    with pytest.raises(BrokenMachinery, match="header at byte 5120") as told:
+    with pytest.raises(BrokenMachinery, match="header at byte 5120") as raised:
         list(entries_of_tar(io.BytesIO(raw), "here"))
-    assert told.value.remedy
+    assert raised.value.remedy
 
 
 def test_an_archive_without_the_two_blocks_at_its_end_is_whole() -> None:

@@ -62,9 +62,9 @@ def test_what_is_none_is_named_with_its_remedy(home: Path, cache: Path, tmp_path
         (tmp_path / "nowhere", "no such"), (tmp_path / "empty", "no bin/singularity"),
         (tmp_path / "damaged.tar.xz", "cannot be unpacked"), (home, "starter"),
     ):  # fmt: skip
-        with pytest.raises(UsageError, match=said) as told:
+        with pytest.raises(UsageError, match=said) as raised:
             installation(path)
-        assert told.value.remedy
+        assert raised.value.remedy
 
 
 def test_a_program_for_another_machine_is_named(home: Path) -> None:

@@ -78,15 +78,15 @@ def test_a_cell_of_a_file_of_ones_own_is_named_by_its_name_or_by_the_file(cache:
     for cell, scenarios in ((f"mine[{key}-root]", (str(file),)), (f"{file}[{key}-root]", ())):
         assert find_cell(cell, ["kernel"], scenarios).id == f"mine[{key}-root]"
         bring(wanted(only=(cell,), scenarios=scenarios), lambda _line: None)
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as raised:
         find_cell(str(file), ["kernel"])
-    assert f"mine[{key}-root]" in told.value.remedy, "a scenario is no cell: its cells are named"
+    assert f"mine[{key}-root]" in raised.value.remedy, "a scenario is no cell: its cells are named"
 
 
 def test_a_cell_of_a_tool_that_no_world_brings_is_missing_with_its_remedy(cache: Path) -> None:
-    with pytest.raises(MissingProgram) as told:
+    with pytest.raises(MissingProgram) as raised:
         bring(wanted(only=("ghost-marker[singularity-ce-4.5.0-root]",)), lambda _line: None)
-    assert "--tool singularity-ce=FOLDER" in told.value.remedy
+    assert "--tool singularity-ce=FOLDER" in raised.value.remedy
 
 
 def test_what_is_named_and_not_here_is_told_once_with_its_remedy(debian: FakeDebian) -> None:

@@ -41,9 +41,9 @@ def test_an_old_name_is_seen_alone_and_in_an_id(word: str, found: tuple[str, str
 def test_the_command_line_and_a_scenario_refuse_it(old: str) -> None:
     new = RENAMED[old]
     for text in (old, f"{old}@host", f"{old}-1.14"):
-        with pytest.raises(UsageError, match="is now called") as told:
+        with pytest.raises(UsageError, match="is now called") as raised:
             parse_word(text)
-        assert told.value.remedy == f"--tool {text.replace(old, new)}"
+        assert raised.value.remedy == f"--tool {text.replace(old, new)}"
     for line in (f'also = ["{old}"]', f'on = ["{old}"]', f'on = ["{old}>=1,<2"]', f'refuses = ["{old}==1"]'):
         with pytest.raises(ScenarioError, match="is now called") as refused:
             parse(HEAD + line.encode(), where="case.toml", name="case")
