@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.cells.plan import Cell, NotRun, cell_of
+from harness.cli import endings
 from harness.cli.begin import begin_run
 from harness.cli.limits import seconds
 from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress, not_here
@@ -171,14 +172,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.build_worlds:
         _build_worlds(arguments.tool, strict=_strict(arguments))
     named = bring(arguments, lambda line: print(one_line(line), flush=True))
-    begun = begin_run(_wanted(arguments, named))
-    with begun.stack:
-        try:
-            _need_cells(begun.plan)
-            return _by_pytest(begun, arguments)
-        finally:
-            if begun.ended is None and not begun.results:
-                begun.abandon()
+    with contextlib.ExitStack() as stack:
+        with endings.held():  # an end that comes before the run is held by the stack would leave it behind
+            begun = begin_run(_wanted(arguments, named))
+            stack.callback(_leave_nothing, begun)
+        _need_cells(begun.plan)
+        return _by_pytest(begun, arguments)
+
+
+def _leave_nothing(begun: Run) -> None:
+    """Of a run that came to no end nothing stays but what its cells recorded."""
+    begun.stack.close()
+    if begun.ended is None and not begun.results:
+        begun.abandon()
 
 
 def _wanted(arguments: argparse.Namespace, named: Sequence[str]) -> Wanted:

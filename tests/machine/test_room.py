@@ -110,7 +110,7 @@ _FILLS = r"""
 import sys
 from pathlib import Path
 from harness.judge.judge import judge
-from harness.launch.cell import Bench
+from harness.launch.cell import CellContext
 from tests.launch.test_cell import DELETE, go, tool
 here, work = Path(sys.argv[1]), Path(sys.argv[1]) / "disk/work"
 fill = "df -k --output=avail /mnt | tail -n 1 | { read -r free; head -c $((free - %s))k /dev/zero >/mnt/ballast; }; sleep 0.2\n"
@@ -118,7 +118,7 @@ Path(here / "source").mkdir()
 mount = 'for last; do :; done; mount -t overlay overlay -o lowerdir=lower/1,upperdir=upper,workdir=work "$last"\n'
 hold = "trap 'exit 0' TERM; while grep -q ' /mnt/merged ' /proc/self/mountinfo; do sleep 0.02; done\n"
 free = "rm /mnt/ballast\n"
-_, verdict = go(DELETE, tool(here / "fo", (fill % sys.argv[2]) + free + mount + hold), Bench(work, "6.0", {}, timeout=20), here)
+_, verdict = go(DELETE, tool(here / "fo", (fill % sys.argv[2]) + free + mount + hold), CellContext(work, "6.0", {}, timeout=20), here)
 print(verdict.outcome, verdict.reason)
 """
 

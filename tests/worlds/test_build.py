@@ -120,7 +120,7 @@ def test_a_failed_build_leaves_nothing_and_names_its_cause(debian: FakeDebian, c
 
 
 def test_one_world_that_fails_does_not_stop_another(debian: FakeDebian, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "furnish", _only_for_sid)
+    monkeypatch.setattr(build, "complete_root", _only_for_sid)
     done = ensure(["trixie", "sid"], _quiet)
     assert isinstance(done["trixie"], WorldError)
     assert isinstance(done["sid"], World)
