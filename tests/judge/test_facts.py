@@ -166,11 +166,15 @@ EACH: list[tuple[str, Made, dict[str, object]]] = [
     ),
     (
         "WL304", lambda: of_cell(with_images((Answer("podman pull", 125, DUPLICATES),))),
-        {"who": "podman pull", "exit_code": 125, "words": DUPLICATES.replace("0123456789abcdef", "…")},
+        {"who": "podman pull", "exit_code": 125, "cause": "duplicate path", "words": DUPLICATES.replace("0123456789abcdef", "…")},
     ),
     (
         "WL304", lambda: of_cell(with_images((Answer("overlay seal", 137, "FATAL: x: input/output error"),))),
-        {"who": "overlay seal", "signal": 9, "error": "EIO", "words": "FATAL: x: input/output error"},
+        {"who": "overlay seal", "signal": 9, "cause": "EIO", "error": "EIO", "words": "FATAL: x: input/output error"},
+    ),
+    (
+        "WL304", lambda: of_cell(with_images((Answer("podman pull", 125, "at /a b: 3 of x: no"),))),
+        {"who": "podman pull", "exit_code": 125, "cause": "other", "last_line": "at … b: … of x: no", "words": "at /a b: 3 of x: no"},
     ),
     ("WL305", lambda: of_cell(with_images(oracle=[], imported=[file("f")])), {"taken": "extra"}),
     ("WL305", lambda: of_cell(with_images(oracle=[file("f")], imported=[])), {"taken": "absent"}),
@@ -231,12 +235,40 @@ def test_what_a_key_looks_like() -> None:
     assert other.key == "WL205 view d/f differs=content,mode,xattr%20user.a kind=file mode_is=0600"
 
 
+@pytest.mark.parametrize(
+    ("words", "also", "another"),
+    [
+        (DUPLICATES, DUPLICATES.replace("0123456789abcdef", "fedcba9876543210"), "Error: no layer"),
+        ("FATAL: could not attach image file to loop device: a: no such device", "FATAL: no loop devices available", "FATAL: no"),
+        ("Error: open /a/b: file exists", "Error: mkdir /c: file exists", "Error: open /a/b: no space left on device"),
+        ("Error: layer 3 of /var/tmp/x1: bad", "Error: layer 12 of /srv/y: bad", "Error: layer 3 of /var/tmp/x1: worse"),
+        ("time=\"2026-11-24T05:53:15Z\" no", "time=\"2026-11-25T06:01:02Z\" no", "time=\"2026-11-24T05:53:15Z\" yes"),
+        ("at 05:53:15.25: 8d3f-cafe-01 no", "at 6:1: 9aaa-beef-77 no", "at 05:53:15.25: 8d3f-cafe-01 yes"),
+        ("WARNING: no loop device: a: input/output error\nFATAL: no", "FATAL: no", "FATAL: no loop device"),
+        ("", "\n", "no"),
+    ],
+)  # fmt: skip
+def test_two_refusals_with_one_exit_code_are_one_where_their_cause_is(words: str, also: str, another: str) -> None:
+    keys = [next(of_cell(with_images((Answer("podman pull", 125, said),)))).key for said in (words, also, another)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_refusal_that_was_told_before_its_cause_was_a_fact_is_read() -> None:
+    (finding,) = of_cell(with_images((Answer("podman pull", 125, DUPLICATES),)))
+    plain = msgspec.to_builtins(finding)
+    del plain["facts"]["cause"]
+    old = msgspec.convert(plain, Finding)
+    assert old.key == "WL304 imported / exit_code=125 who=podman%20pull"
+    assert old.message == finding.message
+
+
 def test_what_is_another_one_tomorrow_is_no_part_of_a_key() -> None:
     one, other = (
         next(of_cell(with_images((Answer("podman pull", 125, words),)))).key
         for words in ("Error: at 0x7ffc: no", "Error: at 0x55aa: no")
     )
-    assert one == other == "WL304 imported / exit_code=125 who=podman%20pull"
+    assert one == other
+    assert one.startswith("WL304 imported / cause=other exit_code=125 last_line=Error:%20at%20")
     one, other = (
         next(of_cell(evidence(view=tree([folder("d"), file("d/f", text)]), oracle=SAME))).key for text in "ab"
     )

@@ -9,8 +9,9 @@ import msgspec
 from harness.evidence.recording import Answer, Recording
 from harness.judge.findings import Finding
 from harness.judge.judge import carried
+from harness.judge.refusals import essence, last_lines
 from harness.judge.rules.evidence import Evidence
-from harness.judge.rules.layer import RULES, essence, layer_findings
+from harness.judge.rules.layer import RULES, layer_findings
 from harness.places import IMPORTED, ORACLE, PUSHED, READONLY, REMOUNT, SEALED, SEALED_VIEW, UPPER, VIEW, PlaceName
 from harness.scenario.loader import parse
 from harness.snapshot.model import Entry, Kind, Snapshot
@@ -141,7 +142,8 @@ def test_who_refuses_is_told_at_its_place_without_what_changes() -> None:
     assert judged({}, answers=(Answer("overlay seal", 255, "FATAL: no"), Answer("push x", 0, ""))) == [
         ("WL304", "/", SEALED)
     ]
-    assert essence("WARNING: a\n\\x1b[91mERROR: in /tmp/x-123456789 0123456789abcdef\\x1b[0m") == "ERROR: in /tmp/x-… …"
+    lines = last_lines("WARNING: a\n\\x1b[91mERROR: in /tmp/x-123456789 0123456789abcdef\\x1b[0m")
+    assert essence(lines) == "ERROR: in /tmp/x-… …"
 
 
 def test_an_import_that_differs() -> None:

@@ -27,6 +27,15 @@ def _judge() -> Iterator[Mutant]:
         ("_did_the_same", "believes every cell", gives("True")),
         ("_looked", "believes that everybody looked", gives("True")),
     )  # fmt: skip
+    refusals, here = "harness/judge/refusals.py", ("tests/judge/test_facts.py", "tests/judge/test_rules_layer.py")
+    yield from inverted(refusals, here)
+    yield from made(
+        refusals, here,
+        ("last_lines", "says nothing", gives("[]")),
+        ("essence", "says all that changes", gives('" ".join(lines)')),
+        ("cause_of", "knows no cause", gives("Cause.OTHER")),
+        ("lasting", "keeps what changes", gives("line")),
+    )  # fmt: skip
     module, near = (
         "harness/judge/defects/explain.py",
         (*judge, "tests/runs/test_known_builds.py", "tests/judge/test_defects.py"),

@@ -44,6 +44,14 @@ class LinkToMarker(FactsBase, frozen=True, kw_only=True, tag="link-to-marker"):
     to: Annotated[str, lasts("the path that the entry is a hard link to")]
 
 
+class Cause(StrEnum):
+    """Why somebody took no image, where no errno says it."""
+
+    DUPLICATE_PATH = "duplicate path"
+    LOOP_DEVICE = "loop device"
+    OTHER = "other"
+
+
 class Refused(FactsBase, frozen=True, kw_only=True, omit_defaults=True, tag="refused"):
     """WL304."""
 
@@ -51,7 +59,14 @@ class Refused(FactsBase, frozen=True, kw_only=True, omit_defaults=True, tag="ref
     who: Annotated[str, lasts("who failed: podman pull, overlay seal, push --layer-format tar, a read-only run, …")]
     exit_code: Annotated[int | None, lasts("its exit code")] = None
     signal: Annotated[int | None, lasts("the number of the signal that it died of")] = None
-    error: Annotated[str | None, lasts("what it failed with, as errno names it, where its words say it")] = None
+    cause: Annotated[
+        str | None,
+        lasts("why, as its last words say: duplicate path, loop device, an error as errno names it (EEXIST), or other"),
+    ] = None
+    last_line: Annotated[
+        str | None, lasts("of other: its last line, with … for each path and for each word that has a digit")
+    ] = None
+    error: Annotated[str | None, passing("the first error that its words say, as errno names it")] = None
     words: Annotated[str, passing("its last words, without digests and times")] = ""
 
 

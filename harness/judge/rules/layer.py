@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from harness.judge.errnos import error_of
 from harness.judge.facts.layer import (
     OPAQUE_XATTR,
     Breach,
+    Cause,
     Duplicate,
     Fate,
     LinkToMarker,
@@ -24,6 +24,7 @@ from harness.judge.facts.layer import (
 )
 from harness.judge.facts.upper import UnportableXattr
 from harness.judge.findings import Finding
+from harness.judge.refusals import cause_of, essence, last_lines, lasting
 from harness.judge.rules import upper, words
 from harness.judge.rules.evidence import Evidence, LayerEvidence, RawLayer, shown
 from harness.judge.rules.rule import Hit, Need, Rule
@@ -187,29 +188,19 @@ def refused(evidence: Evidence) -> Iterator[Hit[Refused]]:
     """WL304: who did not take what, in its own words."""
     for answer in evidence.recording.answers:
         if answer.code:
+            lines = last_lines(answer.words)
+            cause = cause_of(lines)
             signalled = 128 < answer.code < 128 + 65  # 255 is what Go programs end with when they give up
             facts = Refused(
                 who=answer.who,
                 exit_code=None if signalled else answer.code,
                 signal=answer.code - 128 if signalled else None,
+                cause=cause,
+                last_line=lasting(lines[-1]) if cause == Cause.OTHER and lines else None,
                 error=error_of(answer.words),
-                words=essence(answer.words),
+                words=essence(lines),
             )
             yield Hit("/", answer.place or IMPORTED, facts)
-
-
-_CHANGING = re.compile(r"[0-9a-f]{12,}|\d{6,}|time=\"[^\"]*\" ")
-_COLOUR = re.compile(r"\\x1b\[[0-9;]*m")
-
-
-def essence(text: str) -> str:
-    """The last lines of a program's words, without what differs from run to run."""
-    lines = [line for one in text.splitlines() if (line := _COLOUR.sub("", one).strip())]
-    essential = [line for line in lines if line.startswith("FATAL")] or [
-        line for line in lines if not line.startswith("WARNING")
-    ]
-    lines = essential or lines
-    return _CHANGING.sub("…", " ".join(lines[-2:]))[-400:]
 
 
 def misread(evidence: Evidence) -> Iterator[Hit[Misread]]:
