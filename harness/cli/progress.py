@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import textwrap
 import time
@@ -167,7 +168,9 @@ class Progress:
             self.stream.write("\r\x1b[K")
         for line in news_lines(results, run.folder) if self.says != QUIET else ():
             self._line(line)
-        for line in summary_lines(results, _MOST, _MOST_KNOWN, str(run.folder)) if self.says != QUIET else ():
+        for line in (
+            summary_lines(results, _MOST, _MOST_KNOWN, shlex.quote(str(run.folder))) if self.says != QUIET else ()
+        ):
             self._wrapped(line)
         for leak in run.leaks:
             self._line(f" {leak}", "red", "! LEFT BEHIND:")
