@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.compare.defects import showing, tables
+from harness.compare.defects import Row, showing, tables
 from harness.compare.groups import Group, Rank, Status, column_of, groups, status_of
 from harness.compare.words import Column, Name, Words, count, listing, names, plain, who
 from harness.judge.codes import CODES
@@ -220,6 +220,16 @@ def not_run(cells: Iterable[CellResult]) -> tuple[NotRun, ...]:
 _SIGNS = {Rank.NEW: "✗ NEW", Rank.BACK: "✗ BACK", Rank.GONE: "✓ GONE"}
 
 
+def _of_each_effect(known: Sequence[Row], most: int | None) -> list[Row]:
+    """The first *most* of rows that stand by effect: of each effect one, before any has a second; in their order."""
+    seen: Counter[object] = Counter()
+    turn: list[tuple[int, int]] = []
+    for place, row in enumerate(known):
+        turn.append((seen[row.defect.effect], place))
+        seen[row.defect.effect] += 1
+    return [known[place] for place in sorted(place for _, place in sorted(turn)[:most])]
+
+
 def summary_lines(results: Results, most: int | None = None, most_known: int | None = None, run: str = "") -> list[str]:
     """The first screen as plain text for a terminal; the names in it are escaped.
 
@@ -242,7 +252,7 @@ def summary_lines(results: Results, most: int | None = None, most_known: int | N
     if len(news) > len(news[:most]):
         lines.append(f"   {count(len(news) - len(news[:most]), 'more sentence')} in the report")
     known = showing(tables(results.cells, results.defects))
-    for row in known[:most_known]:
+    for row in _of_each_effect(known, most_known):
         lines.append(f"✗ known  {row.defect.effect.words}: {row.defect.title}")
         by_design = " · by design" if row.defect.kind == "limit" else ""
         lines.append(f"        {row.boundary}{by_design} · explain {row.defect.name}")
