@@ -17,6 +17,8 @@ COMMANDS = {
     "run": "run scenarios on tools, and write the report",
     "list": "the scenarios with their titles; their cells, and why some do not run",
     "script": "print the shell program of a cell",
+    "baseline": "what each cell gave when somebody last said that this is so",
+    "compare": "what changed from one run to another",
     "report": "write the HTML report of one or several runs, from their recordings alone",
     "inspect": "the markers in an upper directory, a layer or an image, and what is wrong with them",
     "defects": "which versions of each program show which defects",

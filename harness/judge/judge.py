@@ -12,6 +12,7 @@ from harness.evidence.recording import Recording
 from harness.judge.causes import under_causes
 from harness.judge.defects.explain import Explainer
 from harness.judge.defects.model import Defect, Named
+from harness.judge.facts import mark_line
 from harness.judge.findings import Finding, Outcome
 from harness.judge.rules.every import RULES, needs
 from harness.judge.rules.evidence import Evidence
@@ -32,6 +33,7 @@ class Verdict:
     findings: tuple[Finding, ...]
     missing: tuple[Named, ...] = ()
     tells: Mapping[str, bool] = field(default_factory=dict)
+    marks: tuple[str, ...] = ()  # what marks the upper, whoever honours it: a line for each
 
     @property
     def new(self) -> tuple[Finding, ...]:
@@ -68,16 +70,17 @@ def judge(
             findings,
         )
     to_its_end = _did_the_same(recording)
+    marks = tuple(sorted(mark_line(marker) for marker in evidence.markers))
     missing = explainer.gone(findings, lambda code: _looked(code, evidence)) if to_its_end else ()
     tells = explainer.tells(findings, lambda code: to_its_end and _looked(code, evidence))
     new = [finding for finding in findings if finding.known is None]
     if new:
-        return Verdict(Outcome.FINDING, _unexplained(new), findings, missing, tells)
+        return Verdict(Outcome.FINDING, _unexplained(new), findings, missing, tells, marks)
     if missing:
         names = ", ".join(defect.defect for defect in missing)
         why = f"{names} did not show: it seems fixed, say so in its file"
-        return Verdict(Outcome.FINDING, why, findings, missing, tells)
-    return Verdict(Outcome.PASSED, "", findings, tells=tells)
+        return Verdict(Outcome.FINDING, why, findings, missing, tells, marks)
+    return Verdict(Outcome.PASSED, "", findings, tells=tells, marks=marks)
 
 
 def _unexplained(new: Sequence[Finding]) -> str:

@@ -31,12 +31,17 @@ def render(runs: Sequence[Path]) -> str:
 
 def page_of(loaded: LoadedRuns) -> str:
     """The page of runs that were read."""
+    return rendered("report.html.jinja", page=page(loaded))
+
+
+def rendered(template: str, **what: object) -> str:
+    """A page made of one of the templates, with the style and script that all share."""
     style, script = _asset("report.css"), _asset("report.js")
     return (
         _environment()
-        .get_template("report.html.jinja")
+        .get_template(template)
         .render(
-            page=page(loaded),
+            **what,
             style=Markup(style),  # noqa: S704 - our own files
             script=Markup(script),  # noqa: S704
             style_hash=_hash(style),
@@ -55,17 +60,23 @@ def write_report(
     It becomes a new regular file, or takes the place of one; through a symbolic link, that which the link leads to. Raises UsageError
     where something else stands there, BrokenMachinery where it cannot be written.
     """
-    target = _regular(output)
+    _regular(output)  # before all else is read
     loaded = load([runs] if isinstance(runs, Path) else runs, judge_again=judge_again, defects=defects)
+    write_html(page_of(loaded), output)
+    return loaded
+
+
+def write_html(text: str, output: Path) -> None:
+    """Write a page in one step, as ``write_report`` does."""
+    target = _regular(output)
     try:
-        write_whole(target, page_of(loaded).encode("utf-8", "backslashreplace"))
+        write_whole(target, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise BrokenMachinery(
             f"cannot be written: {error.strerror}",
             where=str(output),
             remedy="name a file in a folder that exists, on a disk with room",
         ) from error
-    return loaded
 
 
 def _regular(output: Path) -> Path:

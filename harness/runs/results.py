@@ -40,6 +40,7 @@ class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0  # of the shell program
     folder: str = ""
     runs: int = 1  # how often the cell was run; each finding says in how many of them it was found
+    marks: tuple[str, ...] = ()  # what marks its upper, as lines: "mark upper a/new encoding=opaque-trusted"
 
     @property
     def new(self) -> tuple[Finding, ...]:
@@ -57,6 +58,8 @@ class RunFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     kernel: str
     environment: dict[str, str]
     unavailable: tuple[dict[str, str], ...] = ()  # tools that could not be had: name, where, reason, remedy
+    unfinished: int = 0  # cells that the run did not come to, since it was killed
+    parts: tuple[str, ...] = ()  # the ids of the runs that it was put together of
 
 
 class Results(msgspec.Struct, frozen=True):
@@ -73,7 +76,7 @@ def cell_result(recording: Recording, verdict: Verdict, folder: str) -> CellResu
     return CellResult(
         recording.id, recording.scenario.name, recording.tool, recording.profile, verdict.outcome, verdict.reason,
         findings=verdict.findings, missing=verdict.missing, tells=dict(verdict.tells), seconds=recording.seconds, folder=folder,
-        runs=recording.runs,
+        runs=recording.runs, marks=verdict.marks,
     )  # fmt: skip
 
 

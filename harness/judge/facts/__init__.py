@@ -32,6 +32,9 @@ from harness.judge.facts.view import (
     StepResult,
     Unstable,
 )
+from harness.names import escape
+from harness.places import UPPER
+from harness.whiteouts.markers import Marker
 
 Facts = (
     MarkerOfAMarker | WhiteoutInOpaque | NeedlessWhiteout | NameAndWhiteout | MixedEncodings | NeedlessOpaque
@@ -61,6 +64,11 @@ def key_of(code: str, place: str, path: str, facts: Facts | None) -> str:
     return " ".join([code, place, _word(path), *(f"{name}={_value(lasting[name])}" for name in sorted(lasting))])
 
 
+def mark_line(marker: Marker) -> str:
+    """A mark in an upper, in the form of a key: ``mark upper a/new/.wh..opq encoding=device``."""
+    return f"mark {UPPER} {_word(escape(marker.at) or '/')} encoding={marker.encoding}"
+
+
 def _value(value: Flat) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -71,4 +79,4 @@ def _word(text: str) -> str:
     return quote(text, safe="/:", errors="backslashreplace")
 
 
-__all__ = ["BY_CODE", "FACT_NAMES", "Differing", "Facts", "Flat", "as_table", "key_of"]
+__all__ = ["BY_CODE", "FACT_NAMES", "Differing", "Facts", "Flat", "as_table", "key_of", "mark_line"]
