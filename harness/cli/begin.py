@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import sys
+from pathlib import Path
+
+import msgspec
 
 from harness.errors import BrokenMachinery
 from harness.machine.workfolder import work_folder
 from harness.names import one_line
 from harness.runs.decide import Wanted, decide, obstacles_here, unmet_error
 from harness.runs.folders import work_parent
-from harness.runs.planfile import write_plan
+from harness.runs.planfile import rewrite_plan, write_plan
+from harness.runs.resume import plan_to_resume, whole_cells
 from harness.runs.run import Run
+
+
+def resume_run(folder: Path) -> Run:
+    """A run that was killed, with what of it is whole; the rest is still to be run. Raises what ``plan_to_resume`` raises."""
+    plan = plan_to_resume(folder)
+    whole = whole_cells(plan, folder)
+    with contextlib.ExitStack() as made:
+        work = made.enter_context(work_folder(work_parent(), f"{plan.run}-{secrets.token_hex(2)}"))
+        plan = msgspec.structs.replace(plan, work=str(work), whole=sorted(whole))
+        rewrite_plan(plan)
+        run = Run(plan, made.pop_all())
+    run.resumed = True
+    for result in whole.values():
+        run.take(result)
+    return run
 
 
 def begin_run(wanted: Wanted) -> Run:

@@ -19,6 +19,7 @@ COMMANDS = {
     "script": "print the shell program of a cell",
     "baseline": "what each cell gave when somebody last said that this is so",
     "compare": "what changed from one run to another",
+    "merge": "put the parts of a run together",
     "report": "write the HTML report of one or several runs, from their recordings alone",
     "inspect": "the markers in an upper directory, a layer or an image, and what is wrong with them",
     "defects": "which versions of each program show which defects",

@@ -120,7 +120,10 @@ def _wants_scenarios(config: pytest.Config) -> bool:
 
 def _by_scenario(plan: PlanFile) -> dict[str, list[tuple[str, Cell | NotRun]]]:
     found: dict[str, list[tuple[str, Cell | NotRun]]] = {}
+    whole = set(plan.whole)
     for cell_id, one in plan.chosen():
+        if cell_id in whole:
+            continue
         found.setdefault(cell_id.partition("[")[0], []).append((cell_id, one))
     return found
 

@@ -6,10 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
+from harness.compare.words import count
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN
 from harness.judge.defects.model import Defect
 from harness.names import one_line
 from harness.report.html import write_report
+from harness.runs.results import NAME, write_results
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +29,26 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(handler=report)
 
 
+def _end(folder: Path) -> None:
+    """Write the results of a run that was killed before it did, and say so."""
+    from harness.runs.resume import interrupted_results, was_killed  # noqa: PLC0415 - a report needs no driver
+
+    if not was_killed(folder):
+        return
+    results = interrupted_results(folder)
+    write_results(results, folder)
+    missing = count(results.run.unfinished, "cell")
+    print(
+        one_line(f"{folder} was killed: {missing} not run; go on with: whiteout-lab run --resume {folder}"),
+        file=sys.stderr,
+    )
+
+
 def report(arguments: argparse.Namespace) -> int:
     """Write the report, and say where it is, and which recordings are no longer whole."""
+    for folder in arguments.runs:
+        if folder.is_dir() and not (folder / NAME).exists():
+            _end(folder)
     output = arguments.output or arguments.runs[-1] / "report.html"
     defects: tuple[Defect, ...] = ()
     if arguments.judge:

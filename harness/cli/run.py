@@ -10,25 +10,36 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
 from harness.cells.plan import Cell, NotRun, cell_of
 from harness.cli import endings
-from harness.cli.begin import begin_run
+from harness.cli.begin import begin_run, resume_run
 from harness.cli.limits import seconds
 from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress, not_here
 from harness.cli.pytest_plugin import PLAN_OPTION
 from harness.cli.script import find_cell, plain_id, scenario_in, tool_in
 from harness.cli.worlds import unasked
 from harness.compare.words import count
-from harness.errors import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_USAGE, MissingProgram, UsageError, WorldError, text_path
+from harness.errors import (
+    EXIT_BROKEN,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    BrokenMachinery,
+    MissingProgram,
+    UsageError,
+    WorldError,
+    text_path,
+)
 from harness.machine.room import need_limits
 from harness.names import one_line
 from harness.profile import Profile
 from harness.runs.decide import Wanted
 from harness.runs.folders import project_folder, scenario_files
 from harness.runs.planfile import PLAN, PlanFile
+from harness.runs.results import Results
 from harness.runs.run import Run
 from harness.tools.asked import HELP as TOOL_HELP
 from harness.tools.asked import parse_words
@@ -65,10 +76,19 @@ def register(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--jobs",
-        type=_jobs,
+        type=at_least_one,
         default=(os.cpu_count() or 1) + 1,
         metavar="N",
         help="cells side by side (default: processors and one more, since a cell waits a quarter of its time)",
+    )
+    parser.add_argument(
+        "--shard", default="", metavar="I/N", help="the I-th of N parts of the cells alone, even by time (see: merge)"
+    )
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="RUN",
+        help="go on with a run that was killed: what is whole of it is not run again",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="the run's folder (default: reports/<time>-<short id>)"
@@ -88,7 +108,11 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="a folder of defect files that says what is known, instead of the project's own",
     )
     parser.add_argument(
-        "--repeat", type=_jobs, default=0, metavar="N", help="run each cell N times (default: as its scenario says)"
+        "--repeat",
+        type=at_least_one,
+        default=0,
+        metavar="N",
+        help="run each cell N times (default: as its scenario says)",
     )
     parser.add_argument("--build-worlds", action="store_true", help="first build the worlds that are not in place yet")
     louder = parser.add_mutually_exclusive_group()
@@ -98,7 +122,8 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(handler=run)
 
 
-def _jobs(text: str) -> int:
+def at_least_one(text: str) -> int:
+    """A number from 1 on."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError("a number from 1 on")
     return int(text)
@@ -151,7 +176,7 @@ def why_nothing_runs(cells: Iterable[Cell | NotRun], most: int = 5) -> str:
     return "; ".join(lines) + (f"; and {len(reasons) - most} more reasons" if len(reasons) > most else "")
 
 
-def _build_worlds(tools: Sequence[str], *, strict: bool) -> None:
+def build_worlds(tools: Sequence[str], *, strict: bool) -> None:
     """Build what is missing; a world that cannot be had is told of, and the run goes on without it unless it is strict."""
     for world in ensure(unasked(tools), lambda line: print(one_line(line), flush=True)).values():
         if isinstance(world, WorldError):
@@ -162,6 +187,8 @@ def _build_worlds(tools: Sequence[str], *, strict: bool) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run through pytest, with output of our own; returns the exit code."""
+    if arguments.resume is not None:
+        return _resumed(arguments)
     if arguments.out is not None:
         text_path(arguments.out.absolute())  # before worlds are built and tools looked for, of which a strict run ends
     if arguments.out is not None and arguments.out.exists() and any(arguments.out.iterdir()):
@@ -170,7 +197,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     need_limits(arguments.jobs)
     if arguments.build_worlds:
-        _build_worlds(arguments.tool, strict=_strict(arguments))
+        build_worlds(arguments.tool, strict=_strict(arguments))
     named = bring(arguments, lambda line: print(one_line(line), flush=True))
     with contextlib.ExitStack() as stack:
         with endings.held():  # an end that comes before the run is held by the stack would leave it behind
@@ -187,6 +214,45 @@ def _leave_nothing(begun: Run) -> None:
         begun.abandon()
 
 
+def run_cells(wanted: Wanted, jobs: int, stream: TextIO) -> tuple[Results, Path]:
+    """For other commands: decide and run, with what people read of it on *stream*; returns the results, and the run's folder.
+
+    Raises what ``run`` raises, BrokenMachinery where it came to no end, and KeyboardInterrupt where somebody wanted its end.
+    """
+    need_limits(jobs)
+    with contextlib.ExitStack() as stack:
+        with endings.held():
+            begun = begin_run(wanted)
+            stack.callback(_leave_nothing, begun)
+        _need_cells(begun.plan)
+        code, progress, words = _tested(begun, Progress(stream, begun), jobs=jobs)
+        if code == pytest.ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
+        if progress.error is not None:
+            raise progress.error
+        if begun.ended is None:
+            raise BrokenMachinery(
+                f"the run came to no end: {words[-500:]}", where=str(begun.folder), remedy="run it again"
+            )
+        return begun.ended, begun.folder
+
+
+def _resumed(arguments: argparse.Namespace) -> int:
+    """Go on with a run; what the plan says cannot be said again."""
+    if arguments.scenarios or arguments.tool or arguments.profile or arguments.only or arguments.out or arguments.shard:
+        raise UsageError(
+            "its plan is made", where="--resume", remedy="name the run alone: which cells, tools and folder is decided"
+        )
+    need_limits(arguments.jobs)
+    with contextlib.ExitStack() as stack:
+        with endings.held():
+            begun = resume_run(arguments.resume)
+            stack.callback(begun.stack.close)
+        left = len(begun.plan.chosen()) - len(begun.plan.whole)
+        print(one_line(f"{count(len(begun.plan.whole), 'cell')} whole, {left} to run: {begun.folder}"), flush=True)
+        return _by_pytest(begun, arguments)
+
+
 def _wanted(arguments: argparse.Namespace, named: Sequence[str]) -> Wanted:
     """*named*: the scenarios of the cells that were named."""
     return Wanted(
@@ -199,6 +265,7 @@ def _wanted(arguments: argparse.Namespace, named: Sequence[str]) -> Wanted:
         strict=_strict(arguments),
         timeout=arguments.timeout,
         repeat=arguments.repeat,
+        shard=arguments.shard,
         defects=arguments.defects.absolute() if arguments.defects else None,
     )
 
@@ -217,26 +284,33 @@ def _need_cells(plan: PlanFile) -> None:
 
 
 def _by_pytest(begun: Run, arguments: argparse.Namespace) -> int:
-    """Run what is decided; returns the exit code. Pytest is told where the plan is, and of no one else's settings."""
-    words = [
-        ".", "-c", os.devnull, "--noconftest", "--confcutdir=.", f"--rootdir={project_folder()}",
-        f"{PLAN_OPTION}={begun.folder / PLAN}", "-p", "harness.cli.pytest_plugin", "-p", "no:cacheprovider", "--tb=short",
-        "-p", "xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning",
-        *(["-x"] if arguments.exitfirst else []),
-        *(["-n", str(arguments.jobs), "--dist=worksteal"] if arguments.jobs > 1 and not arguments.only else []),
-    ]  # fmt: skip
-    progress = Progress(sys.stdout, begun, QUIET if arguments.quiet else VERBOSE if arguments.verbose else USUAL)
-    quiet = io.StringIO()
-    with contextlib.redirect_stdout(quiet), _without_plugins():
-        code = int(pytest.main(words, plugins=[progress]))
+    """Run what is decided; returns the exit code."""
+    says = QUIET if arguments.quiet else VERBOSE if arguments.verbose else USUAL
+    jobs = 1 if arguments.only else arguments.jobs
+    code, progress, words = _tested(begun, Progress(sys.stdout, begun, says), jobs=jobs, stop=arguments.exitfirst)
     if code == pytest.ExitCode.INTERRUPTED and progress.interrupted and progress.error is None:
         return _interrupted(begun)
     if progress.error is not None:
         raise progress.error
     if progress.ended is None:
-        print(quiet.getvalue(), file=sys.stderr)
+        print(words, file=sys.stderr)
         return EXIT_USAGE if code == pytest.ExitCode.USAGE_ERROR else EXIT_BROKEN
     return progress.exit_code()
+
+
+def _tested(begun: Run, progress: Progress, *, jobs: int, stop: bool = False) -> tuple[int, Progress, str]:
+    """Pytest's exit code and words. It is told where the plan is, and of no one else's settings."""
+    words = [
+        ".", "-c", os.devnull, "--noconftest", "--confcutdir=.", f"--rootdir={project_folder()}",
+        f"{PLAN_OPTION}={begun.folder / PLAN}", "-p", "harness.cli.pytest_plugin", "-p", "no:cacheprovider", "--tb=short",
+        "-p", "xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning",
+        *(["-x"] if stop else []),
+        *(["-n", str(jobs), "--dist=worksteal"] if jobs > 1 else []),
+    ]  # fmt: skip
+    quiet = io.StringIO()
+    with contextlib.redirect_stdout(quiet), _without_plugins():
+        code = int(pytest.main(words, plugins=[progress]))
+    return code, progress, quiet.getvalue()
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from harness.cells.plan import Cell, NotRun, cell_of, plan
 from harness.doctor.obstacle import Obstacle
 from harness.doctor.probe import probe
@@ -19,8 +21,10 @@ from harness.judge.defects.model import Defect
 from harness.machine.environment import environment
 from harness.machine.packages import package_of
 from harness.profile import Profile
+from harness.runs.baseline import baseline_folder, read_seconds
 from harness.runs.folders import project_folder, reports_folder, scenario_files, work_parent
 from harness.runs.planfile import SCHEMA, Decision, PlanFile
+from harness.runs.shards import parse_shard, shard
 from harness.scenario.loader import DEFECTS, canonical, load_all, scenarios_below
 from harness.tools.asked import parse_words
 from harness.tools.discover import asked_by, discover, unmet
@@ -44,6 +48,7 @@ class Wanted:
     strict: bool = False
     timeout: float = 60.0  # seconds for one cell
     repeat: int = 0  # how often each cell runs; 0: as its scenario says
+    shard: str = ""  # "2/4": this part of the cells alone
     defects: Path | None = None  # the folder that says what is known; None: the project's
 
 
@@ -89,7 +94,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
     run = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     where = {id(s): i for i, s in enumerate(scenarios)}
     which = {id(t): i for i, t in enumerate(tools)}
-    return PlanFile(
+    whole = PlanFile(
         schema=SCHEMA,
         run=run,
         folder=str((wanted.out or reports_folder() / run).absolute()),
@@ -108,7 +113,16 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         unmet=[why(one) for one in unmet(words, found)],
         only=list(wanted.only),
         repeat=wanted.repeat,
+        shard=wanted.shard,
     )
+    return msgspec.structs.replace(whole, only=_part(whole)) if wanted.shard else whole
+
+
+def _part(plan: PlanFile) -> list[str]:
+    """The cells of a part of the run."""
+    part, parts = parse_shard(plan.shard)
+    cells = [(cell_id, cell_of(one).tool.name) for cell_id, one in plan.chosen()]
+    return shard(cells, part, parts, read_seconds(baseline_folder()))
 
 
 def _decision(one: Cell | NotRun, where: dict[int, int], which: dict[int, int]) -> Decision:

@@ -12,6 +12,7 @@ from harness.cells.plan import Cell, NotRun, cell_of
 from harness.errors import BrokenMachinery, UsageError, text_path
 from harness.evidence.recording import check_schema
 from harness.judge.defects.model import Defect
+from harness.machine.cache import write_whole
 from harness.machine.guarded import MARKER
 from harness.profile import Profile
 from harness.scenario.model import Scenario
@@ -53,6 +54,8 @@ class PlanFile(msgspec.Struct, frozen=True):
     unmet: list[dict[str, str]] = []  # of those, what the user named and nothing here is
     only: list[str] = []  # the cells that were named; empty: all of them
     repeat: int = 0  # how often each cell runs; 0: as its scenario says
+    whole: list[str] = []  # of a run that is gone on with: the cells that are not run again
+    shard: str = ""  # "2/4": which part of the cells the named ones are
 
     def chosen(self) -> list[tuple[str, Cell | NotRun]]:
         """The cells that the run is of, with their ids: neither excluded ones, nor those that were not named."""
@@ -93,12 +96,21 @@ def write_plan(decided: PlanFile) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         _take(folder)
         path = folder / PLAN
-        path.write_bytes(msgspec.json.encode(decided, enc_hook=_to_plain))
+        write_whole(path, msgspec.json.encode(decided, enc_hook=_to_plain))
     except OSError as error:
         raise BrokenMachinery(
             f"the run's folder cannot be written: {error.strerror}", where=str(folder), remedy="name another with --out"
         ) from error
     return path
+
+
+def rewrite_plan(decided: PlanFile) -> None:
+    """Write the plan of a run that is gone on with. Raises BrokenMachinery."""
+    path = Path(decided.folder) / PLAN
+    try:
+        write_whole(path, msgspec.json.encode(decided, enc_hook=_to_plain))
+    except OSError as error:
+        raise BrokenMachinery(f"cannot be written: {error.strerror}", where=str(path)) from error
 
 
 def _take(folder: Path) -> None:

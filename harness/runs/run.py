@@ -37,6 +37,7 @@ class Run:
         self.leaks: list[str] = []
         self.problems: list[LabError] = []  # what could not be written at the end
         self.unfinished = 0  # cells that the run ended before
+        self.resumed = False  # its folder was there before
         self.ended: Results | None = None
         self.folder = Path(plan.folder)
         self.cells = named_cells(plan.cells())
@@ -64,9 +65,10 @@ class Run:
                 self.take(cell_result(ran.recording, ran.verdict, place))
 
     def abandon(self) -> None:
-        """Nothing ran: leave nothing."""
+        """Nothing ran: leave nothing, but what was there before."""
         self.stack.close()
-        remove_tree(self.folder)
+        if not self.resumed:
+            remove_tree(self.folder)
 
     def finish(self, selected: set[str] | None) -> Results:
         """Prove that nothing is left, and put the results together. *selected*: ids that pytest was asked for; None: all."""

@@ -1,0 +1,125 @@
+"""Runs put together: the parts of one, or several of different tools. What is missing, doubled, or does not fit is said.
+
+The recordings stay where they are: ``parts/N`` of the merged run leads to the N-th.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import BrokenMachinery, LabError, UsageError
+from harness.runs.planfile import PLAN, PlanFile, read_plan
+from harness.runs.results import CellResult, Results, RunFacts, write_results
+from harness.runs.resume import results_of
+
+PARTS = "parts"
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What comes of it. ``missing``: ids of cells that no part has; ``doubled``: that several have, of which the latest is taken."""
+
+    results: Results
+    missing: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
+    unread: tuple[LabError, ...] = ()
+
+
+def merge(folders: Sequence[Path], out: Path) -> Merged:
+    """Put runs together into the new folder *out*. A run that cannot be read is left out, and told of.
+
+    Raises UsageError where runs do not fit, and where *out* holds something; BrokenMachinery where nothing can be read, or written.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(
+            "the folder of the merged run is not empty", where=str(out), remedy="name a new one with --output"
+        )
+    read: list[tuple[Path, Results, PlanFile]] = []
+    unread: list[LabError] = []
+    for folder in folders:
+        try:
+            read.append((folder, results_of(folder), read_plan(folder / PLAN)))
+        except LabError as error:
+            unread.append(error)
+    if not read:
+        raise unread[0] if unread else UsageError("there is nothing to merge", where="merge", remedy="name runs")
+    read.sort(key=lambda one: one[1].run.started)
+    _must_fit(read)
+    merged, doubled = _cells(read)
+    planned = {cell_id for _, _, plan in read for cell_id in _whole_plan(plan)}
+    missing = tuple(sorted(planned - merged.keys()))
+    whole = Results(read[-1][1].schema, _facts(read), tuple(merged.values()), read[-1][1].defects)
+    try:
+        (out / PARTS).mkdir(parents=True)
+        for number, (folder, _, _) in enumerate(read, 1):
+            (out / PARTS / str(number)).symlink_to(folder.absolute(), target_is_directory=True)
+    except OSError as error:
+        raise BrokenMachinery(
+            f"cannot be made: {error.strerror}", where=str(out), remedy="name another with --output"
+        ) from error
+    write_results(whole, out)
+    return Merged(whole, missing, doubled, tuple(unread))
+
+
+def _whole_plan(plan: PlanFile) -> list[str]:
+    """The cells of the run that a part is a part of."""
+    return [cell_id for cell_id, _ in (msgspec.structs.replace(plan, only=[]) if plan.shard else plan).chosen()]
+
+
+def _must_fit(read: Sequence[tuple[Path, Results, PlanFile]]) -> None:
+    """Raises UsageError where one scenario's name means two, or parts are of another number."""
+    first_folder, first, _ = read[0]
+    scenarios = {one.name: (folder, one) for folder, _, plan in reversed(read) for one in plan.scenarios}
+    numbers = {plan.shard.partition("/")[2]: folder for folder, _, plan in read if plan.shard}
+    if len(numbers) > 1:
+        said = ", ".join(f"{folder} is of {number}" for number, folder in sorted(numbers.items()))
+        raise UsageError(
+            f"they are parts of different runs: {said}", where="merge", remedy="merge the parts of one run"
+        )
+    for folder, results, plan in read:
+        if results.run.version != first.run.version:
+            raise UsageError(
+                f"it was run by version {results.run.version}, and {first_folder} by {first.run.version}",
+                where=str(folder), remedy="merge runs of one version of this program",
+            )  # fmt: skip
+        for one in plan.scenarios:
+            other, same_name = scenarios[one.name]
+            if same_name != one:
+                raise UsageError(
+                    f"{one.name} is another scenario than in {other}",
+                    where=str(folder), remedy="merge runs of the same files",
+                )  # fmt: skip
+
+
+def _cells(read: Sequence[tuple[Path, Results, PlanFile]]) -> tuple[dict[str, CellResult], tuple[str, ...]]:
+    """The cells of all, of two with one id the later; excluded ones last, and only where nobody ran them."""
+    found: dict[str, CellResult] = {}
+    doubled: dict[str, None] = {}
+    for number, (_, results, _) in enumerate(read, 1):
+        for cell in results.cells:
+            before = found.get(cell.id)
+            if before is not None and not before.excluded and not cell.excluded:
+                doubled[cell.id] = None
+            if before is None or not cell.excluded:
+                folder = f"{PARTS}/{number}/{cell.folder}" if cell.folder else ""
+                found[cell.id] = msgspec.structs.replace(cell, folder=folder)
+    return found, tuple(doubled)
+
+
+def _facts(read: Sequence[tuple[Path, Results, PlanFile]]) -> RunFacts:
+    """Of all together: the first's beginning, the last's machine, the time of all."""
+    every = [results.run for _, results, _ in read]
+    unavailable = {tuple(sorted(one.items())): one for run in every for one in run.unavailable}
+    return msgspec.structs.replace(
+        every[-1],
+        id="+".join(dict.fromkeys(run.id for run in every))[:80],
+        started=every[0].started,
+        seconds=round(sum(run.seconds for run in every), 2),
+        unavailable=tuple(unavailable.values()),
+        unfinished=sum(run.unfinished for run in every),
+        parts=tuple(run.id for run in every),
+    )

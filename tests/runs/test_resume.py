@@ -1,0 +1,126 @@
+"""A run that was killed is gone on with: what is whole stays, the rest is run, and it is as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness.compare.changes import changes
+from harness.errors import BrokenMachinery, UsageError
+from harness.machine.process import Finished, run
+from harness.runs.accounts import accounts
+from harness.runs.folders import project_folder
+from harness.runs.planfile import PLAN, read_plan, rewrite_plan
+from harness.runs.results import NAME, read_results
+from harness.runs.resume import interrupted_results, plan_to_resume, results_of
+
+WORDS = ("--tool", "kernel", "--profile", "user", "--jobs", "2")
+
+
+def lab(folder: Path, *words: str | Path) -> Finished:
+    return run([sys.executable, "-m", "harness", *words], cwd=project_folder(), env=environment(folder), timeout=300)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return os.environ | {
+        "WHITEOUT_LAB_CACHE": str(folder / "cache"),
+        "WHITEOUT_LAB_SINGULARITY": "",
+        "WHITEOUT_LAB_STRICT": "",
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = lab(folder, "run", *WORDS, "--out", folder / "run")
+    if done.code == 77:
+        pytest.skip("nothing can be run here: see whiteout-lab doctor")
+    assert done.code == 0, done
+    return folder
+
+
+def killed(folder: Path, after: int) -> Path:
+    """A run that is killed when some recordings are there."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "harness", "run", *WORDS, "--out", folder / "run"],
+        cwd=project_folder(), env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    for _ in range(3000):
+        if len(list(folder.glob("run/cells/*/recording.json"))) >= after or child.poll() is not None:
+            break
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    return folder / "run"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("after", [1, 20])
+def test_a_killed_run_that_is_gone_on_with_equals_an_undisturbed_one(
+    after: int, undisturbed: Path, tmp_path: Path
+) -> None:
+    there = killed(tmp_path, after)
+    assert not (there / NAME).exists()
+    whole = {path.parent.name: path.stat().st_mtime_ns for path in there.glob("cells/*/recording.json")}
+    for path in list(there.glob("cells/*/recording.json"))[:1]:  # half-written, as a lost disk leaves it
+        path.write_bytes(path.read_bytes()[:100])
+        del whole[path.parent.name]
+    for path in [one for one in there.glob("cells/*/upper.jsonl") if one.parent.name in whole][:1]:
+        path.unlink()
+        del whole[path.parent.name]
+    for _ in range(100):
+        done = lab(tmp_path, "run", "--resume", there, "--jobs", "2")
+        if "still running" not in done.err:  # its reaper needs a moment
+            break
+        time.sleep(0.1)
+    assert done.code == 0, done
+    assert f"{len(whole)} cell" in done.out
+    again = {path.parent.name: path.stat().st_mtime_ns for path in there.glob("cells/*/recording.json")}
+    assert {name: again[name] for name in whole} == whole, "what is whole is not run again"
+    mine, wanted = read_results(there), read_results(undisturbed / "run")
+    assert [cell.id for cell in mine.cells] == [cell.id for cell in wanted.cells]
+    assert changes(accounts(wanted.cells), accounts(mine.cells)).changes == ()
+    assert not list((tmp_path / "cache/work").glob("run-*"))
+
+
+@pytest.mark.real
+def test_a_killed_run_can_be_reported(undisturbed: Path, tmp_path: Path) -> None:
+    there = shutil.copytree(undisturbed / "run", tmp_path / "run")
+    (there / NAME).unlink()
+    half = sorted((there / "cells").iterdir())
+    for folder in half[::2]:
+        (folder / "recording.json").unlink()
+    assert len(results_of(there).cells) == len(half[1::2])
+    assert interrupted_results(there).run.unfinished == len(half[::2])
+    done = lab(tmp_path, "report", there, "--output", tmp_path / "r.html")
+    assert done.code == 0
+    assert f"was killed: {len(half[::2])} cell" in done.err
+    (there / NAME).unlink()
+    for folder in half[1::2]:
+        (folder / "recording.json").unlink()
+    with pytest.raises(BrokenMachinery, match="nothing of it was recorded"):
+        results_of(there)
+
+
+@pytest.mark.real
+def test_what_is_no_run_or_is_asked_for_otherwise_is_refused(undisturbed: Path, tmp_path: Path) -> None:
+    with pytest.raises(BrokenMachinery):
+        plan_to_resume(tmp_path)
+    done = lab(tmp_path, "run", "--resume", undisturbed / "run", "--tool", "kernel")
+    assert done.code == 2
+    assert "its plan is made" in done.err
+    there = shutil.copytree(undisturbed / "run", tmp_path / "run")
+    plan = read_plan(there / PLAN)
+    other = [replace(tool, main=replace(tool.main, path="/bin/sh", sha256="0" * 64)) for tool in plan.tools]
+    rewrite_plan(msgspec.structs.replace(plan, folder=str(there), tools=other))
+    with pytest.raises(UsageError, match="is not here any more, or is another one"):
+        plan_to_resume(there)
