@@ -1,6 +1,6 @@
 # The two that anybody needs: make reproduce, make test. ARGS is handed on: make reproduce ARGS="ghost-marker --profile user"
 .DEFAULT_GOAL := help
-.PHONY: help setup venv reproduce test bench mutants lint worlds clean
+.PHONY: help setup venv reproduce nightly test bench mutants lint worlds clean
 BIN := .venv/bin
 ARGS ?=
 
@@ -15,6 +15,9 @@ venv:
 
 reproduce: venv  ## every scenario on every tool that can be had here, and the report
 	@$(BIN)/whiteout-lab run --build-worlds $(ARGS)
+
+nightly: venv  ## run everything, and say what changed since the baseline was written
+	@$(BIN)/whiteout-lab nightly $(ARGS)
 
 test:  ## lint, types and all tests
 	@sh harness/setup.sh test

@@ -1,0 +1,151 @@
+"""``whiteout-lab nightly``: run, compare with the baseline, run again what changed, and say what is news."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.cli.limits import seconds
+from harness.cli.run import at_least_one, build_worlds, run_cells
+from harness.compare.change_words import text_lines
+from harness.compare.changes import Changes, What, changes, settle
+from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
+from harness.judge.findings import Outcome
+from harness.machine.cache import write_whole
+from harness.names import one_line
+from harness.report.changes_page import write_page
+from harness.report.junit import junit
+from harness.report.summary import markdown, workflow_commands
+from harness.runs.accounts import accounts
+from harness.runs.baseline import baseline_folder, read_baseline
+from harness.runs.decide import Wanted
+from harness.runs.folders import reports_folder, scenario_files
+from harness.runs.results import Results
+from harness.tools.asked import HELP as TOOL_HELP
+
+TIMES = 3  # runs of a cell that changed, before anything is said of it
+_MOST = 20  # paragraphs on the terminal
+
+_EPILOG = """\
+Runs everything that this machine can run, compares it with the baseline (whiteout-lab baseline), runs again what changed, and writes
+into the run's folder: report.html, changes.html, junit.xml, summary.md. On a runner of GitHub Actions the summary is the job's, and the
+first nine changes are annotations.
+
+exit codes: 0 nothing changed; 1 something did, or is not known; 3 broken machinery
+"""
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """The words of ``nightly``."""
+    parser.description = "What changed since somebody said that this is so."
+    parser.epilog = _EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "scenarios", nargs="*", metavar="SCENARIO", help="a scenario's name, a file or a folder (default: all)"
+    )
+    parser.add_argument("--tool", action="append", default=[], metavar="T", help=TOOL_HELP)
+    parser.add_argument("--baseline", metavar="FOLDER", type=Path, help="the baseline (default: reports/baselines)")
+    parser.add_argument(
+        "--jobs", type=at_least_one, default=(os.cpu_count() or 1) + 1, metavar="N", help="cells side by side"
+    )
+    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="seconds for one cell (default: 60)")
+    parser.add_argument("--shard", default="", metavar="I/N", help="the I-th of N parts of the cells alone")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="the run's folder (default: reports/<time>-<short id>)"
+    )
+    parser.set_defaults(handler=nightly)
+
+
+def nightly(arguments: argparse.Namespace) -> int:
+    """One night."""
+    with _alone(reports_folder()):
+        build_worlds(arguments.tool, strict=False)
+        wanted = Wanted(
+            tuple(str(path) for path in scenario_files(arguments.scenarios)),
+            tuple(arguments.tool),
+            out=arguments.out,
+            timeout=arguments.timeout,
+            shard=arguments.shard,
+        )
+        results, folder = run_cells(wanted, arguments.jobs, sys.stdout)
+        before = read_baseline(baseline_folder(arguments.baseline))
+        now = accounts(results.cells)
+        narrow = bool(arguments.scenarios or arguments.tool or arguments.shard)
+        if before.of:
+            found = changes(before.within(now) if narrow else before, now)
+            found = _settled(found, wanted, folder, arguments.jobs)
+        else:
+            found = Changes()
+            print(
+                "there is no baseline: read the report, then whiteout-lab baseline update --reason TEXT",
+                file=sys.stderr,
+            )
+        write_night(found, results, folder)
+    print()
+    print("\n".join(map(one_line, text_lines(found, _MOST))))
+    return exit_code(found, results)
+
+
+def _settled(found: Changes, wanted: Wanted, folder: Path, jobs: int) -> Changes:
+    """What is still changed after each cell that changed was run again by itself."""
+    only = tuple(one.cell for one in found.of(What.CHANGED))
+    if not only:
+        return found
+    again = Wanted(
+        wanted.scenarios, wanted.tools, only=only, out=folder / "again", timeout=wanted.timeout, repeat=TIMES
+    )
+    repeated, _ = run_cells(again, jobs, sys.stdout)
+    return settle(found, {cell.id: cell for cell in repeated.cells})
+
+
+def write_night(found: Changes, results: Results, folder: Path) -> None:
+    """The files of a night. Raises BrokenMachinery where one cannot be written."""
+    facts = [f"kernel {results.run.kernel}", f"run {results.run.id}, {results.run.seconds:.0f} s"]
+    text = markdown(f"Whiteout Lab: {results.run.started[:10]}", found, facts)
+    write_page(found, ["the baseline", f"{results.run.id}, kernel {results.run.kernel}"], folder / "changes.html")
+    try:
+        write_whole(folder / "junit.xml", junit(results, found))
+        write_whole(folder / "summary.md", text.encode())
+        step = os.environ.get("GITHUB_STEP_SUMMARY")
+        if step:
+            with Path(step).open("a", encoding="utf-8") as file:
+                file.write(text)
+    except OSError as error:
+        raise BrokenMachinery(
+            f"the night's files cannot be written: {error.strerror}", where=str(folder), remedy="make room there"
+        ) from error
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in workflow_commands(found):
+            print(line)
+
+
+def exit_code(found: Changes, results: Results) -> int:
+    """Broken machinery comes before what changed."""
+    if any(cell.outcome is Outcome.BROKEN for cell in results.cells):
+        return EXIT_BROKEN
+    new = any(cell.outcome is Outcome.FINDING for cell in results.cells)
+    return EXIT_FINDING if new or found.of(What.CHANGED, What.MISSING) else EXIT_AS_EXPECTED
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Of two nights at once, one. The lock goes with its holder, whatever way that ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / ".nightly.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise BrokenMachinery(f"cannot be written to: {error.strerror}", where=str(folder)) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise UsageError("another night is running", where=str(folder), remedy="wait for its end") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
