@@ -1,0 +1,120 @@
+"""The doors to what changed: compare, baseline, nightly and check, on run folders without a tool; and check on a real one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from harness.cli import check, nightly
+from harness.cli.main import main
+from harness.compare.changes import Change, Changes, What, changes
+from harness.runs.accounts import Subject, accounts
+from harness.runs.results import read_results
+from tests.factory import PLAIN_UPPER, FakeCell, make_run
+
+SUBJECT = Subject("fuse-overlayfs", "ghost-marker", "root")
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> tuple[Path, Path]:
+    """Two nights; in the second a new version writes no ghost."""
+    first = make_run(tmp_path / "first", [FakeCell()])
+    return first, make_run(tmp_path / "second", [FakeCell(), FakeCell(version="1.15", upper=PLAIN_UPPER)])
+
+
+def test_compare_has_the_exit_codes_of_diff(
+    nights: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = nights
+    assert main(["compare", str(first), str(first)]) == 0
+    assert capsys.readouterr().out == "1 the same\n"
+    assert main(["compare", str(first), str(second), "--html", str(tmp_path / "c.html")]) == 1
+    out = capsys.readouterr().out
+    assert "fuse-overlayfs 1.15 is new here, and compared with 1.14" in out
+    assert "- mark device at a/new/.wh..opq" in out
+    html = (tmp_path / "c.html").read_text()
+    assert "<code>- mark device at a/new/.wh..opq</code>" in html
+    assert main(["compare", str(first), str(tmp_path / "none")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_compare_tells_programs_the_lines_themselves(
+    nights: tuple[Path, Path], capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert main(["compare", *map(str, nights), "--json"]) == 1
+    (change,) = json.loads(capsysbinary.readouterr().out)["changes"]
+    assert (change["cell"], change["what"], change["before"]) == (
+        "ghost-marker[fuse-overlayfs-1.15-root]",
+        "changed",
+        "1.14",
+    )
+    assert "mark upper a/new/.wh..opq encoding=device" in change["gone"]
+
+
+def test_a_baseline_is_written_and_shown(
+    nights: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = map(str, nights)
+    here = ["--baseline", str(tmp_path / "b")]
+    assert main(["baseline", "update", first, *here, "--reason", "first"]) == 0
+    assert (tmp_path / "b/fuse-overlayfs/1.14.txt").read_text().splitlines()[2] == "reason first"
+    assert main(["baseline", "show", first, *here]) == 0
+    assert main(["baseline", "show", second, *here]) == 1
+    assert main(["baseline", "update", second, *here, "--reason", "1.15 is out"]) == 0
+    assert main(["baseline", "show", second, *here]) == 0
+    broken = make_run(tmp_path / "broken", [FakeCell(broken="no room")])
+    capsys.readouterr()
+    assert main(["baseline", "update", str(broken), *here, "--reason", "x"]) == 2
+    assert "what was not seen is no baseline" in capsys.readouterr().err
+
+
+def test_a_night_leaves_its_files_and_tells_a_runner(
+    nights: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (read_results(folder) for folder in nights)
+    found = changes(accounts(first.cells), accounts(second.cells))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "step"))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    (tmp_path / "step").write_text("before\n")
+    nightly.write_night(found, second, nights[1])
+    assert (tmp_path / "step").read_text() == "before\n" + (nights[1] / "summary.md").read_text()
+    assert capsys.readouterr().out.startswith("::error title=changed%3A fuse-overlayfs 1.15")
+    assert ET.fromstring((nights[1] / "junit.xml").read_bytes()).attrib["tests"] == "2"
+    assert "what changed" in (nights[1] / "changes.html").read_text()
+    assert nightly.exit_code(found, second) == 1
+
+
+def test_two_nights_at_once_are_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(nightly, "reports_folder", lambda: tmp_path)
+    with nightly._alone(tmp_path):
+        assert main(["nightly"]) == 2
+    assert "another night is running" in capsys.readouterr().err
+    with nightly._alone(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("what", "come", "gone", "code"),
+    [
+        (What.CHANGED, (), ("WL101 upper a",), 0),
+        (What.CHANGED, ("mark upper a",), ("mark upper b",), 0),
+        (What.CHANGED, ("WL201 view a",), (), 1),
+        (What.FLAKY, ("WL201 view a",), (), 1),
+        (What.MISSING, (), (), 1),
+        (What.ADDED, ("WL201 view a",), (), 0),
+    ],
+)
+def test_a_check_fails_where_something_is_worse(
+    what: What, come: tuple[str, ...], gone: tuple[str, ...], code: int
+) -> None:
+    assert check.exit_code(Changes((Change(what, SUBJECT, "2", "1", come, gone),)), []) == code
+
+
+def test_a_check_is_of_one_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "fuse-overlayfs=/bin/true", "--against", "kernel"]) == 2
+    assert "are two tools" in capsys.readouterr().err
