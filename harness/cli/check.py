@@ -5,25 +5,30 @@ from __future__ import annotations
 import argparse
 import io
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from harness.cells.plan import cell_of
 from harness.cli.limits import seconds
 from harness.cli.run import at_least_one, run_cells
 from harness.compare.change_words import check_lines
 from harness.compare.changes import Changes, What, changes, settle
+from harness.compare.words import GIVEN
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, UsageError
 from harness.judge.findings import Outcome
 from harness.names import one_line
 from harness.profile import Profile
 from harness.runs.accounts import accounts
-from harness.runs.decide import Wanted
+from harness.runs.decide import Wanted, decide, obstacles_here, unmet_error
 from harness.runs.folders import scenario_files
-from harness.runs.results import CellResult, Results
+from harness.runs.results import CellResult
 from harness.tools.asked import HELP as TOOL_HELP
 from harness.tools.asked import parse_word
+from harness.worlds.model import Tool
 
-NEW, OLD = 0, 1  # the places of the two among the words
+NEW = 0  # its place among the words
 TIMES = 3  # runs of a cell that changed, before anything is said of it
 
 _EPILOG = """\
@@ -72,14 +77,22 @@ def check(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         timeout=arguments.timeout,
     )
-    results, folder = run_cells(wanted, arguments.jobs, io.StringIO())
-    found = _changes(results)
-    only = [one.cell for one in found.of(What.CHANGED)]
+    plan = decide(wanted, obstacles_here(), lambda line: print(one_line(line), file=sys.stderr))
+    new, old = sides(plan.tools, [parse_word(word).path is not None for word in words])
+    mine = [cell_id for cell_id, one in plan.chosen() if cell_of(one).tool in (*new, *old)]
+    if not mine or not new or not old:  # it is one program, by two names; or a tool is not here, which running says
+        if plan.unmet:
+            raise unmet_error(plan.unmet)
+        return EXIT_AS_EXPECTED
+    results, folder = run_cells(replace(wanted, only=tuple(mine)), arguments.jobs, io.StringIO())
+    keys = {tool.key for tool in new}
+    ours = [cell for cell in results.cells if cell.id.rpartition("[")[2].rpartition("-")[0] in keys]
+    theirs = [cell for cell in results.cells if cell not in ours]
+    found = changes(accounts(theirs), accounts(ours))
+    only = tuple(one.cell for one in found.of(What.CHANGED))
     if only:
-        again, _ = run_cells(
-            Wanted(wanted.scenarios, words, wanted.profiles, tuple(only), folder / "again", timeout=wanted.timeout, repeat=TIMES),
-            arguments.jobs, io.StringIO(),
-        )  # fmt: skip
+        repeated = replace(wanted, only=only, out=folder / "again", repeat=TIMES)
+        again, _ = run_cells(repeated, arguments.jobs, io.StringIO())
         found = settle(found, {cell.id: cell for cell in again.cells})
     scripts = {cell.id: str(folder / cell.folder / "script.sh") for cell in results.cells if cell.folder}
     for line in check_lines(found, scripts):
@@ -87,13 +100,18 @@ def check(arguments: argparse.Namespace) -> int:
     return exit_code(found, results.cells)
 
 
-def _changes(results: Results) -> Changes:
-    sides: Mapping[int, list[CellResult]] = {NEW: [], OLD: []}
-    for cell in results.cells:
-        sides.get(cell.tool.rank, sides[OLD]).append(cell)
-    if not sides[OLD]:  # it is one program, by two names
-        return Changes()
-    return changes(accounts(sides[OLD]), accounts(sides[NEW]))
+def sides(tools: Sequence[Tool], given: Sequence[bool]) -> tuple[list[Tool], list[Tool]]:
+    """The new tools and the old ones. *given*: of the new word and of the old one, whether it gives a program.
+
+    Where both do, whatever else of that name is here takes no part.
+    """
+    ours = [tool for tool in tools if tool.origin in GIVEN]
+    others = [tool for tool in tools if tool not in ours]
+    if not all(given):
+        return (ours, others) if given[NEW] else (others, ours)
+    ranks = sorted({tool.rank for tool in ours})
+    first, last = ([tool for tool in ours if tool.rank == rank] for rank in (ranks[0], ranks[-1]))
+    return (first, last) if len(ranks) > 1 else ([], [])
 
 
 def exit_code(found: Changes, cells: Sequence[CellResult]) -> int:

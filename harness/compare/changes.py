@@ -176,15 +176,14 @@ def _settled(change: Change, again: CellResult) -> Change | None:
         return change
     often = dict.fromkeys(account(again).always, again.runs)
     often |= {finding.key: finding.times for finding in flat(again.findings)}
-    as_before = [
-        *(again.runs - often.get(line, 0) for line in change.come),
-        *(often.get(line, 0) for line in change.gone),
-    ]
-    if not any(as_before):
-        return change
-    if all(number == again.runs for number in as_before):
+    come = tuple(line for line in change.come if often.get(line, 0))
+    gone = tuple(line for line in change.gone if often.get(line, 0) < again.runs)
+    if not come and not gone:
         return None
-    return replace(change, what=What.FLAKY, like_before=min(as_before), runs=again.runs)
+    as_before = [*(again.runs - often[line] for line in come), *(often.get(line, 0) for line in gone)]
+    if not min(as_before):
+        return replace(change, come=come, gone=gone)
+    return replace(change, what=What.FLAKY, come=come, gone=gone, like_before=min(as_before), runs=again.runs)
 
 
 def _order(one: Change) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from harness.evidence.recording import ToolRecord
 from harness.worlds.model import version_order
 
-_GIVEN = {"given", "installed"}  # origins of programs that the user put there
+GIVEN = {"given", "installed"}  # origins of programs that the user put there
 MANY = 4  # versions in a row, from which on the first and the last are named
 
 
@@ -93,7 +93,7 @@ class Column:
 
 def is_given(tool: ToolRecord) -> bool:
     """Whether a program is one that the user put there, and not one that came with the machine or a world."""
-    return tool.origin in _GIVEN
+    return tool.origin in GIVEN
 
 
 def who(columns: Iterable[Column], ran: Iterable[Column]) -> tuple[str, bool]:

@@ -107,6 +107,7 @@ def again(times: int, of: int, outcome: Outcome = Outcome.PASSED, marks: tuple[s
         ((), (KEY,), again(0, 3), (What.CHANGED, 0, 0)),
         ((), (KEY,), again(2, 3), (What.FLAKY, 2, 3)),
         ((), (KEY,), again(3, 3), None),
+        ((KEY, "WL102 upper b"), ("mark upper b",), again(3, 3, marks=("mark upper b",)), (What.CHANGED, 0, 0)),
         (("mark upper a",), (), again(0, 3, marks=("mark upper a",)), (What.CHANGED, 0, 0)),
         ((KEY,), (), again(0, 3, Outcome.BROKEN), (What.CHANGED, 0, 0)),
         (("gone ghost",), (KEY,), replace(again(0, 3), missing=(Named("ghost"),)), (What.CHANGED, 0, 0)),
