@@ -43,7 +43,7 @@ _PATIENCE = 15.0
 _TRY = r"""
 try() {
   key=$1; shift
-  if message=$("$@" 2>&1); then echo "$key ok"; else echo "$key no $(printf %s "$said" | tr '\n' ' ')"; fi
+  if message=$("$@" 2>&1); then echo "$key ok"; else echo "$key no $(printf %s "$message" | tr '\n' ' ')"; fi
 }
 fuse() { sh -c 'exec 3<>/dev/fuse && mount -i -c -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none f'; }
 """

@@ -12,10 +12,11 @@ import pytest
 
 import harness
 from harness.cli.doctor import conclusion
-from harness.cli.doctor import text as raised
+from harness.cli.doctor import text as doctor_text
 from harness.doctor import probe as doctor
 from harness.doctor.capabilities import PROGRAMS, Capability, Facts, Tried, assess
 from harness.doctor.probe import examine, probe, read_answers
+from harness.machine.process import run
 from harness.worlds.host import host_world
 from harness.worlds.ledger import Ledger
 from harness.worlds.model import Unavailable
@@ -141,6 +142,12 @@ def test_answers_are_read_line_by_line() -> None:
     }
 
 
+def test_what_fails_is_answered_in_its_own_words(tmp_path: Path) -> None:
+    tries = "try there true\ntry gone sh -c 'echo wrong fs type >&2; exit 32'\n"
+    done = run(["sh", "-c", doctor._TRY + tries], cwd=tmp_path)
+    assert read_answers(done.out) == {"there": Tried(ok=True), "gone": Tried(ok=False, message="wrong fs type")}
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("WHITEOUT_LAB_CACHE", str(tmp_path / "cache"))
@@ -212,7 +219,7 @@ def test_the_last_words_are_true() -> None:
     blocked = _without(whole, loop="/dev/loop-control: No such file")
     assert conclusion(assess(blocked), [])[0] == "Some cells cannot run here, for want of: loop devices."
     for facts in (lacks, blocked):
-        lines = raised(assess(facts), [])
+        lines = doctor_text(assess(facts), [])
         assert any(line.startswith("NO") for line in lines)
         assert not any("Everything" in line for line in lines)
 
