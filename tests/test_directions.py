@@ -8,7 +8,7 @@ from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parents[1] / "harness"
 
-# From the ground up. A driver knows no scenario file: it is told what one says.
+# From the ground up. A driver knows no scenario file: it is given what one says.
 ROOMS = (
     "names", "errors", "profile", "places", "protocol",
     "machine", "snapshot", "whiteouts", "worlds", "doctor", "drivers", "scenario", "tools", "cells", "script", "evidence", "launch",
@@ -76,4 +76,4 @@ def test_what_judges_compares_and_reports_reaches_no_driver() -> None:
                 if other not in reached:
                     reached[other] = f"{reached[one]} > {other}"
                     waiting.append(other)
-        assert not [way for name, way in reached.items() if name.split(".")[0] == "drivers"]
+        assert not [path for name, path in reached.items() if name.split(".")[0] == "drivers"]

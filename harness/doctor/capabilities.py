@@ -118,7 +118,7 @@ class Capability:
 
 @dataclass(frozen=True)
 class Explained:
-    """How one capability that was tried is told of."""
+    """What ``doctor`` says of one capability that was tried."""
 
     name: str
     fine: str  # the detail when it is there
@@ -288,8 +288,8 @@ def _programs(facts: Facts) -> list[Capability]:
     found: list[Capability] = []
     for name, purpose in PROGRAMS.items():
         path = facts.programs.get(name, "")
-        message = facts.versions.get(name, "")
-        detail = f"{message} ({path})" if message else path or "not installed"
+        version = facts.versions.get(name, "")
+        detail = f"{version} ({path})" if version else path or "not installed"
         remedy = "" if path else f"apt-get install {package_of(name)}"
         found.append(Capability(f"program:{name}", name, bool(path), detail, remedy, purpose))
     return found

@@ -39,7 +39,7 @@ SETTINGS = (
 _LOOP_CTL_GET_FREE = 0x4C82
 _PATIENCE = 15.0
 
-# Each line of output: a key, "ok" or "no", and what was said. The current folder holds l u w m f t p, and is given up afterwards.
+# Each line of output: a key, "ok" or "no", and the message. The current folder holds l u w m f t p, and is given up afterwards.
 _TRY = r"""
 try() {
   key=$1; shift
@@ -217,7 +217,7 @@ def _lay_out(folder: Path, owner: int | None = None) -> None:
 
 
 def read_answers(output: str) -> dict[str, Tried]:
-    """What the shell text said. Pure."""
+    """The answers in the output of the shell text. Pure."""
     found: dict[str, Tried] = {}
     for line in output.splitlines():
         key, _, rest = line.partition(" ")

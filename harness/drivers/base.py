@@ -16,7 +16,7 @@ from harness.worlds.inside import CELL, SCRIPT
 
 # What every container sees of the cell besides its image: the world's programs, and the cell's folder.
 BINDS = f'--bind /usr:/usr --bind "$cell":{CELL}'
-# The words that a container runs: the script again, which is told so.
+# The command that a container runs: the script again, with the word "inside".
 INSIDE = f'/bin/sh {SCRIPT} {CELL} inside "$@"'
 
 

@@ -8,7 +8,7 @@ from harness.drivers.base import Mounter, MountText, Stack, option_words
 from harness.machine.quote import quote
 from harness.profile import Profile
 
-# Kernel builds differ in their defaults (CONFIG_OVERLAY_FS_REDIRECT_DIR and its like), so each is always said.
+# Kernel builds differ in their defaults (CONFIG_OVERLAY_FS_REDIRECT_DIR and its like), so each is always given.
 # In a user namespace "redirect_dir=off" is refused with EPERM, since it may still follow; "nofollow" is what is left.
 EXPLICIT = {"redirect_dir": "off", "metacopy": "off", "index": "off", "xino": "off"}
 

@@ -1,6 +1,6 @@
 """SingularityCE and apptainer, which has the same command line: a SIF with an overlay beside it, in native mode or in OCI mode.
 
-The overlay is a folder, or an ext3 image that holds ``upper`` and ``work``. Which engine merges them (the kernel's overlay or
+The overlay is a folder, or an ext3 image that holds ``upper`` and ``work``. Which overlay backend merges them (the kernel's overlay or
 fuse-overlayfs, the image mounted by the kernel or by fuse2fs) is the program's choice: it is read back from inside, not asked for.
 """
 
@@ -40,7 +40,7 @@ _OTHER = {"native": "oci", "oci": "native"}
 class Native(Runner):
     """``flag``: given to every run. ``overlay``: what it is in; nothing, where the upper goes with the container.
 
-    ``sandbox``: the image is a folder, for which a program may choose another engine than for a SIF.
+    ``sandbox``: the image is a folder, for which a program may choose another overlay backend than for a SIF.
     """
 
     flag: str = ""

@@ -1,6 +1,6 @@
 """SingularityCE in OCI mode: an OCI-SIF with an ext3 overlay inside, written, sealed, pushed as tar, and pulled by podman.
 
-The way of sylabs/singularity#3176: squashfuse, fuse2fs and fuse-overlayfs below the container; ``overlay seal`` by mksquashfs; ``push
+The journey of sylabs/singularity#3176: squashfuse, fuse2fs and fuse-overlayfs below the container; ``overlay seal`` by mksquashfs; ``push
 --layer-format tar`` by sqfs2tar and oci-tools; then a reader that the project does not own.
 """
 
@@ -43,12 +43,12 @@ class OciMode(Runner):
         execute = f"{call} -q exec --oci $writable {_EXEC} image.sif {INSIDE}"
         onward = f"""\
 say sync
-kept_as written
+copied_as written
 asked {UPPER} "overlay sync" {call} overlay sync image.sif
-kept_as synced
+copied_as synced
 say seal
 if asked {SEALED} "overlay seal" {call} overlay seal image.sif; then
-  kept_as sealed
+  copied_as sealed
   {call} sif dump {overlay} image.sif >sealed.sqfs
   sealed_as readonly
   say push

@@ -1,4 +1,4 @@
-"""Whether the disk that cells work on had room all the while. A tool that met a full disk, and swallowed it, tells of nothing else."""
+"""Whether the disk that cells work on had room all the while. A tool that met a full disk, and swallowed it, reports nothing else."""
 
 from __future__ import annotations
 

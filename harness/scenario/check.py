@@ -55,7 +55,7 @@ _TYPES = ("text", "symlink", "link", "char", "block", "fifo", "whiteout")
 
 
 def check_tree(tree: Mapping[str, Any], key: str, mistakes: Mistakes) -> None:
-    """Tell every entry that cannot be meant. A value may be ``BAD``: told already, and there all the same."""
+    """Add a mistake for each entry that cannot be meant. A value may be ``BAD``: its mistake is there already, and so is its path."""
     kinds: dict[bytes, str] = {}
     links: dict[bytes, bytes] = {}
     for text, value in tree.items():
@@ -79,7 +79,7 @@ def _check_links(links: Mapping[bytes, bytes], kinds: Mapping[bytes, str], key: 
     ends: dict[bytes, bytes] = {}
     for path in links:
         if ends.get(path) == b"":
-            continue  # on a loop that was told
+            continue  # on a loop, which is a mistake already
         end = _end(path, links, ends)
         if not end:
             mistakes.add(f"a loop of links at {_shown(path)}", key, "one of the names must be a file")

@@ -16,7 +16,7 @@ from harness.scenario.mistakes import Mistakes, named
 from harness.worlds.ranges import choices
 
 fields_of = cache(msgspec.structs.fields)  # which evaluates every annotation anew
-BAD: Any = object()  # stands for a value whose mistakes have been told
+BAD: Any = object()  # stands for a value whose mistakes are listed already
 SEE = "see: whiteout-lab schema"
 
 

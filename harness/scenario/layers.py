@@ -18,7 +18,7 @@ def native(profile: Profile) -> bytes:
 
 
 def layer(tree: Tree, profile: Profile) -> Snapshot:
-    """The entries that a tree says, with the directories on the way to them."""
+    """The entries that a tree says, with the directories above them."""
     entries: dict[bytes, Entry] = {b"": Entry(b"", Kind.DIR, 0o755)}
     links: dict[bytes, bytes] = {}
     for text, value in tree.items():

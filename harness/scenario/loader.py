@@ -120,7 +120,7 @@ def parse(raw: bytes, *, where: str, name: str) -> Scenario:
 
 
 def _scenario(path: Path, mistakes: Mistakes) -> Scenario | None:
-    """The scenario of a file, or None where it has mistakes, or a step that cannot come to what is said."""
+    """The scenario of a file, or None where it has mistakes, or a step that cannot do what it says."""
     with contextlib.suppress(Enough), mistakes.taken():
         scenario = _parsed(raw_file(path), path.stem, mistakes)
         for index, what in _slips(scenario) if scenario else ():
@@ -176,7 +176,7 @@ def _tree(value: Any, key: str, mistakes: Mistakes) -> Any:
 
 
 def _check(fields: dict[str, Any], mistakes: Mistakes) -> None:
-    """Everything that types do not say. *said*: the file's keys as the model has them; what is BAD was told already."""
+    """Everything that types do not say. *fields*: the file's keys as the model has them; what is BAD has its mistake already."""
     if not any(fields.get(key) for key in ("steps", "layers", "upper")):
         mistakes.add("nothing to do: neither layers nor steps")
     trees = [(f"layers[{i}]", tree) for i, tree in enumerate(_good(fields, "layers", []))]

@@ -1,4 +1,4 @@
-"""The mistakes of a file, told together: an author mends them in one go."""
+"""The mistakes of a file, reported together: an author mends them in one go."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from harness.errors import ScenarioError
 from harness.names import escape
 
-MOST = 20  # mistakes that are told; who has more starts with these
+MOST = 20  # mistakes that are listed; who has more starts with these
 _LONGEST = 400  # characters of one sentence: a value of a file may be a megabyte
 
 
 class Enough(Exception):
-    """More mistakes than are told."""
+    """More mistakes than are listed."""
 
 
 class Mistakes:

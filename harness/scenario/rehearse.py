@@ -1,4 +1,4 @@
-"""The steps of a scenario, done on paper: a step that cannot come to what its author says is a slip, told when the file is read.
+"""The steps of a scenario, done on paper: a step that cannot come to what its author says is a slip, and an error when the file is read.
 
 A plain directory as root has it, by the rules of the system calls (mkdir(2), rmdir(2), unlink(2), rename(2), link(2), …). Where a result
 hangs on more than names and types (symbolic links, hard links, devices, what a file system stores) the rehearsal ends: it says what

@@ -1,6 +1,6 @@
 """A cell whose tool runs containers, as one plain POSIX shell program: ``harness.script.compile`` for images. Pure.
 
-The same file runs outside and inside: ``script.sh FOLDER inside FUNCTION`` is what the container is told to do. So the steps and the
+The same file runs outside and inside: ``script.sh FOLDER inside FUNCTION`` is what the container runs. So the steps and the
 evidence are the words of every other cell, done by the programs of the world, which are bound over the image's ``/usr``.
 """
 
@@ -84,7 +84,7 @@ def compile_container(cell: Cell, driver: Runner) -> bytes:
     out.append(function("enter", text.enter))
     out.append(b"")
     out.append(b"# ---- the run " + b"-" * 104)
-    out.append(b"# the same layers, made to an image by the same program in the same way, are the same image: see once")
+    out.append(b"# the same layers, made to an image by the same program, are the same image: see once")
     out.append(b"made=" + _key(cell, text, laid))
     out += _run(text, len(parts), cell)
     # where the layers stay layers, or the upper was prepared, what lies below the upper is no folder here

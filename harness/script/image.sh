@@ -40,7 +40,7 @@ go() {
 # fails: what the container that did not start has said, for "asked".
 fails() { tail -n 3 "$out/daemon.log"; return "$code"; }
 
-# see NAME PATH...: in the container: the tree as it is there, and which engine shows it.
+# see NAME PATH...: in the container: the tree as it is there, and which file system shows it.
 see() {
   name=$1; shift
   take "$name" "$lab"
@@ -111,8 +111,8 @@ registry_up() {
 }
 registry_down() { kill $registry; wait $registry; } 2>/dev/null
 
-# kept_as STATE: the image as it is now, so that its own words about its layers can be read.
-kept_as() { cp --sparse=always --reflink=auto image.sif "$out/$1.sif"; }
+# copied_as STATE: the image as it is now, so that its own words about its layers can be read.
+copied_as() { cp --sparse=always --reflink=auto image.sif "$out/$1.sif"; }
 
 # manifest TAG FILE: what the registry holds of an image: its manifest.
 manifest() {

@@ -49,7 +49,7 @@ def head(cell: Cell, alone: str, *, is_program: bool = True) -> bytes:
     return "\n".join(one_line(line) if line.startswith("#") else line for line in lines).encode()
 
 
-# Names are made absolute before the script goes to its folder; what it is told inside a container is that already.
+# Names are made absolute before the script goes to its folder; those that it gets inside a container are that already.
 _START = (
     "self=$0 folder=.",
     "case $self in /*) ;; *) self=$PWD/$self ;; esac",

@@ -58,26 +58,26 @@ looked_up() {
 # steps: exit codes beside those of the oracle, and what was said where that is the point of a step. One line for each.
 steps() {
   awk '
-    function tell() { if (n != "") { sub(/\n+$/, "", said); gsub(/(^|\n)directory [0-9]+/, "\ndirectory", said)
-      sub(/^\n/, "", said); gsub(/\n/, "\\n", said); gsub(/[^ -~]/, "?", said)
-      line[tree, n] = code ? "fails" : "succeeds" (said == "" ? "" : ", says " said); bad[tree, n] = code } }
+    function tell() { if (n != "") { sub(/\n+$/, "", words); gsub(/(^|\n)directory [0-9]+/, "\ndirectory", words)
+      sub(/^\n/, "", words); gsub(/\n/, "\\n", words); gsub(/[^ -~]/, "?", words)
+      line[tree, n] = code ? "fails" : "succeeds" (words == "" ? "" : ", says " words); bad[tree, n] = code } }
     FNR == 1 { tell(); n = ""; tree++ }
-    /^step [0-9]+$/ { tell(); n = $2; said = ""; if (tree == 1) order[++count] = n; next }
+    /^step [0-9]+$/ { tell(); n = $2; words = ""; if (tree == 1) order[++count] = n; next }
     /^exit [0-9]+$/ { code = $2; next }
-    { said = said "\n" $0 }
+    { words = words "\n" $0 }
     END { tell(); for (i = 1; i <= count; i++) { n = order[i]
       if ((2, n) in line && line[1, n] != line[2, n])
         print "step " n + 1 ": " line[1, n] "; on a plain directory it " line[2, n] } }
   ' "$out/merged.steps" "$out/oracle.steps"
 }
 
-# answers: the programs on an image's way that refused, each with the last line of its words.
+# answers: the programs that refused an image on its journey, each with the last line of its words.
 answers() {
   [ ! -e "$out/answers" ] || awk '
-    function tell() { if (code) print who ": refused, exit code " code ": " said }
-    /^asked / { tell(); who = $0; sub(/^asked [^ ]+ /, "", who); code = 0; said = ""; next }
+    function tell() { if (code) print who ": refused, exit code " code ": " words }
+    /^asked / { tell(); who = $0; sub(/^asked [^ ]+ /, "", who); code = 0; words = ""; next }
     /^exit / { code = $2; next }
-    /^  / { said = $0; sub(/^ +/, "", said) }
+    /^  / { words = $0; sub(/^ +/, "", words) }
     END { tell() }
   ' "$out/answers"
 }
@@ -154,9 +154,9 @@ ended() {
     0) if [ -z "${bugs:-}" ]; then echo "not everything was done: see $out" >&2; exit 3; fi ;;
     4) bugs=1; echo "BUG: the program died before it had mounted" ;;
     5)
-      code=1 said=BUG
-      if [ -n "$refusal" ] && ! grep -qx 'steps 1' "$out/phases"; then code=0 said='as it should be'; fi
-      printf %s "$said: it is not mounted: $(cat "$out/refused")" | tr -c '[:print:]' ' '; echo
+      code=1 result=BUG
+      if [ -n "$refusal" ] && ! grep -qx 'steps 1' "$out/phases"; then code=0 result='as it should be'; fi
+      printf %s "$result: it is not mounted: $(cat "$out/refused")" | tr -c '[:print:]' ' '; echo
       exit "$code" ;;
     *) echo "the machine did not do its part (exit code $code): $(cat "$out/broken" 2>/dev/null)" >&2; exit 3 ;;
   esac

@@ -1,4 +1,4 @@
-"""Any tree that somebody may have at hand, told by its first bytes: a folder, a tar, an ext image, a squashfs, a SIF, an OCI image."""
+"""Any tree that somebody may have at hand, by its first bytes: a folder, a tar, an ext image, a squashfs, a SIF, an OCI image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.snapshot.folder import read_folder
 from harness.snapshot.limits import Budget
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot, ancestors
 from harness.snapshot.oci import Blob, OciImage
-from harness.snapshot.overlay import SAID, SEALED_AS_IT_LIES, UPPER, WORK, holds_overlay, upper_of
+from harness.snapshot.overlay import SEALED_AS_IT_LIES, UPPER, UPPER_OF_OVERLAY, WORK, holds_overlay, upper_of
 from harness.snapshot.sif import is_sif, read_sif
 from harness.snapshot.tar import entries_of_tar, join_links
 
@@ -105,7 +105,9 @@ def _open(path: Path, where: str, budget: Budget) -> Opened:
     layer = read_blob(Blob(path, 0, path.stat().st_size), where, budget)
     if layer.form in {"tar", "squashfs"} and holds_overlay(layer.snapshot):
         upper = Snapshot.of(upper_of(layer.snapshot), unseen=layer.snapshot.unseen)
-        layer = replace(layer, form=f"overlay in a {layer.form}", snapshot=upper, raw=(), notes=(*layer.notes, SAID))
+        layer = replace(
+            layer, form=f"overlay in a {layer.form}", snapshot=upper, raw=(), notes=(*layer.notes, UPPER_OF_OVERLAY)
+        )
     return Opened(layer.form, (layer,))
 
 
@@ -115,7 +117,7 @@ def _folder(path: Path, budget: Budget) -> Opened:
     parts = [path / os.fsdecode(name) for name in (UPPER, WORK)]
     notes: tuple[str, ...] = ()
     if all(part.is_dir() and not part.is_symlink() for part in parts):
-        path, notes = parts[0], (SAID,)
+        path, notes = parts[0], (UPPER_OF_OVERLAY,)
     snapshot = read_folder(os.fsencode(path), budget)
     missed = any(words != "trusted" for words in snapshot.unseen)
     return Opened("folder", (Layer("", "folder", snapshot, (), notes, missed=missed, reached=tuple(budget.reached)),))
@@ -174,7 +176,7 @@ def _layers(blobs: list[tuple[str, Blob]], where: str, budget: Budget) -> tuple[
 
 
 def read_blob(blob: Blob, where: str, budget: Budget) -> Layer:
-    """The tree in a part of a file, told by its first bytes."""
+    """The tree in a part of a file, recognized by its first bytes."""
     before = len(budget.reached)
     layer = _read_blob(blob, where, budget)
     unknown = [entry for entry in layer.snapshot if entry.kind is Kind.UNKNOWN]
@@ -206,19 +208,19 @@ def _read_blob(blob: Blob, where: str, budget: Budget) -> Layer:
 
 
 def _tar(form: str, raw: tuple[Entry, ...], budget: Budget, notes: tuple[str, ...] = ()) -> Layer:
-    """The tree of an archive, which may leave folders away: the root, and those on the way to a name."""
+    """The tree of an archive, which may leave folders away: the root, and those above a name."""
     names = {entry.path.decode("latin-1") for entry in raw}
     if oci.is_image_archive(names):
         notes += ("this is an image whose archive is compressed: uncompress it, and its layers are read",)
     given = {entry.path for entry in raw}
-    on_the_way: set[bytes] = {b""} - given
+    above: set[bytes] = {b""} - given
     for path in given:
         for folder in ancestors(path):
-            if folder in given or folder in on_the_way:
+            if folder in given or folder in above:
                 break
             budget.keep(Entry(folder, Kind.DIR))
-            on_the_way.add(folder)
-    folders = [Entry(path, Kind.DIR, 0o755) for path in on_the_way]
+            above.add(folder)
+    folders = [Entry(path, Kind.DIR, 0o755) for path in above]
     return Layer("", form, Snapshot.of([*folders, *join_links(list(raw))]), raw, notes)
 
 
@@ -227,7 +229,9 @@ def _ext(blob: Blob, where: str, budget: Budget) -> Layer:
         at = {"offset": blob.offset, "size": blob.size}
         overlay = {UPPER, WORK} <= folders_of_ext(file, where, budget=budget, **at)
         tree = read_ext(file, where, top=UPPER if overlay else b"", budget=budget, **at)
-    return Layer("", "ext image", Snapshot.of(tree.entries, unseen=tree.unseen), (), (SAID,) if overlay else ())
+    return Layer(
+        "", "ext image", Snapshot.of(tree.entries, unseen=tree.unseen), (), (UPPER_OF_OVERLAY,) if overlay else ()
+    )
 
 
 def _unpacked(argv: list[str], form: str, blob: Blob, where: str, budget: Budget) -> Layer:

@@ -22,7 +22,7 @@ from harness.snapshot.digests import Digests
 from harness.snapshot.limits import MOST_LAYERS, Budget
 from harness.snapshot.sif import Descriptor
 from harness.snapshot.stream import Forward, Member
-from harness.snapshot.tar import TROUBLE
+from harness.snapshot.tar import TAR_ERRORS
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # a type alone
@@ -140,7 +140,7 @@ def blobs_in_archive(path: Path) -> dict[str, Blob]:
                 archive.members.clear()  # type: ignore[attr-defined]  # it would keep them all
                 if member.isreg():
                     blobs[member.name.removeprefix("./")] = Blob(path, member.offset_data, member.size)
-    except (*TROUBLE, LimitReached):
+    except (*TAR_ERRORS, LimitReached):
         return {}
     return blobs
 

@@ -9,7 +9,7 @@ import msgspec
 from harness.snapshot.model import Entry, Kind
 
 UPPER, WORK = b"upper", b"work"
-SAID = "an overlay: this is its folder upper"
+UPPER_OF_OVERLAY = "an overlay: this is its folder upper"
 # an image's users see both folders, and the deletions below upper/ delete nothing
 SEALED_AS_IT_LIES = (
     "it holds the folders upper and work beside each other: an overlay was made a layer as it lies, and what was written is below /upper "

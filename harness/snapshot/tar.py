@@ -31,7 +31,7 @@ _KINDS = {
 
 
 # What tarfile raises for an archive that is cut, damaged or hostile: not all of it is a TarError (PAX numbers, gzip headers).
-TROUBLE = (
+TAR_ERRORS = (
     tarfile.TarError,
     EOFError,
     OSError,
@@ -75,12 +75,12 @@ def entries_of_tar(file: IO[bytes], where: str, budget: Budget | None = None) ->
                 archive.members.clear()  # type: ignore[attr-defined]  # it would keep them all
                 groups[entry.path] = entry
                 yield entry
-    except TROUBLE as error:
+    except TAR_ERRORS as error:
         raise damaged(error, where) from error
 
 
 def damaged(error: Exception, where: str) -> BrokenMachinery:
-    """What to tell of an archive that tarfile could not read."""
+    """The error of an archive that tarfile could not read."""
     return BrokenMachinery(f"is no tar, or a damaged one: {error}", where=where, remedy=_REMEDY)
 
 

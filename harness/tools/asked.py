@@ -61,7 +61,7 @@ def parse_word(text: str) -> Word:
     if not equals:
         if colon:
             raise UsageError(
-                "a version is said of a program that is given, and there is no path",
+                "a version is given, and no path of a program",
                 where=f"--tool {text}",
                 remedy=f"{_FORM}; or {name}@WORLD",
             )

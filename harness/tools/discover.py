@@ -70,7 +70,7 @@ def discover(
         ledger.close()
     choosing = [word for word in words if word.path is None]
     chosen = choose(found, choosing, added)
-    return [*chosen, *told_apart(chosen, added, behind=0 if choosing else 1)]
+    return [*chosen, *distinguished(chosen, added, behind=0 if choosing else 1)]
 
 
 def _given(words: Sequence[Word], suites: Iterable[World], host: World, ledger: Ledger) -> list[Found]:
@@ -89,7 +89,7 @@ def _given(words: Sequence[Word], suites: Iterable[World], host: World, ledger: 
     ]
 
 
-def told_apart(chosen: Iterable[Found], added: Sequence[Found], *, behind: int) -> list[Found]:
+def distinguished(chosen: Iterable[Found], added: Sequence[Found], *, behind: int) -> list[Found]:
     """What is added, without what is chosen already. Raises UsageError where two programs would have one label or one id. Pure.
 
     *behind*: what is added to the ranks, 1 where nothing was chosen by a word: what is there unasked comes before what is given.

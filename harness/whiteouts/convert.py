@@ -20,10 +20,10 @@ def to_oci(layer: Snapshot) -> Snapshot:
 
     The xattrs in which other encodings stand are dropped: they mean nothing in an OCI layer.
     """
-    merged = read_layer(layer, EVERYONE, lower=True)
-    marks = [beside(path, WH + path.rpartition(b"/")[2]) for path in merged.gone]
-    marks += [path + b"/" + OPAQUE_NAME if path else OPAQUE_NAME for path in merged.opaque]
-    entries = [_without_marks(entry) for entry in layer if entry.path not in merged.hidden]
+    read = read_layer(layer, EVERYONE, lower=True)
+    marks = [beside(path, WH + path.rpartition(b"/")[2]) for path in read.gone]
+    marks += [path + b"/" + OPAQUE_NAME if path else OPAQUE_NAME for path in read.opaque]
+    entries = [_without_marks(entry) for entry in layer if entry.path not in read.hidden]
     return Snapshot.of([*entries, *(Entry(at, Kind.FILE, 0o644, digest=_EMPTY_DIGEST, text=b"") for at in marks)])
 
 

@@ -11,7 +11,7 @@ _FULL = "the disk is full"
 _NOTHING = 64 * 1024 * 1024  # bytes: with less than this left, the disk is what failed
 _NEEDED = "about 350 MB are needed while a world is built, 110 MB after that"
 
-# The first that matches names the trouble; the order is from the particular to the general.
+# The first that matches names the cause; from the particular to the general.
 _MIRROR = "name another mirror in WHITEOUT_LAB_MIRROR"
 _SIGNS: tuple[tuple[str, str, str], ...] = (
     (r"No space left on device|not enough free space|Disk quota exceeded", _FULL, ""),
@@ -49,7 +49,7 @@ _SIGNS: tuple[tuple[str, str, str], ...] = (
 
 
 def build_error(suite: str, output: str, code: int, free: int, cache: Path) -> WorldError:
-    """The error that a failed build is told as: what happened, apt's last error lines, and the remedy."""
+    """The error of a failed build: what happened, apt's last error lines, and the remedy."""
     errors = [line.strip() for line in output.splitlines() if re.match(r"\s*(E:|Err:|dpkg-deb: error|tar: )", line)]
     words = "\n".join(errors or output.splitlines()[-5:])
     if free < _NOTHING:

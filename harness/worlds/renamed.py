@@ -1,4 +1,4 @@
-"""Names that tools had before a name said program and setup. They are refused, with the name of today as remedy. Pure."""
+"""Names that tools had before names were made of program and setup. They are refused, with the name of today as remedy. Pure."""
 
 from __future__ import annotations
 

@@ -35,9 +35,9 @@ WELL = Facts(
 )
 
 
-def _without(facts: Facts, **said: str) -> Facts:
+def _without(facts: Facts, **messages: str) -> Facts:
     """The facts, with some things that failed; ``__`` stands for ``@``."""
-    failed = {key.replace("__", "@"): Tried(ok=False, message=words) for key, words in said.items()}
+    failed = {key.replace("__", "@"): Tried(ok=False, message=words) for key, words in messages.items()}
     return replace(facts, tried={**facts.tried, **failed})
 
 

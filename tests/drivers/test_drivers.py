@@ -1,4 +1,4 @@
-"""What each driver's shell text promises: sound shell, every option named, hostile words as data, and refusals told apart from breakage."""
+"""What each driver's shell text promises: sound shell, every option named, hostile words as data, refusals that are no breakage."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HOSTILE = 'it\'s $(touch touched) `touch touched` "x" \\ ; & |\nnext'
 SAYS_WORDS = "printf '<%s>\\n' \"$@\" >words"
 PRELUDE = """\
 cell=$PWD out=$PWD/out who= program=./mount PATH=$PWD:$PATH; mkdir -p out
-die() { printf 'die %s\\n' "$1" >said; exit 3; }
-refuse() { printf 'refuse %s\\n' "$1" >said; exit 5; }
+die() { printf 'die %s\\n' "$1" >answer; exit 3; }
+refuse() { printf 'refuse %s\\n' "$1" >answer; exit 5; }
 await() { [ ! -e gone ]; }
 """
 
@@ -90,13 +90,13 @@ def test_what_is_on_request_is_a_field_of_its_row() -> None:
 
 @pytest.mark.parametrize("profile", list(Profile))
 @pytest.mark.parametrize("name", ["kernel", "kernel+nouserxattr"])
-def test_the_kernel_is_told_every_option(name: str, profile: Profile, tmp_path: Path) -> None:
+def test_the_kernel_is_given_every_option(name: str, profile: Profile, tmp_path: Path) -> None:
     text = SETUPS[name].script(stack(profile, options={"kernel": "metacopy=on", "fuse-overlayfs": "noacl"}))
     assert isinstance(text, MountText)
-    said = options_of(text, tmp_path)
+    given = options_of(text, tmp_path)
     follow = "redirect_dir=off" if profile is Profile.ROOT else "redirect_dir=nofollow"
     marks = ["userxattr"] if profile is Profile.USER and name == "kernel" else []
-    assert said == [
+    assert given == [
         "nodev", "lowerdir=image/2:image/1", "upperdir=upper", "workdir=work", follow, "index=off", "xino=off", "metacopy=on",
         *marks,
     ]  # fmt: skip
@@ -135,7 +135,7 @@ def test_a_hostile_variable_reaches_the_daemon_as_it_is(setup: Mounter, tmp_path
 
 @pytest.mark.parametrize("setup", MOUNTERS, ids=lambda one: one.name)
 @pytest.mark.parametrize(
-    ("ended", "code", "said"),
+    ("ended", "code", "answer"),
     [
         ("echo no such option >&2; exit 1", 5, "refuse "),  # an answer of the tool
         ("kill -SEGV $$", 4, ""),  # a daemon that died is judged as such, and has refused nothing
@@ -143,15 +143,15 @@ def test_a_hostile_variable_reaches_the_daemon_as_it_is(setup: Mounter, tmp_path
     ],
 )
 def test_a_refusal_a_death_and_a_program_that_is_not_there_are_three_things(
-    setup: Mounter, ended: str, code: int, said: str, tmp_path: Path
+    setup: Mounter, ended: str, code: int, answer: str, tmp_path: Path
 ) -> None:
     if not setup.is_program and code != 5:
         pytest.skip("mount(8) is no daemon, and always there")
     (tmp_path / "gone").touch()  # nothing is mounted
     done = ran(tmp_path, ended, setup.script(stack()).mount)
     assert done.code == code, done.err
-    words = (tmp_path / "said").read_text("utf-8") if (tmp_path / "said").exists() else ""
-    assert words[: len(said) or None] == said
+    words = (tmp_path / "answer").read_text("utf-8") if (tmp_path / "answer").exists() else ""
+    assert words[: len(answer) or None] == answer
     if code == 5:
         assert "no such option" in words, "in the tool's own words"
 
@@ -185,8 +185,8 @@ def test_a_container_sees_the_cell_and_the_worlds_programs_and_runs_the_script_a
     assert text.enter.endswith('/bin/sh /mnt/script.sh /mnt inside "$@"')
     assert "--no-home" in text.enter
     assert "die " in text.prepare or not setup.flattened or setup.setup == "sandbox"
-    said = "".join(vars(text).values())
-    assert said.count("refuse") == (setup.name == "singularity-ce+oci"), (
+    lines = "".join(vars(text).values())
+    assert lines.count("refuse") == (setup.name == "singularity-ce+oci"), (
         "that a container does not start is the run's to say"
     )
 
@@ -255,7 +255,7 @@ def test_only_a_setup_with_a_mode_can_switch_to_the_other() -> None:
     assert all(not setup.script(stack()).switch for setup in RUNNERS if not setup.mode)
 
 
-def test_oci_mode_goes_the_whole_way_and_every_answer_is_a_fact() -> None:
+def test_oci_mode_goes_on_to_podman_and_every_answer_is_a_fact() -> None:
     text = SETUPS["singularity-ce+oci"].script(stack())
     assert isinstance(text, ContainerText)
     assert "layout image/1 image/2\n" in text.prepare, "a layer stays a layer"

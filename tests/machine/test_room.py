@@ -1,4 +1,4 @@
-"""A work disk that is full, at the start or for a moment alone, is trouble: nothing is found, and nothing has passed."""
+"""A work disk that is full, at the start or for a moment alone, is a problem of the machine: nothing is found, and nothing has passed."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_a_disk_with_room_is_no_trouble(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "trouble"),
+    ("fields", "problem"),
     [
         ({}, False),
         ({"f_bavail": 1023}, True),
@@ -168,14 +168,14 @@ def test_a_disk_with_room_is_no_trouble(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_little_whoever_may_take_it(
-    said: dict[str, int], trouble: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fields: dict[str, int], problem: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """File systems with room for root alone, without inodes and without a limit cannot all be had here: so the system's answer is given."""
     plenty = {"f_blocks": 9999, "f_bfree": 9999, "f_bavail": 9999, "f_files": 9999, "f_favail": 9999, "f_frsize": 1024}
-    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**(plenty | said)))
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**(plenty | fields)))
     room = Room(tmp_path)
     room.look()
-    assert bool(room.problem) is trouble
+    assert bool(room.problem) is problem
 
 
 def test_the_least_that_was_ever_left_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,18 +100,18 @@ _ASK += "for leak in find_leaks(Path(sys.argv[1])): print(leak)"
 
 @pytest.mark.real
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts, and takes a loop device; run as root")
-@pytest.mark.parametrize(("script", "said"), [(_MOUNT, "a mount at"), (_LOOP, "the loop device loop")])
-def test_mounts_and_loop_devices_that_are_left_are_seen(script: str, said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("script", "what"), [(_MOUNT, "a mount at"), (_LOOP, "the loop device loop")])
+def test_mounts_and_loop_devices_that_are_left_are_seen(script: str, what: str, tmp_path: Path) -> None:
     (tmp_path / "work/a b\\c").mkdir(parents=True)
     space = own_mounts(script, tmp_path, sys.executable, _ASK)
     done = run([str(word) for word in space], cwd=Path(__file__).parents[2])
     if "losetup: " in done.err:
         pytest.skip(f"no loop device can be had: {done.err}")
     assert done.ok, done
-    mine = [line for line in done.out.splitlines() if line.startswith(said)]
+    mine = [line for line in done.out.splitlines() if line.startswith(what)]
     assert len(mine) == 1, done
     assert str(tmp_path) in mine[0]
-    if said == "a mount at":
+    if what == "a mount at":
         assert mine[0].endswith("/work/a b\\\\c")
 
 
@@ -135,7 +135,7 @@ def test_processes_that_are_left_are_told_by_what_they_are(tmp_path: Path) -> No
         folder.mkdir(parents=True)
 
     def words(folder: Path) -> list[str]:
-        """A process that looks like the first one of a cell: told what that one really is."""
+        """A process that looks like the first one of a cell, and is given what that one is."""
         argv = Enclosure(Path("/w"), Profile.ROOT, as_root=True, uid=1).argv(folder / "cell-1" / "cell")
         return ["sh", "-c", "sleep 30; :", *argv[argv.index(str(INIT)) :]]
 

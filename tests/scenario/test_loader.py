@@ -207,9 +207,11 @@ def test_one_file_that_is_named_in_several_ways_is_one_scenario(tmp_path: Path) 
     (tmp_path / "here").mkdir()
     (tmp_path / "link").symlink_to(tmp_path)
     (tmp_path / "one.toml").write_text(HEAD + STEPS)
-    ways = [str(tmp_path / way) for way in ("one.toml", "here/../one.toml", "link/one.toml", "link/here/../one.toml")]
-    assert len(find(ways, tmp_path / "here")) == 1
-    assert {canonical(Path(way)) for way in ways} == {tmp_path.resolve() / "one.toml"}
+    names = [
+        str(tmp_path / name) for name in ("one.toml", "here/../one.toml", "link/one.toml", "link/here/../one.toml")
+    ]
+    assert len(find(names, tmp_path / "here")) == 1
+    assert {canonical(Path(name)) for name in names} == {tmp_path.resolve() / "one.toml"}
 
 
 def test_the_command_line_says_it_in_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -263,7 +265,7 @@ fuse-overlay = "noacl"
 
 def test_all_mistakes_of_a_file_are_told_at_once_each_with_what_was_perhaps_meant() -> None:
     text = str(refused(HEAD + SLIPS))
-    for place, said in (
+    for place, message in (
         ("(top)", "unknown key 'colour'"),
         ("steps[0].do", "there is no 'mkdri'\n      remedy: did you mean 'mkdir'? known: mkdir, rmdir"),
         ("steps[1]", "unknown key 'moed'\n      remedy: did you mean 'mode'?"),
@@ -279,7 +281,7 @@ def test_all_mistakes_of_a_file_are_told_at_once_each_with_what_was_perhaps_mean
         ("layers[0]", "the link 'b' leads to nothing"),
     ):
         assert f"\n    {place}: " in text, place
-        assert said in text
+        assert message in text
     assert text.startswith("case.toml: ")
 
 
@@ -336,7 +338,7 @@ def test_words_that_speak_of_tools(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("x = " + "9" * 5000, "is not TOML"),
         ("schema = 0x" + "f" * 5000, "more than 64 bits"),
@@ -359,9 +361,9 @@ def test_words_that_speak_of_tools(word: str) -> None:
     ],
     ids=lambda value: str(value)[:20],
 )  # fmt: skip
-def test_whatever_a_file_of_a_megabyte_holds_is_a_short_message_and_soon(text: str, said: str) -> None:
+def test_whatever_a_file_of_a_megabyte_holds_is_a_short_message_and_soon(text: str, message: str) -> None:
     error = refused(text)
-    assert said in error.what
+    assert message in error.what
     assert len(str(error)) < 20_000
 
 

@@ -1,4 +1,4 @@
-"""A step that cannot come to what its author says is told when the file is read; what hangs on more than names is left to the run."""
+"""A step that cannot come to what its author says is an error when the file is read; what hangs on more than names is left to the run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LAYERS = """
 """
 
 
-def told(steps: str, folder: Path) -> str:
+def mistakes_of(steps: str, folder: Path) -> str:
     (folder / "case.toml").write_text(f"{HEAD}steps = [{steps}]\n{LAYERS}")
     try:
         load(folder / "case.toml")
@@ -39,7 +39,7 @@ def told(steps: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("steps", "said"),
+    ("steps", "mistake"),
     [
         ('{ do = "unlink", path = "nothing" }', "steps[0]: it fails on a plain directory: 'nothing' is not there"),
         ('{ do = "unlink", path = "gone" }', "'gone' is not there"),
@@ -66,9 +66,9 @@ def told(steps: str, folder: Path) -> str:
         ('{ do = "chown", path = "d", owner = [1, 1] }', ""),
     ],
 )  # fmt: skip
-def test_a_step_that_cannot_come_to_what_is_said(steps: str, said: str, tmp_path: Path) -> None:
-    text = told(steps, tmp_path)
-    assert (said in text) if said else text == ""
+def test_a_step_that_cannot_come_to_what_is_said(steps: str, mistake: str, tmp_path: Path) -> None:
+    text = mistakes_of(steps, tmp_path)
+    assert (mistake in text) if mistake else text == ""
 
 
 def copied(path: Path, to: Path) -> None:
@@ -112,10 +112,10 @@ def fails(step: tuple[str, str, str], top: Path) -> bool:
 def test_what_is_certain_is_what_a_real_folder_says(steps: list[tuple[str, str, str]]) -> None:
     words = [f'{{ do = "{do}", path = "{a}"' + (f', to = "{b}"' if do in TWO else "") + " }" for do, a, b in steps]
     scenario = parse(f"{HEAD}steps = [{', '.join(words)}]\n".encode(), where="here", name="case")
-    for told, _ in slips(scenario, Profile.ROOT):
+    for slip, _ in slips(scenario, Profile.ROOT):
         with tempfile.TemporaryDirectory() as top:
-            assert [fails(step, Path(top)) for step in steps[: told + 1]] == [False] * told + [True]
+            assert [fails(step, Path(top)) for step in steps[: slip + 1]] == [False] * slip + [True]
 
 
 def test_each_profile_is_rehearsed_and_a_slip_of_both_is_told_once(tmp_path: Path) -> None:
-    assert told('{ do = "unlink", path = "nothing" }', tmp_path).count("is not there") == 1
+    assert mistakes_of('{ do = "unlink", path = "nothing" }', tmp_path).count("is not there") == 1

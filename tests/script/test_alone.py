@@ -65,7 +65,7 @@ def test_folders_by_any_relative_name(folder: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mounted", "ended", "said"),
+    ("mounted", "ended", "message"),
     [
         (
             "",
@@ -94,10 +94,10 @@ def test_folders_by_any_relative_name(folder: str, tmp_path: Path) -> None:
         ("", "exit 9", "BUG: daemon.log: the program ended with exit code 9"),
     ],
 )
-def test_a_bug_is_told_and_the_exit_code_tells(mounted: str, ended: str, said: str, tmp_path: Path) -> None:
+def test_a_bug_is_printed_and_the_exit_code_tells(mounted: str, ended: str, message: str, tmp_path: Path) -> None:
     done = alone(tmp_path, cell(DELETE), wrapper(tmp_path, mounted, ended))
     assert done.code == 1, done
-    assert said in done.out, done
+    assert message in done.out, done
     assert all(line.startswith("BUG: ") for line in done.out.splitlines())
 
 

@@ -28,15 +28,15 @@ def test_whoever_is_asked_is_asked_at_a_place_and_as_of_old() -> None:
     texts = [path.read_text(encoding="utf-8") for path in HOUSE.rglob("*.sh")] + [
         script(STEPS, one) for one in CONTAINERS
     ]
-    said = {pair for text in texts for pair in re.findall(r'\basked (\S+) "([^"{]*)"', text)}
-    assert len(said) == 9
-    assert {who: place_before(who) for _, who in said} == {who: place for place, who in said}
+    asked = {pair for text in texts for pair in re.findall(r'\basked (\S+) "([^"{]*)"', text)}
+    assert len(asked) == 9
+    assert {who: place_before(who) for _, who in asked} == {who: place for place, who in asked}
 
 
 @pytest.mark.parametrize("driver", SETUPS)
 def test_a_script_enters_the_phases_that_are_looked_for(driver: str) -> None:
-    said = set(re.findall(r"^say (\w+)$", script(STEPS, driver), re.MULTILINE))
-    assert said >= {Phase.LAYERS, Phase.END, Phase.IMAGE if driver in CONTAINERS else Phase.MOUNT}
+    phases = set(re.findall(r"^say (\w+)$", script(STEPS, driver), re.MULTILINE))
+    assert phases >= {Phase.LAYERS, Phase.END, Phase.IMAGE if driver in CONTAINERS else Phase.MOUNT}
 
 
 def test_what_a_script_writes_is_read_as_it_was_meant(tmp_path: Path) -> None:

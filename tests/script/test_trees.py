@@ -38,8 +38,8 @@ def test_a_hostile_tree_is_built_as_it_is_said(tmp_path_factory: pytest.TempPath
 @given(snapshots(modes=True))
 def test_modes_are_set_after_everything_else(tmp_path_factory: pytest.TempPathFactory, snapshot: Snapshot) -> None:
     if os.geteuid() != 0:  # tar of an ordinary user cannot read what has no permission
-        kept = [entry for entry in snapshot if entry.mode & 0o400 or entry.kind is not Kind.FILE]
-        snapshot = Snapshot.of(kept)
+        readable = [entry for entry in snapshot if entry.mode & 0o400 or entry.kind is not Kind.FILE]
+        snapshot = Snapshot.of(readable)
     assert built(snapshot, tmp_path_factory.mktemp("tree")) == dict(snapshot.entries)
 
 

@@ -1,4 +1,4 @@
-"""Images told by what is in them: SIFs made byte by byte, OCI layouts and archives, squashfs; and damaged ones."""
+"""Images recognized by what is in them: SIFs made byte by byte, OCI layouts and archives, squashfs; and damaged ones."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def layer(*names: str) -> bytes:
 def blobs_of(layers: list[tuple[str, bytes]]) -> tuple[bytes, dict[str, bytes]]:
     """The index of an image, and its blobs by digest."""
     config = b"{}"
-    said = [{"mediaType": kind, "digest": digest(raw), "size": len(raw)} for kind, raw in layers]
-    manifest = json.dumps({"schemaVersion": 2, "config": {"digest": digest(config)}, "layers": said}).encode()
+    descriptors = [{"mediaType": kind, "digest": digest(raw), "size": len(raw)} for kind, raw in layers]
+    manifest = json.dumps({"schemaVersion": 2, "config": {"digest": digest(config)}, "layers": descriptors}).encode()
     index = json.dumps(
         {"schemaVersion": 2, "manifests": [{"digest": digest(manifest), "size": len(manifest)}]}
     ).encode()
@@ -51,9 +51,9 @@ def blobs_of(layers: list[tuple[str, bytes]]) -> tuple[bytes, dict[str, bytes]]:
 def sif(objects: list[tuple[int, bytes, str]]) -> bytes:
     """A SIF of objects: type, content, digest."""
     start, table, data = 4096 + 585 * len(objects), b"", b""
-    for number, (kind, raw, said) in enumerate(objects, 1):
+    for number, (kind, raw, text) in enumerate(objects, 1):
         where = (start + len(data), len(raw), len(raw))
-        table += struct.pack("<i?IIIqqqqqqq128s384s", kind, True, number, 1, 0, *where, 0, 0, 0, 0, b"", said.encode())
+        table += struct.pack("<i?IIIqqqqqqq128s384s", kind, True, number, 1, 0, *where, 0, 0, 0, 0, b"", text.encode())
         data += raw
     head = struct.pack(
         "<32s10s3s3s16s8q",
@@ -149,11 +149,11 @@ def test_a_digest_of_sha512_is_checked_and_one_of_another_kind_is_said(tmp_path:
 
 def saved_by_docker(path: Path, mode: Literal["w", "w:gz"] = "w") -> None:
     """What ``docker save`` writes."""
-    said = [{"Config": "c.json", "RepoTags": None, "Layers": ["a/layer.tar", "b/layer.tar"]}]
+    manifests = [{"Config": "c.json", "RepoTags": None, "Layers": ["a/layer.tar", "b/layer.tar"]}]
     files = {
         "a/layer.tar": LAYERS[0][1],
         "b/layer.tar": LAYERS[1][1],
-        "manifest.json": json.dumps(said).encode(),
+        "manifest.json": json.dumps(manifests).encode(),
         "repositories": b"{}",
     }
     with tarfile.open(name=path, mode=mode) as archive:
@@ -209,8 +209,8 @@ def test_an_index_that_names_itself_ends(tmp_path: Path) -> None:
 def test_a_digest_is_no_way_out_of_the_folder(tmp_path: Path) -> None:
     top = layout(tmp_path / "layout", LAYERS)
     (tmp_path / "secret").write_text('{"layers": []}')
-    for said in ("..:../../../secret", "sha256:../../secret", "sha256:" + "a" * 300, "a" * 300, "sha256:", "", None, 7):
-        (top / "index.json").write_text(json.dumps({"manifests": [{"digest": said}]}))
+    for word in ("..:../../../secret", "sha256:../../secret", "sha256:" + "a" * 300, "a" * 300, "sha256:", "", None, 7):
+        (top / "index.json").write_text(json.dumps({"manifests": [{"digest": word}]}))
         with pytest.raises(BrokenMachinery, match="not there"):
             open_tree(top)
 

@@ -124,10 +124,10 @@ def test_holes_of_terabytes_in_a_folder(tmp_path: Path, capsys: pytest.CaptureFi
         file.truncate(1 << 42)
     (tmp_path / "tree/.wh.g").touch()
     assert main(["inspect", str(tmp_path / "tree")]) == 2
-    said = capsys.readouterr().out
-    assert ".wh.g" in said
-    assert f"not seen: the content of f, {1 << 42} bytes" in said
-    assert "no findings in what was seen" in said
+    printed = capsys.readouterr().out
+    assert ".wh.g" in printed
+    assert f"not seen: the content of f, {1 << 42} bytes" in printed
+    assert "no findings in what was seen" in printed
 
 
 def test_a_hole_as_a_blob_is_not_digested(tmp_path: Path) -> None:

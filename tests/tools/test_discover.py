@@ -293,13 +293,13 @@ def test_one_program_is_one_tool_and_two_never_share_a_label(cache: Path, tmp_pa
     one, two = (_program(tmp_path / str(n) / "fuse-overlayfs", f"1.13-dev{' ' * n}") for n in range(2))
     (tool,) = _brought(f"fuse-overlayfs={one}", f"fuse-overlayfs:1.14={one}")
     assert tool.version == "1.14"
-    for words, said in (
+    for words, message in (
         ([f"fuse-overlayfs:1.14={one}", f"fuse-overlayfs:1.13={one}"], "as 1.14 and as 1.13"),
         ([f"fuse-overlayfs:1.14:a={one}", f"fuse-overlayfs:1.14:a={two}"], "called fuse-overlayfs 1.14 a"),
     ):
         with pytest.raises(UsageError) as caught:
             discover([], words, host=HERE)
-        assert said in caught.value.what
+        assert message in caught.value.what
         assert caught.value.remedy
 
 

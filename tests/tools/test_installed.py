@@ -58,11 +58,11 @@ def test_what_is_none_is_named_with_its_remedy(home: Path, cache: Path, tmp_path
     (tmp_path / "empty").mkdir()
     (tmp_path / "damaged.tar.xz").write_bytes(b"no archive")
     (home / "libexec/singularity/bin/starter").unlink()
-    for path, said in (
+    for path, message in (
         (tmp_path / "nowhere", "no such"), (tmp_path / "empty", "no bin/singularity"),
         (tmp_path / "damaged.tar.xz", "cannot be unpacked"), (home, "starter"),
     ):  # fmt: skip
-        with pytest.raises(UsageError, match=said) as raised:
+        with pytest.raises(UsageError, match=message) as raised:
             installation(path)
         assert raised.value.remedy
 

@@ -40,11 +40,11 @@ def test_the_world_of_a_tool_that_is_named_is_built_with_progress(
     debian: FakeDebian, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WHITEOUT_LAB_STRICT", raising=False)
-    said: list[str] = []
-    bring(wanted("fuse-overlayfs@trixie", "kernel"), said.append)
+    lines: list[str] = []
+    bring(wanted("fuse-overlayfs@trixie", "kernel"), lines.append)
     assert [world.name for world in worlds_in_place()] == ["trixie"]
-    assert any("trixie" in line for line in said)
-    bring(wanted("fuse-overlayfs", "kernel"), said.append)
+    assert any("trixie" in line for line in lines)
+    bring(wanted("fuse-overlayfs", "kernel"), lines.append)
     assert len(debian.builds) == 1, "one built world has it: the others stay as they are"
 
 

@@ -1,4 +1,4 @@
-"""Names of before are refused wherever one can be said, with the name of today as remedy."""
+"""Names of before are refused wherever one can be given, with the name of today as remedy."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def test_a_pattern_that_spoke_of_old_names_alone_says_what_they_are_now() -> Non
 @pytest.mark.parametrize("command", [["script"], ["run", "--only"]])
 def test_a_cells_old_id_is_refused_with_the_new_one(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "ghost-marker[apptainer-ext3-1.4.5-root]"]) == 2
-    said = capsys.readouterr().err
-    assert "'apptainer-ext3' is now called apptainer+ext3" in said
-    assert "ghost-marker[apptainer+ext3-1.4.5-root]" in said
+    printed = capsys.readouterr().err
+    assert "'apptainer-ext3' is now called apptainer+ext3" in printed
+    assert "ghost-marker[apptainer+ext3-1.4.5-root]" in printed
 
 
 def test_a_name_without_a_setup_speaks_of_the_plain_one_alone() -> None:
