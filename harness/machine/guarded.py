@@ -22,7 +22,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def mark(path: Path) -> None:
     """Say that a folder, which exists, and everything in it may be deleted by this program."""
-    (path / MARKER).write_text(_SAYS, encoding="ascii")
+    (path / MARKER).write_text(_SAYS, encoding="utf-8")
 
 
 def is_marked(path: Path) -> bool:

@@ -193,7 +193,7 @@ def _xattrs(file: int | bytes) -> dict[bytes, bytes]:
 
 def unseen_here() -> tuple[str, ...]:
     """The xattr namespaces that this process cannot read: ``trusted.*`` needs root in the first user namespace."""
-    with open("/proc/self/uid_map", encoding="ascii") as file:  # noqa: PTH123
+    with open("/proc/self/uid_map", encoding="utf-8") as file:  # noqa: PTH123
         first = file.read().split() == ["0", "0", "4294967295"]
     return () if first and os.geteuid() == 0 else ("trusted",)
 

@@ -147,7 +147,7 @@ def _build(suite: Suite, lock: Path, say: Say) -> World:
     try:
         _unpack(suite, root, lock, say)
         listed = root / _LIST
-        packages = _unpacked(suite, listed.read_text(encoding="ascii").splitlines())
+        packages = _unpacked(suite, listed.read_text(encoding="utf-8").splitlines())
         listed.unlink()
         complete_root(root, mtab=suite.images)
         now = datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds")

@@ -52,7 +52,7 @@ def complete_root(root: Path, *, mtab: bool = False) -> None:
         (root / "etc/mtab").symlink_to("/proc/self/mounts")
     for name, content in _FILES.items():
         if not (root / name).exists():
-            (root / name).write_text(content, encoding="ascii")
+            (root / name).write_text(content, encoding="utf-8")
     for name in _SETUID:
         program = root / name
         if program.is_file() and not program.is_symlink():

@@ -94,7 +94,7 @@ def _hostile_file(folder: Path, evil: str) -> Path:
     path.write_text(
         f'schema = 1\ntitle = "{written}"\nguards = "{written}"\nlinks = ["https://example.org/{written}"]\n'
         f'steps = [{{ do = "mkdir", path = "d" }}]\n',
-        encoding="ascii",
+        encoding="utf-8",
     )
     return path
 

@@ -81,7 +81,7 @@ def canaries(tmp_path: Path) -> Iterator[list[Path]]:
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o777)
-            (folder / "canary").write_text("untouched", encoding="ascii")
+            (folder / "canary").write_text("untouched", encoding="utf-8")
             (folder / "canary").chmod(0o666)
         yield [folder / "canary" for folder in folders]
     finally:
@@ -138,7 +138,7 @@ def given(world: World, tmp_path: Path) -> Tool:
     path = tmp_path / "fuse-overlayfs"
     path.write_text(
         f'#!/bin/sh\nexec {loader} --library-path {libraries} {world.root}/usr/bin/fuse-overlayfs "$@"\n',
-        encoding="ascii",
+        encoding="utf-8",
     )
     path.chmod(0o777)
     return Tool(

@@ -60,6 +60,10 @@ def killed(folder: Path, after: int) -> Path:
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)
     child.wait()
+    there, before = -1, -2
+    while there != before:  # its workers may still come to the end of a cell
+        time.sleep(1.0)
+        there, before = len(list(folder.glob("run/cells/*/recording.json"))), there
     return folder / "run"
 
 

@@ -226,7 +226,7 @@ def test_sigkill_of_the_whole_run_leaves_nothing(moment: float, tmp_path: Path) 
     if child == 0:
         os.setsid()
         os.environ["WHITEOUT_LAB_WORK"] = str(work)
-        with Path(os.devnull).open("w", encoding="ascii") as nothing:
+        with Path(os.devnull).open("w", encoding="utf-8") as nothing:
             os.dup2(nothing.fileno(), 1)
             os.dup2(nothing.fileno(), 2)
         os.chdir(project_folder())

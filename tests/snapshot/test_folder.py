@@ -52,7 +52,7 @@ def test_device_numbers_owners_and_modes_are_in_their_fields(tmp_path: Path) -> 
 
 
 def test_what_cannot_be_seen_is_said() -> None:
-    with Path("/proc/self/uid_map").open(encoding="ascii") as file:
+    with Path("/proc/self/uid_map").open(encoding="utf-8") as file:
         first = file.read().split() == ["0", "0", "4294967295"]
     assert unseen_here() == (() if first and os.geteuid() == 0 else ("trusted",))
     done = run(
