@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import harness.cli.inspect  # noqa: F401 - commands are imported when they are called, which a user may not be able to do here
 from harness.cli.main import main
 from harness.machine.process import run
 from tests.snapshot.test_image import LAYERS, SQUASHFS, layer, layout, oci_sif, sif
