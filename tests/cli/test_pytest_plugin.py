@@ -149,6 +149,7 @@ def test_run_hands_on_the_plan_and_nothing_else_that_was_said(monkeypatch: pytes
     monkeypatch.setattr("harness.cli.run.pytest.main", main)
     monkeypatch.setenv("WHITEOUT_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("WHITEOUT_LAB_SINGULARITY", "")
+    monkeypatch.setenv("WHITEOUT_LAB_STRICT", "")
     plain = ["run", "ghost-marker", "--out", str(tmp_path / "a"), "--jobs", "2"]
     more = ["--tool", "kernel", "--profile", "user", "--keep", "never", "--timeout", "7", "--repeat", "3", "--verbose"]
     for words in (plain, [*plain[:3], str(tmp_path / "b"), "--jobs", "2", *more, "--defects", str(tmp_path)]):
