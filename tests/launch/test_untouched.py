@@ -14,9 +14,9 @@ def test_only_files_are_left(tmp_path: Path) -> None:
     (tmp_path / ".whiteout-lab").touch()
     (out / "phases").write_text("x")
     (out / "phases").chmod(0)
-    out.chmod(0o500)
     os.mkfifo(out / "fifo")
     (out / "link").symlink_to("/etc/passwd")
+    out.chmod(0o500)
     said = only_files(out)
     assert [path.name for path in out.iterdir()] == ["phases"]
     assert "out/fifo, out/link, out/sub" in said
