@@ -36,9 +36,9 @@ def unwritten(out: Path, err: bytes) -> str:
 def cut(out: Path, trees: Mapping[PlaceName, Snapshot]) -> str:
     """Which tree that was taken is not there as a whole; empty when all are."""
     for name, code in _TAKEN.findall(_bytes(out / "taken")):
-        place = name.decode("ascii", "replace")
+        place = PlaceName(name.decode("ascii", "replace"))
         explained = code != b"0" and bool(_bytes(out / f"{place}.err"))
-        tree = next((trees[one] for one in trees if one == place), None)
+        tree = trees.get(place)
         if tree is None and explained and not _bytes(out / f"{place}.tar"):
             continue  # its folder could not be entered: what was under test died
         if tree is None or not _ended(out / f"{place}.tar"):

@@ -7,7 +7,6 @@ format: the kernel's ``Documentation/filesystems/ext4``. Numbers are little-endi
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import stat
 import struct
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from harness.names import escape
 from harness.snapshot.ext_inode import Damaged, Image, Inode, is_ext, open_image
 from harness.snapshot.limits import Budget
 from harness.snapshot.model import Entry, Kind
-from harness.snapshot.tar import SHORT
+from harness.snapshot.tar import content_of
 
 __all__ = ["ExtTree", "is_ext", "read_ext"]
 
@@ -157,7 +156,7 @@ def _entry(walk: _Walk, path: bytes, inode: Inode) -> Entry:
     if kind is Kind.FILE:
         size = inode.size
         if walk.image.budget.spares(size, path):
-            digest, text = _content(walk.image, inode)
+            digest, text = content_of(walk.image.content(inode), size)
     target = walk.image.target(inode) if kind is Kind.LINK else None
     same_as = None
     if kind is not Kind.DIR and inode.links > 1:
@@ -166,15 +165,6 @@ def _entry(walk: _Walk, path: bytes, inode: Inode) -> Entry:
     return Entry(
         path, kind, inode.mode & 0o7777, inode.uid, inode.gid, size, device, digest, text, target, same_as, xattrs, 1
     )
-
-
-def _content(image: Image, inode: Inode) -> tuple[str, bytes | None]:
-    digest, first = hashlib.sha256(), b""
-    for block in image.content(inode):
-        digest.update(block)
-        if len(first) <= SHORT:
-            first += block
-    return digest.hexdigest(), first if inode.size <= SHORT else None
 
 
 def _linked(entries: list[Entry]) -> list[Entry]:

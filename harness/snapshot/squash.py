@@ -6,7 +6,6 @@ Names, devices, xattrs of every namespace, hard links and doubles are as they li
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -18,7 +17,7 @@ from harness.snapshot import squash_format as form
 from harness.snapshot.limits import Budget
 from harness.snapshot.model import Entry, Kind
 from harness.snapshot.squash_format import Damaged, Image, Inode
-from harness.snapshot.tar import SHORT
+from harness.snapshot.tar import content_of
 
 _KINDS = {
     form.DIR: Kind.DIR, form.FILE: Kind.FILE, form.LINK: Kind.LINK, form.BLOCK: Kind.BLOCK, form.CHAR: Kind.CHAR,
@@ -73,18 +72,9 @@ def _entry(image: Image, path: bytes, inode: Inode, budget: Budget) -> Entry:
     if kind is Kind.FILE:
         size = inode.size
         if budget.spares(size, path):
-            digest, text = _content(image, inode)
+            digest, text = content_of(image.content(inode), size)
     return Entry(
         path, kind, inode.mode, inode.uid, inode.gid, size,
         device=inode.device if kind in {Kind.CHAR, Kind.BLOCK} else None,
         digest=digest, text=text, target=inode.target if kind is Kind.LINK else None, xattrs=image.xattrs(inode),
     )  # fmt: skip
-
-
-def _content(image: Image, inode: Inode) -> tuple[str, bytes | None]:
-    digest, first = hashlib.sha256(), b""
-    for block in image.content(inode):
-        digest.update(block)
-        if len(first) <= SHORT:
-            first += block
-    return digest.hexdigest(), first if inode.size <= SHORT else None

@@ -7,7 +7,7 @@ import lzma
 import struct
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
@@ -44,6 +44,16 @@ TAR_ERRORS = (
     lzma.LZMAError,
 )
 _REMEDY = "was it cut, or is it still being written? tar -tvf says where it ends"
+
+
+def content_of(blocks: Iterable[bytes], size: int) -> tuple[str, bytes | None]:
+    """The digest of a content, and itself where it is short. *size*: of all its blocks, in bytes."""
+    digest, first = hashlib.sha256(), b""
+    for block in blocks:
+        digest.update(block)
+        if len(first) <= SHORT:
+            first += block
+    return digest.hexdigest(), first if size <= SHORT else None
 
 
 def _bytes(text: str) -> bytes:
