@@ -47,6 +47,21 @@ def _sweep(parent: Path) -> list[Path]:
     return stubborn
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a living program works in a folder."""
+    try:
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextlib.contextmanager
 def _locked(parent: Path) -> Iterator[None]:
     """Hold the lock of the folder in which work folders lie: for moments only."""

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import hashlib
-import os
+from collections.abc import Container
 from pathlib import Path
 
 import msgspec
 
 from harness import __version__
-from harness.cells.plan import Cell
+from harness.cells.plan import NotRun
 from harness.errors import BrokenMachinery, LabError, UsageError
 from harness.evidence import recording as recordings
 from harness.judge.judged import judged
+from harness.machine.workfolder import is_held
 from harness.runs.planfile import PLAN, PlanFile, read_plan
 from harness.runs.results import NAME, SCHEMA, CellResult, Results, RunFacts, cell_result, read_results
 from harness.worlds.model import Part, Tool
 
 
-def whole_cells(plan: PlanFile, folder: Path) -> dict[str, CellResult]:
-    """The results of the cells whose recordings are on disk as a whole: what is half-written, or was changed, is none."""
+def whole_cells(plan: PlanFile, folder: Path, but: Container[str] = ()) -> dict[str, CellResult]:
+    """The results of the cells whose recordings are on disk as a whole: what is half-written, or was changed, is none.
+
+    *but*: ids of cells that are not looked at.
+    """
     found = {}
     for cell_id, one in plan.chosen():
         place = f"cells/{cell_id}"
-        if isinstance(one, Cell) and (folder / place / recordings.NAME).exists():
-            try:
-                recording = recordings.read(folder / place)
-                if recording.id != cell_id or recordings.damage(recording, recordings.sizes_of(folder / place), {}):
-                    continue
-                ran = judged(folder / place, plan.defects)
-            except (LabError, OSError):
-                continue
-            found[cell_id] = cell_result(ran.recording, ran.verdict, place)
+        if cell_id in but or isinstance(one, NotRun) or not (folder / place / recordings.NAME).exists():
+            continue
+        with contextlib.suppress(LabError, OSError):
+            ran = judged(folder / place, plan.defects)
+            sizes = recordings.sizes_of(folder / place)
+            if ran.recording.id == cell_id and not recordings.damage(ran.recording, sizes, {}):
+                found[cell_id] = cell_result(ran.recording, ran.verdict, place)
     return found
 
 
@@ -42,8 +44,7 @@ def plan_to_resume(folder: Path) -> PlanFile:
     Raises UsageError where it is still running, or where a tool is not what it was; BrokenMachinery for what is no run.
     """
     plan = read_plan(folder / PLAN)
-    if is_running(plan):
-        raise UsageError("it is still running", where=str(folder), remedy="wait for its end")
+    _need_ended(plan, folder)
     for tool in plan.tools:
         for part in (tool.main, *tool.parts):
             if _is_other(tool, part):
@@ -55,19 +56,9 @@ def plan_to_resume(folder: Path) -> PlanFile:
     return msgspec.structs.replace(plan, folder=str(folder.absolute()))
 
 
-def is_running(plan: PlanFile) -> bool:
-    """Whether a living program holds the run's work folder."""
-    try:
-        descriptor = os.open(Path(plan.work) / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+def _need_ended(plan: PlanFile, folder: Path) -> None:
+    if is_held(Path(plan.work)):
+        raise UsageError("it is still running", where=str(folder), remedy="wait for its end")
 
 
 def _is_other(tool: Tool, part: Part) -> bool:
@@ -85,8 +76,7 @@ def interrupted_results(folder: Path) -> Results:
     Raises BrokenMachinery where nothing was recorded as a whole, UsageError while it runs.
     """
     plan = read_plan(folder / PLAN)
-    if is_running(plan):
-        raise UsageError("it is still running", where=str(folder), remedy="wait for its end")
+    _need_ended(plan, folder)
     cells = whole_cells(plan, folder)
     if not cells:
         raise BrokenMachinery("nothing of it was recorded as a whole", where=str(folder), remedy="run it again")

@@ -14,14 +14,13 @@ import pytest
 from harness import __version__
 from harness.cells.plan import Cell, NotRun
 from harness.errors import LabError
-from harness.evidence.recording import NAME
 from harness.judge.findings import Outcome
-from harness.judge.judged import judged
 from harness.launch.leaks import find_leaks
 from harness.machine.guarded import remove_tree
 from harness.names import printable
 from harness.runs.planfile import PlanFile, named_cells
-from harness.runs.results import SCHEMA, CellResult, Results, RunFacts, cell_result, write_results
+from harness.runs.results import SCHEMA, CellResult, Results, RunFacts, write_results
+from harness.runs.resume import whole_cells
 from harness.runs.unrecorded import not_run_result
 
 
@@ -56,13 +55,8 @@ class Run:
 
     def recover(self) -> None:
         """Judge what cells have recorded whose word did not arrive: the run was interrupted, or a worker died."""
-        for cell_id, one in self.cells.items():
-            place = f"cells/{cell_id}"
-            if cell_id in self.results or isinstance(one, NotRun) or not (self.folder / place / NAME).exists():
-                continue
-            with contextlib.suppress(LabError):
-                ran = judged(self.folder / place, self.plan.defects)
-                self.take(cell_result(ran.recording, ran.verdict, place))
+        for result in whole_cells(self.plan, self.folder, self.results).values():
+            self.take(result)
 
     def abandon(self) -> None:
         """Nothing ran: leave nothing, but what was there before."""
