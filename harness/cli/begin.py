@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from harness.machine.workfolder import work_folder
 from harness.names import one_line
 from harness.runs.decide import Wanted, decide, obstacles_here, unmet_error
 from harness.runs.folders import work_parent
-from harness.runs.planfile import rewrite_plan, write_plan
+from harness.runs.planfile import PlanFile, rewrite_plan, write_plan
 from harness.runs.resume import plan_to_resume, whole_cells
 from harness.runs.run import Run
 
@@ -34,11 +35,11 @@ def resume_run(folder: Path) -> Run:
     return run
 
 
-def begin_run(wanted: Wanted) -> Run:
-    """The run that is wanted, with its plan written. Its ``stack`` is the caller's to close.
+def decided(wanted: Wanted) -> PlanFile:
+    """The plan of what is wanted.
 
     Raises BrokenMachinery where a strict run lacks something, MissingProgram for a tool that was named and is not here, and what
-    ``decide`` and ``write_plan`` raise.
+    ``decide`` raises.
     """
     plan = decide(wanted, obstacles_here(), lambda line: print(one_line(line), file=sys.stderr))
     missing = [one for one in plan.unavailable if one["remedy"]] if wanted.strict else []
@@ -50,6 +51,24 @@ def begin_run(wanted: Wanted) -> Run:
         )
     if plan.unmet:
         raise unmet_error(plan.unmet)
+    return plan
+
+
+def planned_again(plan: PlanFile, cells: Iterable[str], times: int) -> PlanFile:
+    """The plan of a run in the run's own folder, in which some of its cells run several *times*. Nothing is looked for anew."""
+    return msgspec.structs.replace(
+        plan,
+        run=f"{plan.run}-again",
+        folder=f"{plan.folder}/again",
+        work=f"{plan.work}-again",
+        only=list(cells),
+        repeat=times,
+        shard="",
+    )
+
+
+def begin_run(plan: PlanFile) -> Run:
+    """The run of a plan, which is written. Its ``stack`` is the caller's to close. Raises what ``work_folder`` and ``write_plan`` raise."""
     with contextlib.ExitStack() as made:
         made.enter_context(work_folder(work_parent(), plan.run))
         write_plan(plan)

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
-import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+
+from msgspec.structs import replace
 
 from harness.cells.plan import cell_of
-from harness.cli.limits import seconds
-from harness.cli.run import at_least_one, run_cells
+from harness.cli.begin import decided
+from harness.cli.run import how_it_runs, run_cells, settled
 from harness.compare.change_words import check_lines
-from harness.compare.changes import Changes, What, changes, settle
+from harness.compare.changes import Changes, What, changes
 from harness.compare.words import GIVEN
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, UsageError
 from harness.judge.findings import Outcome
 from harness.names import one_line
 from harness.profile import Profile
 from harness.runs.accounts import accounts
-from harness.runs.decide import Wanted, decide, obstacles_here, unmet_error
-from harness.runs.folders import scenario_files
+from harness.runs.decide import Wanted
 from harness.runs.results import CellResult
 from harness.tools.asked import HELP as TOOL_HELP
 from harness.tools.asked import parse_word
 from harness.worlds.model import Tool
 
 NEW = 0  # its place among the words
-TIMES = 3  # runs of a cell that changed, before anything is said of it
 
 _EPILOG = """\
 Runs both, runs what differs again, and says what the new build fixes, brings back, finds anew, and which marks it writes otherwise; each
@@ -50,13 +46,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--against", metavar="TOOL", required=True, help="what it is compared with")
     parser.add_argument("--scenario", action="append", default=[], metavar="SCENARIO", help="these scenarios alone")
     parser.add_argument("--profile", action="append", default=[], choices=["root", "user"], help="default: both")
-    parser.add_argument(
-        "--jobs", type=at_least_one, default=(os.cpu_count() or 1) + 1, metavar="N", help="cells side by side"
-    )
-    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="seconds for one cell (default: 60)")
-    parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="the run's folder (default: reports/<time>-<short id>)"
-    )
+    how_it_runs(parser)
     parser.set_defaults(handler=check)
 
 
@@ -70,31 +60,26 @@ def check(arguments: argparse.Namespace) -> int:
             where="check",
             remedy="compare builds of one: its name stands before '=' or '@'",
         )
-    wanted = Wanted(
-        tuple(str(path) for path in scenario_files(arguments.scenario)),
-        words,
-        tuple(Profile(one) for one in arguments.profile),
-        out=arguments.out,
-        timeout=arguments.timeout,
+    plan = decided(
+        Wanted(
+            tuple(arguments.scenario),
+            words,
+            tuple(Profile(one) for one in arguments.profile),
+            out=arguments.out,
+            timeout=arguments.timeout,
+        )
     )
-    plan = decide(wanted, obstacles_here(), lambda line: print(one_line(line), file=sys.stderr))
     new, old = sides(plan.tools, [parse_word(word).path is not None for word in words])
     mine = [cell_id for cell_id, one in plan.chosen() if cell_of(one).tool in (*new, *old)]
-    if not mine or not new or not old:  # it is one program, by two names; or a tool is not here, which running says
-        if plan.unmet:
-            raise unmet_error(plan.unmet)
+    if not mine or not new or not old:  # it is one program, by two names
         return EXIT_AS_EXPECTED
-    results, folder = run_cells(replace(wanted, only=tuple(mine)), arguments.jobs, io.StringIO())
+    quiet = io.StringIO()
+    results = run_cells(replace(plan, only=mine), arguments.jobs, quiet)
     keys = {tool.key for tool in new}
     ours = [cell for cell in results.cells if cell.id.rpartition("[")[2].rpartition("-")[0] in keys]
     theirs = [cell for cell in results.cells if cell not in ours]
-    found = changes(accounts(theirs), accounts(ours))
-    only = tuple(one.cell for one in found.of(What.CHANGED))
-    if only:
-        repeated = replace(wanted, only=only, out=folder / "again", repeat=TIMES)
-        again, _ = run_cells(repeated, arguments.jobs, io.StringIO())
-        found = settle(found, {cell.id: cell for cell in again.cells})
-    scripts = {cell.id: str(folder / cell.folder / "script.sh") for cell in results.cells if cell.folder}
+    found = settled(changes(accounts(theirs), accounts(ours)), plan, arguments.jobs, quiet)
+    scripts = {cell.id: f"{plan.folder}/{cell.folder}/script.sh" for cell in results.cells if cell.folder}
     for line in check_lines(found, scripts):
         print(one_line(line))
     return exit_code(found, results.cells)

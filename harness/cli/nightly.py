@@ -10,10 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.cli.limits import seconds
-from harness.cli.run import at_least_one, build_worlds, run_cells
+from harness.cli.begin import decided
+from harness.cli.run import a_part, build_worlds, how_it_runs, run_cells, settled
 from harness.compare.change_words import text_lines
-from harness.compare.changes import Changes, What, changes, settle
+from harness.compare.changes import Changes, What, changes
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
 from harness.judge.findings import Outcome
 from harness.machine.cache import write_whole
@@ -24,11 +24,10 @@ from harness.report.summary import markdown, workflow_commands
 from harness.runs.accounts import accounts
 from harness.runs.baseline import baseline_folder, read_baseline
 from harness.runs.decide import Wanted
-from harness.runs.folders import reports_folder, scenario_files
+from harness.runs.folders import reports_folder
 from harness.runs.results import Results
 from harness.tools.asked import HELP as TOOL_HELP
 
-TIMES = 3  # runs of a cell that changed, before anything is said of it
 _MOST = 20  # paragraphs on the terminal
 
 _EPILOG = """\
@@ -50,14 +49,8 @@ def register(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tool", action="append", default=[], metavar="T", help=TOOL_HELP)
     parser.add_argument("--baseline", metavar="FOLDER", type=Path, help="the baseline (default: reports/baselines)")
-    parser.add_argument(
-        "--jobs", type=at_least_one, default=(os.cpu_count() or 1) + 1, metavar="N", help="cells side by side"
-    )
-    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="seconds for one cell (default: 60)")
-    parser.add_argument("--shard", default="", metavar="I/N", help="the I-th of N parts of the cells alone")
-    parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="the run's folder (default: reports/<time>-<short id>)"
-    )
+    how_it_runs(parser)
+    a_part(parser)
     parser.set_defaults(handler=nightly)
 
 
@@ -65,42 +58,32 @@ def nightly(arguments: argparse.Namespace) -> int:
     """One night."""
     with _alone(reports_folder()):
         build_worlds(arguments.tool, strict=False)
-        wanted = Wanted(
-            tuple(str(path) for path in scenario_files(arguments.scenarios)),
-            tuple(arguments.tool),
-            out=arguments.out,
-            timeout=arguments.timeout,
-            shard=arguments.shard,
+        plan = decided(
+            Wanted(
+                tuple(arguments.scenarios),
+                tuple(arguments.tool),
+                out=arguments.out,
+                timeout=arguments.timeout,
+                shard=arguments.shard,
+            )
         )
-        results, folder = run_cells(wanted, arguments.jobs, sys.stdout)
+        results = run_cells(plan, arguments.jobs, sys.stdout)
         before = read_baseline(baseline_folder(arguments.baseline))
         now = accounts(results.cells)
         narrow = bool(arguments.scenarios or arguments.tool or arguments.shard)
         if before.of:
             found = changes(before.within(now) if narrow else before, now)
-            found = _settled(found, wanted, folder, arguments.jobs)
+            found = settled(found, plan, arguments.jobs, sys.stdout)
         else:
             found = Changes()
             print(
                 "there is no baseline: read the report, then whiteout-lab baseline update --reason TEXT",
                 file=sys.stderr,
             )
-        write_night(found, results, folder)
+        write_night(found, results, Path(plan.folder))
     print()
     print("\n".join(map(one_line, text_lines(found, _MOST))))
     return exit_code(found, results)
-
-
-def _settled(found: Changes, wanted: Wanted, folder: Path, jobs: int) -> Changes:
-    """What is still changed after each cell that changed was run again by itself."""
-    only = tuple(one.cell for one in found.of(What.CHANGED))
-    if not only:
-        return found
-    again = Wanted(
-        wanted.scenarios, wanted.tools, only=only, out=folder / "again", timeout=wanted.timeout, repeat=TIMES
-    )
-    repeated, _ = run_cells(again, jobs, sys.stdout)
-    return settle(found, {cell.id: cell for cell in repeated.cells})
 
 
 def write_night(found: Changes, results: Results, folder: Path) -> None:

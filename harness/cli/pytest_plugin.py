@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from harness.cells.plan import Cell, NotRun
-from harness.cli.begin import begin_run
+from harness.cli.begin import begin_run, decided
 from harness.cli.endings import leave_to_the_run
 from harness.cli.finish import finish_run
 from harness.cli.limits import seconds
@@ -72,7 +72,7 @@ def the_plan(config: pytest.Config) -> PlanFile:
         if given:
             config.stash[PLAN] = read_plan(Path(given))
         else:
-            take_up(config, begin_run(_wanted(config)))
+            take_up(config, begin_run(decided(_wanted(config))))
     return config.stash[PLAN]
 
 

@@ -16,12 +16,13 @@ import pytest
 
 from harness.cells.plan import Cell, NotRun, cell_of
 from harness.cli import endings
-from harness.cli.begin import begin_run, resume_run
+from harness.cli.begin import begin_run, decided, planned_again, resume_run
 from harness.cli.limits import seconds
 from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress, not_here
 from harness.cli.pytest_plugin import PLAN_OPTION
 from harness.cli.script import find_cell, plain_id, scenario_in, tool_in
 from harness.cli.worlds import unasked
+from harness.compare.changes import Changes, What, settle
 from harness.compare.words import count
 from harness.errors import (
     EXIT_BROKEN,
@@ -46,6 +47,8 @@ from harness.tools.asked import parse_words
 from harness.tools.discover import discover, unmet
 from harness.worlds.build import ensure, worlds_in_place
 from harness.worlds.model import Unavailable
+
+TIMES = 3  # runs of a cell that changed, before anything is said of it
 
 _EPILOG = """\
 examples:
@@ -74,24 +77,13 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", action="append", default=[], metavar="ID", help="the cell with this id alone (see: list)"
     )
-    parser.add_argument(
-        "--jobs",
-        type=at_least_one,
-        default=(os.cpu_count() or 1) + 1,
-        metavar="N",
-        help="cells side by side (default: processors and one more, since a cell waits a quarter of its time)",
-    )
-    parser.add_argument(
-        "--shard", default="", metavar="I/N", help="the I-th of N parts of the cells alone, even by time (see: merge)"
-    )
+    how_it_runs(parser)
+    a_part(parser)
     parser.add_argument(
         "--resume",
         type=Path,
         metavar="RUN",
         help="go on with a run that was killed: what is whole of it is not run again",
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="the run's folder (default: reports/<time>-<short id>)"
     )
     parser.add_argument(
         "--keep",
@@ -100,7 +92,6 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="which recordings stay (default: always)",
     )
     parser.add_argument("--strict", action="store_true", help="a tool or world that is missing is a failure")
-    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="seconds for one cell (default: 60)")
     parser.add_argument(
         "--defects",
         type=Path,
@@ -120,6 +111,28 @@ def register(parser: argparse.ArgumentParser) -> None:
     louder.add_argument("-v", "--verbose", action="store_true", help="each cell as it ends, with its outcome")
     parser.add_argument("-x", "--exitfirst", action="store_true", help="stop at the first cell that is not as expected")
     parser.set_defaults(handler=run)
+
+
+def how_it_runs(parser: argparse.ArgumentParser) -> None:
+    """The words of every command that runs cells."""
+    parser.add_argument(
+        "--jobs",
+        type=at_least_one,
+        default=(os.cpu_count() or 1) + 1,
+        metavar="N",
+        help="cells side by side (default: processors and one more, since a cell waits a quarter of its time)",
+    )
+    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="seconds for one cell (default: 60)")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="the run's folder (default: reports/<time>-<short id>)"
+    )
+
+
+def a_part(parser: argparse.ArgumentParser) -> None:
+    """The word of those that may run a part."""
+    parser.add_argument(
+        "--shard", default="", metavar="I/N", help="the I-th of N parts of the cells alone, even by time (see: merge)"
+    )
 
 
 def at_least_one(text: str) -> int:
@@ -201,7 +214,7 @@ def run(arguments: argparse.Namespace) -> int:
     named = bring(arguments, lambda line: print(one_line(line), flush=True))
     with contextlib.ExitStack() as stack:
         with endings.held():  # an end that comes before the run is held by the stack would leave it behind
-            begun = begin_run(_wanted(arguments, named))
+            begun = begin_run(decided(_wanted(arguments, named)))
             stack.callback(_leave_nothing, begun)
         _need_cells(begun.plan)
         return _by_pytest(begun, arguments)
@@ -214,18 +227,19 @@ def _leave_nothing(begun: Run) -> None:
         begun.abandon()
 
 
-def run_cells(wanted: Wanted, jobs: int, stream: TextIO) -> tuple[Results, Path]:
-    """For other commands: decide and run, with what people read of it on *stream*; returns the results, and the run's folder.
+def run_cells(plan: PlanFile, jobs: int, stream: TextIO) -> Results:
+    """For other commands: run what is decided, with what people read of it on *stream*.
 
     Raises what ``run`` raises, BrokenMachinery where it came to no end, and KeyboardInterrupt where somebody wanted its end.
     """
     need_limits(jobs)
     with contextlib.ExitStack() as stack:
         with endings.held():
-            begun = begin_run(wanted)
+            begun = begin_run(plan)
             stack.callback(_leave_nothing, begun)
         _need_cells(begun.plan)
-        code, progress, words = _tested(begun, Progress(stream, begun), jobs=jobs)
+        progress = Progress(stream, begun)
+        code, words = _tested(begun, progress, jobs=jobs)
         if code == pytest.ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
         if progress.error is not None:
@@ -234,7 +248,16 @@ def run_cells(wanted: Wanted, jobs: int, stream: TextIO) -> tuple[Results, Path]
             raise BrokenMachinery(
                 f"the run came to no end: {words[-500:]}", where=str(begun.folder), remedy="run it again"
             )
-        return begun.ended, begun.folder
+        return begun.ended
+
+
+def settled(found: Changes, plan: PlanFile, jobs: int, stream: TextIO) -> Changes:
+    """What is still changed after each cell of the plan's run that changed was run again by itself."""
+    only = [one.cell for one in found.of(What.CHANGED)]
+    if not only:
+        return found
+    again = run_cells(planned_again(plan, only, TIMES), jobs, stream)
+    return settle(found, {cell.id: cell for cell in again.cells})
 
 
 def _resumed(arguments: argparse.Namespace) -> int:
@@ -287,7 +310,8 @@ def _by_pytest(begun: Run, arguments: argparse.Namespace) -> int:
     """Run what is decided; returns the exit code."""
     says = QUIET if arguments.quiet else VERBOSE if arguments.verbose else USUAL
     jobs = 1 if arguments.only else arguments.jobs
-    code, progress, words = _tested(begun, Progress(sys.stdout, begun, says), jobs=jobs, stop=arguments.exitfirst)
+    progress = Progress(sys.stdout, begun, says)
+    code, words = _tested(begun, progress, jobs=jobs, stop=arguments.exitfirst)
     if code == pytest.ExitCode.INTERRUPTED and progress.interrupted and progress.error is None:
         return _interrupted(begun)
     if progress.error is not None:
@@ -298,7 +322,7 @@ def _by_pytest(begun: Run, arguments: argparse.Namespace) -> int:
     return progress.exit_code()
 
 
-def _tested(begun: Run, progress: Progress, *, jobs: int, stop: bool = False) -> tuple[int, Progress, str]:
+def _tested(begun: Run, progress: Progress, *, jobs: int, stop: bool = False) -> tuple[int, str]:
     """Pytest's exit code and words. It is told where the plan is, and of no one else's settings."""
     words = [
         ".", "-c", os.devnull, "--noconftest", "--confcutdir=.", f"--rootdir={project_folder()}",
@@ -310,7 +334,7 @@ def _tested(begun: Run, progress: Progress, *, jobs: int, stop: bool = False) ->
     quiet = io.StringIO()
     with contextlib.redirect_stdout(quiet), _without_plugins():
         code = int(pytest.main(words, plugins=[progress]))
-    return code, progress, quiet.getvalue()
+    return code, quiet.getvalue()
 
 
 @contextlib.contextmanager

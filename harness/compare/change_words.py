@@ -20,6 +20,8 @@ _VERBS = {
     What.ADDED: "new",
 }
 
+_NEWS = (What.CHANGED, What.FLAKY, What.BROKEN, What.MISSING)  # of a new build, beside the one before it
+
 
 @dataclass(frozen=True)
 class Paragraph:
@@ -109,8 +111,7 @@ def text_lines(found: Changes, most: int = 0) -> list[str]:
     out = [summary(found), *version_lines(found)]
     every = paragraphs(found)
     for one in every[: most or None]:
-        out += ["", f"{one.head}", f"    in {', '.join(one.scenarios)}", *(f"    {line}" for line in one.lines)]
-        out += [f"    {one.reason}"] if one.reason else []
+        out += _lines(one)
     if most and len(every) > most:
         out += ["", f"{count(len(every) - most, 'paragraph')} more"]
     return out
@@ -121,11 +122,9 @@ def check_lines(found: Changes, scripts: Mapping[str, str]) -> list[str]:
 
     A defect that no changed cell shows any more is mended; one that some show and did not is brought.
     """
-    told = found.of(What.CHANGED, What.FLAKY, What.BROKEN, What.MISSING)
-    gone, come = (
-        {found.defects[line] for one in told for line in lines(one) if line in found.defects}
-        for lines in (_gone, _come)
-    )
+    news = found.of(*_NEWS)
+    gone = {found.defects[line] for one in news for line in one.gone if line in found.defects}
+    come = {found.defects[line] for one in news for line in one.come if line in found.defects}
     out: list[str] = []
     for head, names in (
         ("mends", gone - come),
@@ -133,17 +132,14 @@ def check_lines(found: Changes, scripts: Mapping[str, str]) -> list[str]:
         ("shows otherwise", gone & come),
     ):
         out += [f"{head}: {', '.join(sorted(names))}"] if names else []
-    for one in paragraphs(found, What.CHANGED, What.FLAKY, What.BROKEN, What.MISSING):
-        out += ["", one.head, f"    in {', '.join(one.scenarios)}", *(f"    {line}" for line in one.lines)]
-        out += [f"    {one.reason}"] if one.reason else []
+    for one in paragraphs(found, *_NEWS):
+        out += _lines(one)
         script = next((scripts[cell] for cell in one.cells if cell in scripts), "")
         out += [f"    script: {script}"] if script else []
     return out
 
 
-def _gone(one: Change) -> tuple[str, ...]:
-    return one.gone
-
-
-def _come(one: Change) -> tuple[str, ...]:
-    return one.come
+def _lines(one: Paragraph) -> list[str]:
+    """A paragraph for a terminal, with a line between it and the one before."""
+    below = [f"in {', '.join(one.scenarios)}", *one.lines, *([one.reason] if one.reason else [])]
+    return ["", one.head, *(f"    {line}" for line in below)]

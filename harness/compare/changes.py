@@ -126,12 +126,9 @@ def _paired(before: list[str], now: list[str]) -> dict[str, str]:
 
 def _change(subject: Subject, version: str, old: str, had: Mapping[str, Account], now: Account) -> Change | None:
     was = had.get(old)
-    if now.outcome == "broken":
-        return (
-            None
-            if was is not None and was.outcome == "broken"
-            else Change(What.BROKEN, subject, version, old, reason=now.reason)
-        )
+    if now.outcome is Outcome.BROKEN:
+        same = was is not None and was.outcome is Outcome.BROKEN
+        return None if same else Change(What.BROKEN, subject, version, old, reason=now.reason)
     if not now.ran:  # it was skipped
         return Change(What.MISSING, subject, version, old, reason=now.reason) if was is not None and was.ran else None
     if was is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from harness.judge.findings import Outcome, flat
 from harness.runs.results import CellResult
@@ -52,8 +53,14 @@ class Accounts:
 
     def versions(self, tool: str) -> list[str]:
         """The versions of a tool, in the order in which people read them."""
-        found = {version for subject, by in self.of.items() if subject.tool == tool for version in by}
-        return sorted(found, key=lambda version: (version_order(version), version))
+        return self._versions.get(tool, [])
+
+    @cached_property
+    def _versions(self) -> dict[str, list[str]]:
+        found: dict[str, set[str]] = {}
+        for subject, by in self.of.items():
+            found.setdefault(subject.tool, set()).update(by)
+        return {tool: sorted(some, key=lambda one: (version_order(one), one)) for tool, some in found.items()}
 
 
 def accounts(cells: Iterable[CellResult]) -> Accounts:
