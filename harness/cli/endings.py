@@ -37,6 +37,7 @@ def listening() -> Iterator[None]:
     finally:
         for number, old in heard.items():
             signal.signal(number, old)
+        _asked = False  # what was asked of this command is not asked of another one
 
 
 @contextlib.contextmanager

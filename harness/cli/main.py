@@ -61,7 +61,11 @@ def parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
     for name, says in COMMANDS.items():
         command = commands.add_parser(name, help=says)
         if words is None or name == called(words):
-            importlib.import_module(f"harness.cli.{name}").register(command)
+            with (
+                endings.held()
+            ):  # Python makes another error of one that is raised while a class is made (__set_name__)
+                module = importlib.import_module(f"harness.cli.{name}")
+            module.register(command)
     return top
 
 

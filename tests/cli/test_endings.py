@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.main import main
 from harness.cli.progress import Progress
 from harness.launch.leaks import find_leaks
 from harness.machine.process import run
@@ -98,6 +99,23 @@ def test_an_interrupt_during_the_start_has_its_code_and_no_traceback(moment: flo
         assert code in {130, -signal.SIGINT}, log
         assert "Traceback" not in log
     assert clean(tmp_path)
+
+
+def test_an_interrupt_while_a_command_is_imported_is_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It comes while a class is made, where Python turns what is raised into another error."""
+
+    class Interrupted:
+        def __set_name__(self, owner: type, name: str) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def imported(_name: str) -> object:
+        return type("Module", (), {"field": Interrupted(), "register": staticmethod(lambda _parser: None)})
+
+    monkeypatch.setattr("harness.cli.main.importlib.import_module", imported)
+    assert main(["list"]) == 130
+    assert capsys.readouterr().err == "whiteout-lab: interrupted\n"
 
 
 def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
