@@ -29,6 +29,7 @@ from harness.launch.untouched import only_files
 from harness.machine.guarded import mark, remove_tree
 from harness.machine.process import Ended, run_on_lifeline
 from harness.machine.room import REMEDY, Room
+from harness.machine.workfolder import is_held
 from harness.places import PlaceName
 from harness.profile import Profile
 from harness.protocol import Phase
@@ -114,6 +115,7 @@ def enclosure_of(cell: Cell, uid: int = NOBODY, work: Path | None = None) -> Enc
 def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:
     room = Room(context.work)
     room.need()
+    of_run = context.work if is_held(context.work) else None
     stage = folder / "cell"
     stage.mkdir(parents=True)
     mark(folder)
@@ -148,18 +150,33 @@ def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:
         raise
     record = _record(cell, context, out, ended, started=started.isoformat(timespec="milliseconds"), seconds=seconds)
     problem = reached or room.problem or record.broken or whole.cut(out, trees)
-    record = _store(msgspec.structs.replace(record, broken=problem), trees, out, script, keep_at)
+    record = _store(msgspec.structs.replace(record, broken=problem), trees, out, script, keep_at, of_run=of_run)
     return Ran(record, trees, raw)
 
 
 def _store(
-    record: Recording, trees: Mapping[PlaceName, Snapshot], out: Path, script: bytes, keep_at: Path
+    record: Recording,
+    trees: Mapping[PlaceName, Snapshot],
+    out: Path,
+    script: bytes,
+    keep_at: Path,
+    *,
+    of_run: Path | None,
 ) -> Recording:
-    """The recording on disk; what cannot be written as a whole leaves nothing there."""
+    """The recording on disk; what cannot be written as a whole leaves nothing there.
+
+    *of_run*: the work folder that a run holds. Of a run that is killed it is deleted under its cells, which then look as if they found
+    something: so nothing is written when nobody holds it any more.
+    """
     try:
         pack_images(out)
         _keep(out, script, keep_at)
         evidence.write_snapshots(trees, keep_at)
+        if of_run is not None and not is_held(of_run):
+            shutil.rmtree(keep_at, ignore_errors=True)
+            raise BrokenMachinery(
+                "the run was killed while the cell was running", where=str(of_run), remedy="go on with it: run --resume"
+            )
         return records.write(record, keep_at)
     except OSError as error:
         shutil.rmtree(keep_at, ignore_errors=True)

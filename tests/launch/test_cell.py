@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import stat
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +15,13 @@ from pathlib import Path
 import pytest
 
 from harness.cells.plan import Cell
+from harness.errors import BrokenMachinery
 from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
 from harness.judge.judge import Verdict, judge
 from harness.launch.cell import CellContext, Ran, run_cell
 from harness.launch.leaks import find_leaks
-from harness.machine.workfolder import sweep, work_folder
+from harness.machine.workfolder import locked_folder, sweep, work_folder
 from harness.places import REMOUNT, UPPER, VIEW, PlaceName
 from harness.profile import Profile
 from harness.scenario.loader import parse
@@ -102,6 +105,30 @@ def test_the_honest_tool_deletes(trixie: World, context: CellContext, tmp_path: 
     assert ran.trees[UPPER].entries[b"d/x"].is_whiteout_device
     assert any("fuse" in line for line in ran.recording.mounts), "what was really mounted is read back"
     assert list(context.work.iterdir()) == []
+
+
+def test_a_cell_whose_run_was_killed_records_nothing(trixie: World, tmp_path: Path) -> None:
+    """The run's reaper deletes its work folder while a worker is still in a cell: what that saw is nobody's finding."""
+    program = tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n')
+    folder = tmp_path / "parent"
+    with locked_folder(folder, "run", "x") as work:
+        go(DELETE, program, CellContext(work, "6.0", {}, timeout=5), tmp_path)
+        assert (tmp_path / "recording/recording.json").exists()
+    work.mkdir()
+    descriptor = os.open(work / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    def kill() -> None:
+        while not list(work.glob("cell-*/cell/out/phases")):
+            time.sleep(0.005)
+        os.close(descriptor)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(BrokenMachinery, match="the run was killed while the cell was running"):
+        go(DELETE, program, CellContext(work, "6.0", {}, timeout=5), tmp_path)
+    killer.join()
+    assert not (tmp_path / "recording").exists()
 
 
 def test_a_dropped_marker_is_found(trixie: World, context: CellContext, tmp_path: Path) -> None:
