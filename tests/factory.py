@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from harness.evidence import recording as recordings
 from harness.evidence.recording import Recording, Step, ToolRecord
 from harness.evidence.trees import write_snapshots
@@ -14,10 +16,12 @@ from harness.judge.findings import Outcome
 from harness.judge.judge import judge
 from harness.places import ORACLE, REMOUNT, UPPER, VIEW, PlaceName
 from harness.profile import Profile
+from harness.runs.planfile import Decision, PlanFile, rewrite_plan
 from harness.runs.results import CellResult, Results, RunFacts, cell_result, write_results
 from harness.scenario.model import Scenario, Tree
 from harness.scenario.steps import Mkdir
 from harness.snapshot.model import Entry, Snapshot
+from harness.worlds.model import Part, Tool, World
 from tests.entries import file, folder, gone, tree
 
 GHOST_LAYERS: tuple[Tree, ...] = ({"a/f": "old"},)
@@ -108,3 +112,32 @@ def _cell(run: Path, cell: FakeCell, number: int) -> CellResult:
     write_snapshots(trees, place)
     recordings.write(made, place)
     return cell_result(made, judge(made, trees, defects=cell.known), f"cells/{number}")
+
+
+_TOOL = Tool(
+    "fuse-overlayfs", Part("fuse-overlayfs", "1.14", "", "/usr/bin/fuse-overlayfs", ""), World("host", Path("/"))
+)
+PARTED = ("one", "two", "three")
+
+
+def make_part(
+    folder: Path,
+    names: tuple[str, ...],
+    shard: str = "",
+    *,
+    started: str = "2026-01-02T03:04:05+00:00",
+    title: str = "",
+    upper: Sequence[Entry] = GHOST_UPPER,
+) -> Path:
+    """A run of some of three scenarios, with the plan of all."""
+    made = {name: replace(scenario(name), title=title or "make a directory") for name in PARTED}
+    make_run(folder, [FakeCell(scenario=made[name], upper=upper) for name in names], started=started)
+    decided = [Decision(number, 0, Profile.ROOT) for number in range(3)]
+    only = [f"{name}[fuse-overlayfs-1.14-root]" for name in names]
+    rewrite_plan(
+        PlanFile(
+            1, folder.name, str(folder), str(folder / "work"), "6.18.1", {}, False, "always", 60.0,
+            list(made.values()), [f"{name}.toml" for name in PARTED], [_TOOL], decided, [], only=only if shard else [], shard=shard,
+        )
+    )  # fmt: skip
+    return folder

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import BrokenMachinery
+from harness.evidence.recording import AGAIN
 from harness.machine.workfolder import work_folder
 from harness.names import one_line
 from harness.runs.decide import Wanted, decide, obstacles_here, unmet_error
@@ -59,7 +60,7 @@ def planned_again(plan: PlanFile, cells: Iterable[str], times: int) -> PlanFile:
     return msgspec.structs.replace(
         plan,
         run=f"{plan.run}-again",
-        folder=f"{plan.folder}/again",
+        folder=f"{plan.folder}/{AGAIN}",
         work=f"{plan.work}-again",
         only=list(cells),
         repeat=times,

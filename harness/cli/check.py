@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from harness.cells.plan import cell_of
 from harness.cli.begin import decided
-from harness.cli.run import how_it_runs, run_cells, settled
+from harness.cli.run import how_it_runs, run_again, run_cells
 from harness.compare.change_words import check_lines
-from harness.compare.changes import Changes, What, changes
+from harness.compare.changes import Changes, What, changes, settle
 from harness.compare.words import GIVEN
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, UsageError
 from harness.judge.findings import Outcome
@@ -78,7 +78,8 @@ def check(arguments: argparse.Namespace) -> int:
     keys = {tool.key for tool in new}
     ours = [cell for cell in results.cells if cell.id.rpartition("[")[2].rpartition("-")[0] in keys]
     theirs = [cell for cell in results.cells if cell not in ours]
-    found = settled(changes(accounts(theirs), accounts(ours)), plan, arguments.jobs, quiet)
+    found = changes(accounts(theirs), accounts(ours))
+    found = settle(found, run_again(found, plan, arguments.jobs, quiet))
     scripts = {cell.id: f"{plan.folder}/{cell.folder}/script.sh" for cell in results.cells if cell.folder}
     for line in check_lines(found, scripts):
         print(one_line(line))

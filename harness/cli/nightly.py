@@ -10,22 +10,28 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.cells.plan import cell_of
 from harness.cli.begin import decided
-from harness.cli.run import a_part, build_worlds, how_it_runs, run_cells, settled
+from harness.cli.run import a_part, build_worlds, how_it_runs, run_again, run_cells
 from harness.compare.change_words import text_lines
-from harness.compare.changes import Changes, What, changes
+from harness.compare.changes import Changes, What, changes, settle, without
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
+from harness.evidence.recording import AGAIN
 from harness.judge.findings import Outcome
 from harness.machine.cache import write_whole
 from harness.names import one_line
 from harness.report.changes_page import write_page
 from harness.report.junit import junit
 from harness.report.summary import markdown, workflow_commands
-from harness.runs.accounts import accounts
+from harness.runs.accounts import Accounts, accounts
 from harness.runs.baseline import baseline_folder, read_baseline
 from harness.runs.decide import Wanted
 from harness.runs.folders import reports_folder
-from harness.runs.results import Results
+from harness.runs.merge import PARTS
+from harness.runs.planfile import PLAN, read_plan
+from harness.runs.results import NAME as RESULTS
+from harness.runs.results import Results, read_results
+from harness.runs.resume import results_of
 from harness.tools.asked import HELP as TOOL_HELP
 
 _MOST = 20  # paragraphs on the terminal
@@ -48,6 +54,12 @@ def register(parser: argparse.ArgumentParser) -> None:
         "scenarios", nargs="*", metavar="SCENARIO", help="a scenario's name, a file or a folder (default: all)"
     )
     parser.add_argument("--tool", action="append", default=[], metavar="T", help=TOOL_HELP)
+    parser.add_argument(
+        "--of",
+        type=Path,
+        metavar="RUN",
+        help="run nothing: compare this run, such as one that merge put together; what its parts ran again counts",
+    )
     parser.add_argument("--baseline", metavar="FOLDER", type=Path, help="the baseline (default: reports/baselines)")
     how_it_runs(parser)
     a_part(parser)
@@ -56,38 +68,67 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 def nightly(arguments: argparse.Namespace) -> int:
     """One night."""
+    baseline = baseline_folder(arguments.baseline)
     with _alone(reports_folder()):
-        build_worlds(arguments.tool, strict=False)
-        plan = decided(
-            Wanted(
-                tuple(arguments.scenarios),
-                tuple(arguments.tool),
-                out=arguments.out,
-                timeout=arguments.timeout,
-                shard=arguments.shard,
-            )
-        )
-        results = run_cells(plan, arguments.jobs, sys.stdout)
-        before = read_baseline(baseline_folder(arguments.baseline))
-        now = accounts(results.cells)
-        narrow = bool(arguments.scenarios or arguments.tool or arguments.shard)
-        if before.of:
-            found = changes(before.within(now) if narrow else before, now)
-            found = settled(found, plan, arguments.jobs, sys.stdout)
-        else:
+        folder = arguments.of or _run(arguments, baseline)
+        results, found, part = told(folder, read_baseline(baseline))
+        if found is None:
             found = Changes()
             print(
                 "there is no baseline: read the report, then whiteout-lab baseline update --reason TEXT",
                 file=sys.stderr,
             )
-        write_night(found, results, Path(plan.folder))
+        write_night(found, results, folder, part=part)
     print()
     print("\n".join(map(one_line, text_lines(found, _MOST))))
     return exit_code(found, results)
 
 
-def write_night(found: Changes, results: Results, folder: Path) -> None:
-    """The files of a night. Raises BrokenMachinery where one cannot be written."""
+def _run(arguments: argparse.Namespace, baseline: Path) -> Path:
+    """Run everything, and what changed again; returns the run's folder."""
+    build_worlds(arguments.tool, strict=False)
+    plan = decided(
+        Wanted(
+            tuple(arguments.scenarios),
+            tuple(arguments.tool),
+            out=arguments.out,
+            timeout=arguments.timeout,
+            shard=arguments.shard,
+        )
+    )
+    run_cells(plan, arguments.jobs, sys.stdout)
+    _, found, _ = told(Path(plan.folder), read_baseline(baseline))
+    if found is not None:
+        run_again(found, plan, arguments.jobs, sys.stdout)
+    return Path(plan.folder)
+
+
+def told(folder: Path, before: Accounts) -> tuple[Results, Changes | None, bool]:
+    """The results of a run, what changed since *before*, and whether the run is a part of one; a run put together is read as one.
+
+    What changed and was run again is settled by that. None: *before* says nothing. Raises BrokenMachinery.
+    """
+    results = results_of(folder)
+    if not before.of:
+        return results, None, False
+    runs = [folder, *sorted((folder / PARTS).glob("*"))]
+    plans = [read_plan(one / PLAN) for one in runs if (one / PLAN).exists()]
+    now = accounts(results.cells)
+    narrow = not plans or any(plan.narrow for plan in plans)
+    found = changes(before.within(now) if narrow else before, now)
+    part = len(plans) == 1 and bool(plans[0].shard)
+    if part:
+        cells = {cell_of(one).id for one in plans[0].cells()}
+        found = without(found, cells, {(tool.name, tool.version) for tool in plans[0].tools})
+    again = [read_results(one / AGAIN) for one in runs if (one / AGAIN / RESULTS).exists()]
+    return results, settle(found, {cell.id: cell for one in again for cell in one.cells}), part
+
+
+def write_night(found: Changes, results: Results, folder: Path, *, part: bool = False) -> None:
+    """The files of a night. Raises BrokenMachinery where one cannot be written.
+
+    *part*: the run is a part of one: a runner's page and its annotations are of the whole.
+    """
     facts = [f"kernel {results.run.kernel}", f"run {results.run.id}, {results.run.seconds:.0f} s"]
     text = markdown(f"Whiteout Lab: {results.run.started[:10]}", found, facts)
     write_page(found, ["the baseline", f"{results.run.id}, kernel {results.run.kernel}"], folder / "changes.html")
@@ -95,14 +136,14 @@ def write_night(found: Changes, results: Results, folder: Path) -> None:
         write_whole(folder / "junit.xml", junit(results, found))
         write_whole(folder / "summary.md", text.encode())
         step = os.environ.get("GITHUB_STEP_SUMMARY")
-        if step:
+        if step and not part:
             with Path(step).open("a", encoding="utf-8") as file:
                 file.write(text)
     except OSError as error:
         raise BrokenMachinery(
             f"the night's files cannot be written: {error.strerror}", where=str(folder), remedy="make room there"
         ) from error
-    if os.environ.get("GITHUB_ACTIONS") == "true":
+    if os.environ.get("GITHUB_ACTIONS") == "true" and not part:
         for line in workflow_commands(found):
             print(line)
 

@@ -22,7 +22,7 @@ from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress, not_here
 from harness.cli.pytest_plugin import PLAN_OPTION
 from harness.cli.script import find_cell, plain_id, scenario_in, tool_in
 from harness.cli.worlds import unasked
-from harness.compare.changes import Changes, What, settle
+from harness.compare.changes import Changes, What
 from harness.compare.words import count
 from harness.errors import (
     EXIT_BROKEN,
@@ -40,7 +40,7 @@ from harness.profile import Profile
 from harness.runs.decide import Wanted
 from harness.runs.folders import project_folder, scenario_files
 from harness.runs.planfile import PLAN, PlanFile
-from harness.runs.results import Results
+from harness.runs.results import CellResult, Results
 from harness.runs.run import Run
 from harness.tools.asked import HELP as TOOL_HELP
 from harness.tools.asked import parse_words
@@ -251,13 +251,11 @@ def run_cells(plan: PlanFile, jobs: int, stream: TextIO) -> Results:
         return begun.ended
 
 
-def settled(found: Changes, plan: PlanFile, jobs: int, stream: TextIO) -> Changes:
-    """What is still changed after each cell of the plan's run that changed was run again by itself."""
+def run_again(found: Changes, plan: PlanFile, jobs: int, stream: TextIO) -> dict[str, CellResult]:
+    """Run each cell of the plan's run that changed again by itself, several times; the results by id."""
     only = [one.cell for one in found.of(What.CHANGED)]
-    if not only:
-        return found
-    again = run_cells(planned_again(plan, only, TIMES), jobs, stream)
-    return settle(found, {cell.id: cell for cell in again.cells})
+    again = run_cells(planned_again(plan, only, TIMES), jobs, stream).cells if only else ()
+    return {cell.id: cell for cell in again}
 
 
 def _resumed(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ A version that only one side has is compared with the nearest of the other: a ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -149,7 +149,16 @@ def _missing(
     """Cells that were there and are not: of a version that is still there, or of a tool that is not there at all."""
     for version, was in had.items():
         if version not in has and was.ran and (version in versions or not versions):
-            yield Change(What.MISSING, subject, version, version, reason="it is not in the plan")
+            yield Change(What.MISSING, subject, version, version, reason="it is not in this run")
+
+
+def without(found: Changes, cells: Container[str], versions: Container[tuple[str, str]]) -> Changes:
+    """The same of a part of a run: what is missing of *cells* (by id), and of *versions* (tool and version), runs elsewhere."""
+    return replace(
+        found,
+        changes=tuple(one for one in found.changes if one.what is not What.MISSING or one.cell not in cells),
+        lost_versions=tuple(one for one in found.lost_versions if (one.tool, one.version) not in versions),
+    )
 
 
 def settle(found: Changes, repeated: Mapping[str, CellResult]) -> Changes:

@@ -13,7 +13,7 @@ from harness.cli.main import main
 from harness.compare.changes import Change, Changes, What, changes
 from harness.runs.accounts import Subject, accounts
 from harness.runs.results import read_results
-from tests.factory import PLAIN_UPPER, FakeCell, make_run
+from tests.factory import PARTED, PLAIN_UPPER, FakeCell, make_part, make_run
 
 SUBJECT = Subject("fuse-overlayfs", "ghost-marker", "root")
 
@@ -85,6 +85,29 @@ def test_a_night_leaves_its_files_and_tells_a_runner(
     assert ET.fromstring((nights[1] / "junit.xml").read_bytes()).attrib["tests"] == "2"
     assert "what changed" in (nights[1] / "changes.html").read_text()
     assert nightly.exit_code(found, second) == 1
+
+
+def test_a_part_misses_nothing_that_another_part_has_and_the_whole_does(
+    nights: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = ["--baseline", str(tmp_path / "b")]
+    assert main(["baseline", "update", str(make_part(tmp_path / "whole", PARTED)), *here, "--reason", "first"]) == 0
+    parts = [
+        make_part(tmp_path / "part1", ("one",), "1/3"),
+        make_part(tmp_path / "part2", ("two",), "2/3", upper=PLAIN_UPPER),
+    ]
+    capsys.readouterr()
+    assert main(["nightly", "--of", str(parts[0]), *here]) == 1  # it has a finding that nothing explains
+    assert capsys.readouterr().out.strip() == "1 the same"
+    assert main(["merge", *map(str, parts), "--output", str(tmp_path / "merged")]) == 3  # the third is not there
+    capsys.readouterr()
+    assert main(["nightly", "--of", str(tmp_path / "merged"), *here]) == 1
+    out = capsys.readouterr().out
+    assert "1 changed, 1 missing, 1 the same" in out
+    assert "it is not in this run" in out
+    make_part(parts[1] / "again", ("two",), "2/3")  # what changed was run again, and was then as before
+    assert main(["nightly", "--of", str(tmp_path / "merged"), *here]) == 1
+    assert "1 missing, 2 the same" in capsys.readouterr().out
 
 
 def test_two_nights_at_once_are_one(

@@ -74,7 +74,7 @@ def test_a_cell_that_does_not_run_any_more_is_news() -> None:
     found = changes(before, Accounts({CASE: {"1": SKIPPED}}))
     assert [(c.what, c.subject.scenario, c.reason) for c in found.changes] == [
         (What.MISSING, "case", "not here"),
-        (What.MISSING, "other", "it is not in the plan"),
+        (What.MISSING, "other", "it is not in this run"),
     ]
     assert [c.what for c in changes(before, Accounts({})).changes] == [What.MISSING, What.MISSING]
 

@@ -97,7 +97,7 @@ def test_what_is_known_and_changed_fails_and_what_is_flaky_passes(tmp_path: Path
 def test_a_cell_that_is_not_in_the_plan_any_more_is_a_case_of_its_own(tmp_path: Path) -> None:
     results = run_of(tmp_path, GOOD)
     gone = Change(
-        What.MISSING, Subject("fuse-overlayfs", "gone", "user"), "1.14", "1.14", reason="it is not in the plan"
+        What.MISSING, Subject("fuse-overlayfs", "gone", "user"), "1.14", "1.14", reason="it is not in this run"
     )
     suite = check(junit(results, Changes((gone,))))
     assert cases(suite)["gone[fuse-overlayfs-1.14-user]"] == ["failure"]
