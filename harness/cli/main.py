@@ -18,6 +18,7 @@ COMMANDS = {
     "list": "the scenarios with their titles; their cells, and why some do not run",
     "script": "print the shell program of a cell",
     "baseline": "what each cell gave when somebody last said that this is so",
+    "bundle": "the attachment and the text of a bug report",
     "check": "what a new build of a program changes",
     "compare": "what changed from one run to another",
     "merge": "put the parts of a run together",

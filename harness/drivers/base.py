@@ -36,6 +36,22 @@ class Stack:
 
 
 @dataclass(frozen=True)
+class Typed:
+    """The same as a person types it to see what happens: for the text of a bug report. Each part is whole lines, or empty.
+
+    ``begin`` once before all else, ``mount`` and ``unmount`` around the steps, ``end`` after all. ``run``: of a container, the words behind
+    which a command stands that is done in it. ``upper``: the folder in which the marks then lie, where it is one.
+    """
+
+    begin: str = ""
+    mount: str = ""
+    unmount: str = ""
+    end: str = ""
+    run: str = ""
+    upper: str = ""
+
+
+@dataclass(frozen=True)
 class MountText:
     """The shell text of a driver that mounts a stack. Each part is whole lines.
 
@@ -47,6 +63,7 @@ class MountText:
     unmount: str
     prepare: str = ""
     release: str = ""  # once, at the very end
+    typed: Typed = Typed()
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,7 @@ class ContainerText:
     upper: str
     onward: str = ""
     switch: str = ""
+    typed: Typed = Typed()
 
 
 @dataclass(frozen=True, kw_only=True)

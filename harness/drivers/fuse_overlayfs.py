@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.drivers.base import Mounter, MountText, Stack, option_words
+from harness.drivers.base import Mounter, MountText, Stack, Typed, option_words
 from harness.machine.quote import quote
 
 PROGRAM = "fuse-overlayfs"
@@ -31,6 +31,9 @@ def daemon(stack: Stack) -> MountText:
         unmount=(
             f"umount {stack.merged}\n"
             'wait $daemon; printf \'%s\\n\' $? >>"$out/daemon.exit"'
+        ),
+        typed=Typed(
+            mount=f"{environment}fuse-overlayfs -o {quote(options)} {stack.merged}", unmount=f"umount {stack.merged}", upper=stack.upper
         ),
     )  # fmt: skip
 

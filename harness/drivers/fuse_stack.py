@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.drivers.base import Mounter, MountText, Stack
+from harness.drivers.base import Mounter, MountText, Stack, Typed
 from harness.drivers.fuse_overlayfs import PROGRAM, daemon
 
 _EXT3 = "ext3"  # where the image is mounted that holds upper and work
@@ -44,7 +45,20 @@ class FuseStack(Mounter):
             unmount=inner.unmount,
             prepare="\n".join(prepare),
             release=f"umount {_EXT3}; wait $image",
+            typed=self._typed(stack, squashed, inner.typed),
         )
+
+    def _typed(self, stack: Stack, squashed: Sequence[str], inner: Typed) -> Typed:
+        begin = [f"mkdir -p {_EXT3} " + " ".join(squashed)]
+        for source, target in zip(stack.lowers, squashed, strict=True):
+            begin += [f"mksquashfs {source} {target}.sqfs -quiet -no-progress", f"squashfuse {target}.sqfs {target}"]
+        begin += [
+            f"truncate -s 8M {_EXT3}.img && mke2fs -q -F -t ext3 -J size=1 {_EXT3}.img",
+            f"fuse2fs {_EXT3}.img {_EXT3}",
+            f"mkdir {self.work} {self.upper}",
+            *([f"cp -a {stack.upper}/. {self.upper}"] if stack.prepared else []),
+        ]
+        return replace(inner, begin="\n".join(begin), end=f"umount {_EXT3} " + " ".join(squashed))
 
 
 SETUPS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.drivers.base import Mounter, MountText, Stack, option_words
+from harness.drivers.base import Mounter, MountText, Stack, Typed, option_words
 from harness.machine.quote import quote
 from harness.profile import Profile
 
@@ -30,12 +30,11 @@ class Kernel(Mounter):
             "lowerdir=" + ":".join(reversed(stack.lowers)), f"upperdir={stack.upper}", f"workdir={stack.work}", *explicit, asked_for,
             "userxattr" if stack.profile is Profile.USER and self.userxattr else "",
         )  # fmt: skip
+        mount = f"mount -t overlay overlay -o {quote(options)} {stack.merged}"
         return MountText(
-            mount=(
-                f'mount -t overlay overlay -o {quote(options)} {stack.merged} 2>>"$out/daemon.log" ||\n'
-                '  refuse "$(tail -n 2 "$out/daemon.log")"'
-            ),
+            mount=(f'{mount} 2>>"$out/daemon.log" ||\n  refuse "$(tail -n 2 "$out/daemon.log")"'),
             unmount=f"umount {stack.merged}",
+            typed=Typed(mount=mount, unmount=f"umount {stack.merged}", upper=stack.upper),
         )
 
 

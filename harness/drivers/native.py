@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, exports
+from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, Typed, exports
+from harness.machine.quote import quote
 from harness.places import SEALED
 from harness.profile import Profile
 from harness.worlds.inside import LAB
@@ -73,7 +74,39 @@ class Native(Runner):
             upper={"folder": _TAKE_FOLDER, "ext3": _TAKE_EXT3, "": ""}[self.overlay],
             onward=_SEAL if self.overlay == "folder" else "",
             switch=f"flag={_FLAGS[_OTHER[self.mode]]}" if self.mode else "",
+            typed=self._typed(stack, flag),
         )
+
+    def _typed(self, stack: Stack, flag: str) -> Typed:
+        begin = [] if self.sandbox else [f"{self.called_by} build image.sif image/1"]
+        if self.overlay == "folder":
+            begin.append("mkdir overlay")
+        if self.overlay == "ext3":
+            begin += [
+                "mkdir -p empty/upper empty/work",
+                "truncate -s 16M overlay && mke2fs -q -F -t ext3 -d empty overlay",
+            ]
+        overlay = "--overlay overlay" if self.overlay else "--writable-tmpfs"
+        words = [
+            *(f"{key}={quote(value)}" for key, value in stack.env.items()),
+            self.called_by,
+            "-q",
+            "exec",
+            flag,
+            overlay,
+        ]
+        words += ["--no-home", "--pwd", "/", "--bind /usr:/usr", "image/1" if self.sandbox else "image.sif"]
+        return Typed(
+            begin="\n".join(begin),
+            run=" ".join(word for word in words if word),
+            end="debugfs -R 'ls -l upper/lab' overlay" if self.overlay == "ext3" else "",
+            upper=f"overlay/upper{LAB}" if self.overlay == "folder" else "",
+        )
+
+    @property
+    def called_by(self) -> str:
+        """The command that a person types."""
+        return COMMANDS[self.program]
 
 
 # What the two call, seen by running them. mksquashfs packs what is under test.
@@ -82,6 +115,7 @@ CALLS = {
     APPTAINER: ("squashfuse", "fuse2fs", "fuse-overlayfs"),
     SINGULARITY: ("squashfuse", "fuse2fs", "fuse-overlayfs", "mksquashfs"),
 }
+COMMANDS = {APPTAINER: "apptainer", SINGULARITY: "singularity"}
 CALLED = {APPTAINER: "apptainer", SINGULARITY: "SingularityCE"}
 
 

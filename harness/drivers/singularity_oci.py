@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, exports
-from harness.drivers.native import CALLED, CALLS, SINGULARITY
+from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, Typed, exports
+from harness.drivers.native import CALLED, CALLS, COMMANDS, SINGULARITY
+from harness.machine.quote import quote
 from harness.places import IMPORTED, PUSHED, SEALED, UPPER
+from harness.profile import Profile
 
 # --no-home: the caller's home would be bound over a folder of the image.
 _EXEC = f"--no-home --cwd / {BINDS}"
@@ -71,7 +73,29 @@ fi"""
             enter=f'{exports(stack.env)}writable=\nif [ "$1" = writable ]; then writable=--writable; fi\nshift\n{execute}',
             upper=f'{call} sif dump {overlay} image.sif | dd of="$out/upper.img" bs=4k iflag=fullblock conv=sparse 2>/dev/null',
             onward=onward,
+            typed=_typed(stack),
         )
+
+
+def _typed(stack: Stack) -> Typed:
+    call = COMMANDS[SINGULARITY]
+    env = "".join(f"{key}={quote(value)} " for key, value in stack.env.items())
+    owner = (
+        "" if stack.profile is Profile.ROOT else " --owner=0 --group=0"
+    )  # as in the image that the user would have pulled
+    return Typed(
+        begin=f"""\
+tar -C image/1{owner} -c . | podman import -q - localhost/lab/base
+podman save -q --format oci-archive -o base.tar localhost/lab/base
+{call} pull --disable-cache --keep-layers --oci image.sif oci-archive:base.tar
+{call} overlay create --size 64 --sparse image.sif""",
+        run=f"{env}{call} -q exec --oci --writable --no-home --cwd / --bind /usr:/usr image.sif",
+        end=f"""\
+{call} overlay seal image.sif
+# with a registry at port 5000, such as: podman run -d -p 5000:5000 docker.io/library/registry:2
+{call} push -U --layer-format tar image.sif docker://127.0.0.1:5000/lab/image:tar
+podman pull --tls-verify=false 127.0.0.1:5000/lab/image:tar""",
+    )
 
 
 SETUPS = (

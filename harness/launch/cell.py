@@ -112,18 +112,18 @@ def enclosure_of(cell: Cell, uid: int = NOBODY, work: Path | None = None) -> Enc
     )  # fmt: skip
 
 
-def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:
-    room = Room(context.work)
-    room.need()
-    of_run = context.work if is_held(context.work) else None
+def staged(cell: Cell, context: CellContext, folder: Path, files: Mapping[str, bytes]) -> tuple[Path, Enclosure]:
+    """Make *folder*, with the cell's own folder in it and *files* there (by relative path; ``script.sh`` is what runs). Raises OSError."""
     stage = folder / "cell"
     stage.mkdir(parents=True)
     mark(folder)
     for name in PLACES:
         (folder / name).mkdir()
         (folder / name).chmod(0o755)
-    script = compile_cell(cell)
-    (stage / "script.sh").write_bytes(script)
+    for name, content in files.items():
+        (stage / name).parent.mkdir(parents=True, exist_ok=True)
+        (stage / name).write_bytes(content)
+        (stage / name).chmod(0o755 if content.startswith(b"#!") else 0o644)
     enclosure = enclosure_of(cell, context.uid, context.work)
     if enclosure.tool is not None:
         (stage / "tool").touch()
@@ -131,8 +131,17 @@ def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:
     for path in shared:
         path.mkdir(exist_ok=True)
     if enclosure.goes_down:
-        for path in (stage, *stage.iterdir(), *shared):
+        for path in (stage, *stage.rglob("*"), *shared):
             os.chown(path, enclosure.uid, enclosure.uid)
+    return stage, enclosure
+
+
+def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:
+    room = Room(context.work)
+    room.need()
+    of_run = context.work if is_held(context.work) else None
+    script = compile_cell(cell)
+    stage, enclosure = staged(cell, context, folder, {"script.sh": script})
     started = datetime.datetime.now(datetime.UTC)
     before = time.perf_counter()
     ended = run_on_lifeline(
