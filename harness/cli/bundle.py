@@ -197,10 +197,9 @@ class _Job:
         for cell in self.results.cells:
             if cell.scenario in scenarios and cell.folder:
                 with contextlib.suppress(LabError):
-                    there = read(self.run / cell.folder)
-                    found[cell.id] = {one.place for one in there.artifacts} | {
-                        one.place for one in there.answers if one.place
-                    }
+                    folder = self.run / cell.folder
+                    asked = {one.place for one in read(folder).answers if one.place}
+                    found[cell.id] = asked | read_trees(folder).keys()
         return found
 
 

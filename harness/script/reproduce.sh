@@ -25,7 +25,7 @@ need() {
     case $one in
       root) [ "$(id -u)" = 0 ] || lack 'root: it mounts' ;;
       ordinary) [ "$(id -u)" != 0 ] || lack 'an ordinary user: do not run it as root' ;;
-      mounts) unshare --mount true 2>/dev/null || lack 'the privilege to mount: in a container, --privileged' ;;
+      mounts) unshare --mount true 2>/dev/null || lack 'the privilege to mount: in a container, --privileged; in a chroot, a mount of its folder on itself before it is entered' ;;
       userns)
         unshare --user --map-root-user --mount true 2>/dev/null ||
           lack 'user namespaces for this user: see sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns' ;;

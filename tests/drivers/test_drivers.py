@@ -50,8 +50,13 @@ def texts() -> Iterator[tuple[str, str, str]]:
     for (name, setup), profile, env, prepared in itertools.product(SETUPS.items(), Profile, hostile, (False, True)):
         text: MountText | ContainerText
         text = setup.script(stack(profile, env=env, prepared=prepared, options={setup.program: HOSTILE if env else ""}))
-        for part, lines in vars(text).items():
-            yield name, part, lines
+        for part, lines in parts_of(text):
+            yield name, part, f"{lines} true" if part == "run" and lines else lines
+
+
+def parts_of(text: MountText | ContainerText) -> list[tuple[str, str]]:
+    """The parts of a text, and of what is typed instead."""
+    return [(part, lines) for part, lines in (*vars(text).items(), *vars(text.typed).items()) if isinstance(lines, str)]
 
 
 def options_of(text: MountText, folder: Path) -> list[str]:
@@ -185,7 +190,7 @@ def test_a_container_sees_the_cell_and_the_worlds_programs_and_runs_the_script_a
     assert text.enter.endswith('/bin/sh /mnt/script.sh /mnt inside "$@"')
     assert "--no-home" in text.enter
     assert "die " in text.prepare or not setup.flattened or setup.setup == "sandbox"
-    lines = "".join(vars(text).values())
+    lines = "".join(lines for _, lines in parts_of(text))
     assert lines.count("refuse") == (setup.name == "singularity-ce+oci"), (
         "that a container does not start is the run's to say"
     )
