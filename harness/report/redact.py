@@ -47,6 +47,7 @@ _BLOCK = 512  # bytes (POSIX, ustar)
 # The fields of a header: name; numbers; link's name; magic; owner's and group's name; device; prefix; what is left.
 _FIELDS = ((0, 100), (100, 157), (157, 257), (257, 265), (265, 297), (297, 329), (329, 345), (345, 500), (500, 512))
 
+_BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"  # of an address of IPv4
 # What is a secret, or an address, by its form alone; the group "keep" stays.
 _FORMS: tuple[tuple[str, str], ...] = (
     ("private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
@@ -58,7 +59,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
     ("password", r"(?P<keep>\b[a-z][a-z0-9+.-]*://[^\s/@:]*:)[^\s/@]+(?=@)"),
     ("mail address", r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b"),
     ("network address", r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b"),
-    ("network address", r"(?<![\w.+~:-])(?!127\.|0\.0\.0\.0)(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w+~-]|\.\d)"),
+    ("network address", rf"(?<![\w.+~:-])(?!127\.|0\.0\.0\.0)(?:{_BYTE}\.){{3}}{_BYTE}(?![\w+~-]|\.\d)"),
     ("network address", r"(?<![\w:.])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])"),
     ("network address", r"(?<![\w:.])[0-9a-f]{4}:(?:[0-9a-f]{1,4}:){0,5}(?::[0-9a-f]{1,4}){1,6}(?![\w:])"),
 )  # fmt: skip
