@@ -63,7 +63,8 @@ def _mounted(cell: Cell, driver: Mounter) -> bytes:
     out.append(b"")
     out.append(b"# ---- the run " + b"-" * 104)
     out += _run(text, len(parts), cell, driver, nested=nested)
-    out += verdict(cell, "" if driver.fs_of_its_own else driver.upper, lowers)
+    out += verdict(cell, driver.upper, lowers)  # while the file system below the upper is still mounted
+    out += [text.release.encode()] if text.release else []
     out += below_after
     out.append(f"say {Phase.END}".encode())
     return b"\n".join(out) + b"\n"
@@ -112,8 +113,6 @@ def _run(text: MountText, segments: int, cell: Cell, driver: Mounter, *, nested:
     ]  # fmt: skip
     if nested:
         lines.append(b"unmount_inner")
-    if text.release:
-        lines.append(text.release.encode())
     return lines
 
 
