@@ -14,6 +14,7 @@ def changes_page(found: Changes, runs: Sequence[str]) -> str:
     """The page. *runs*: what is compared, the earlier one first."""
     return rendered(
         "changes.html.jinja",
+        nights=True,
         runs=runs,
         summary=summary(found),
         versions=version_lines(found),

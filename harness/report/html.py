@@ -22,6 +22,7 @@ from harness.names import printable
 from harness.report import markup
 from harness.report.load import LoadedRuns, load
 from harness.report.model import page
+from harness.report.night import NightWords
 
 
 def render(runs: Sequence[Path]) -> str:
@@ -29,14 +30,16 @@ def render(runs: Sequence[Path]) -> str:
     return page_of(load(runs))
 
 
-def page_of(loaded: LoadedRuns) -> str:
-    """The page of runs that were read."""
-    return rendered("report.html.jinja", page=page(loaded))
+def page_of(loaded: LoadedRuns, night: NightWords | None = None) -> str:
+    """The page of runs that were read; of a *night* with what changed since the baseline, and with past nights."""
+    return rendered("report.html.jinja", nights=night is not None, page=page(loaded), night=night)
 
 
-def rendered(template: str, **what: object) -> str:
-    """A page made of one of the templates, with the style and script that all share."""
+def rendered(template: str, *, nights: bool = False, **what: object) -> str:
+    """A page made of one of the templates, with the style and script that all share, and with *nights* what theirs needs besides."""
     style, script = _asset("report.css"), _asset("report.js")
+    if nights:
+        style += "\n" + _asset("nights.css")
     return (
         _environment()
         .get_template(template)
@@ -52,17 +55,23 @@ def rendered(template: str, **what: object) -> str:
 
 
 def write_report(
-    runs: Path | Sequence[Path], output: Path, *, judge_again: bool = False, defects: Sequence[Defect] = ()
+    runs: Path | Sequence[Path],
+    output: Path,
+    *,
+    judge_again: bool = False,
+    defects: Sequence[Defect] = (),
+    night: NightWords | None = None,
 ) -> LoadedRuns:
     """Write the report of a run, or of several, in one step: a reader never sees half of it. Returns what it was made of.
 
     With *judge_again* the recordings are judged by the rules of now and by *defects*, and the page says so.
+    *night*: what the report of a night says besides.
     It becomes a new regular file, or takes the place of one; through a symbolic link, that which the link leads to. Raises UsageError
     where something else stands there, BrokenMachinery where it cannot be written.
     """
     _regular(output)  # before all else is read
     loaded = load([runs] if isinstance(runs, Path) else runs, judge_again=judge_again, defects=defects)
-    write_html(page_of(loaded), output)
+    write_html(page_of(loaded, night), output)
     return loaded
 
 

@@ -96,6 +96,11 @@ class Page:
         )
         return ", ".join(count(number, one, many) for number, one, many in numbers if number)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The scenarios that have a section."""
+        return frozenset(one.name for one, _ in self.sections)
+
     def defect(self, name: str) -> Markup:
         """A defect's name, which leads to its row."""
         return markup.defect(name, row_id(name) if name in self.there else "")

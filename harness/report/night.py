@@ -1,0 +1,130 @@
+"""What the report of a night says beside what a run's says: what changed since the baseline, and a strip of past nights. Pure.
+
+A strip is a small SVG, a square for each night: a line with dashes for each stretch of nights that say the same, and letters on it, so that
+nothing is told by colour alone. Its text says the same in words, beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from markupsafe import Markup
+
+from harness.compare.change_words import Paragraph, paragraphs, summary, version_lines
+from harness.compare.changes import Changes
+from harness.compare.nights import (
+    Said,
+    Stretch,
+    defect_row,
+    history_words,
+    said_words,
+    scenario_row,
+    stretches,
+)
+from harness.report.markup import fill
+from harness.runs.history import Night, State
+
+SHOWN = 30  # nights in a strip
+PARAGRAPHS = 40  # of what changed; changes.html has all of them
+LINES = 30  # of a paragraph
+EACH = 12  # units of the picture for a night: a square of ten, and two between
+_LETTERS = {
+    State.NEW: "N",
+    State.CHANGED: "C",
+    State.BROKEN: "!",
+    State.FLAKY: "~",
+    State.KNOWN: "k",
+    State.SKIPPED: "–",
+}
+
+
+@dataclass(frozen=True)
+class NightWords:
+    """``compared``: whether there was a baseline; ``left_out``: paragraphs. Strips by the name of a scenario, or of a defect."""
+
+    compared: bool
+    summary: str
+    same: int
+    versions: tuple[str, ...]
+    paragraphs: tuple[Paragraph, ...]
+    left_out: int
+    scenarios: Mapping[str, Markup] = field(default_factory=dict)
+    defects: Mapping[str, Markup] = field(default_factory=dict)
+
+
+def night_words(found: Changes, nights: Sequence[Night] = ()) -> NightWords:
+    """What a night's report says. *nights*: those up to this one, in their order; with none, or one, there are no strips."""
+    every = paragraphs(found)
+    names = nights[-1] if len(nights) > 1 else None
+    return NightWords(
+        bool(found.same or found.changes),
+        summary(found),
+        found.same,
+        tuple(version_lines(found)),
+        tuple(_cut(one) for one in every[:PARAGRAPHS]),
+        max(0, len(every) - PARAGRAPHS),
+        _strips({name: scenario_row(nights, name) for name in names.scenarios} if names else {}, nights),
+        _strips({name: defect_row(nights, name) for name in names.defects} if names else {}, nights),
+    )
+
+
+def _cut(one: Paragraph) -> Paragraph:
+    left = len(one.lines) - LINES
+    return replace(one, lines=(*one.lines[:LINES], f"and {left} more: changes.html has them")) if left > 0 else one
+
+
+def _strips(rows: Mapping[str, Sequence[Said | None]], nights: Sequence[Night]) -> dict[str, Markup]:
+    dates = [f"{night.started:%Y-%m-%d}" for night in nights]
+    found = {name: strip(row, dates) for name, row in rows.items()}
+    return {name: one for name, one in found.items() if one}
+
+
+def strip(row: Sequence[Said | None], dates: Sequence[str]) -> Markup:
+    """A row of nights as a picture, with its words. Empty where fewer than two nights say something."""
+    words = history_words(row, dates)
+    if not words:
+        return Markup()
+    row, dates = row[-SHOWN:], dates[-SHOWN:]
+    every = stretches(row)
+    width = EACH * len(row)
+    return fill(
+        '<svg width="{}" height="12" viewBox="0 0 {} 12" role="img" aria-label="{}">{}</svg> {}',
+        width, width, f"the last {len(row)} nights", Markup("").join(_stretch(one, dates) for one in every), words,
+    )  # fmt: skip
+
+
+def _stretch(one: Stretch, dates: Sequence[str]) -> Markup:
+    if one.said is None:
+        return Markup()
+    when = dates[one.first] if one.long == 1 else f"{dates[one.first]} to {dates[one.last]} ({one.long} nights)"
+    start = EACH * one.first + 1
+    letter = _letter(one.said)
+    places = " ".join(str(EACH * place + EACH // 2) for place in range(one.first, one.last + 1))
+    text = fill('<text x="{}" y="9">{}</text>', places, letter * one.long) if len(letter) == 1 else _long(one, letter)
+    return fill(
+        '<g class="n-{}"><title>{}: {}</title><path d="M{} 6h{}"/>{}</g>',
+        _class(one.said), when, said_words(one.said), start, EACH * one.long - 2, text,
+    )  # fmt: skip
+
+
+def _long(one: Stretch, letters: str) -> Markup:
+    """Two digits stand in one element for each night; where there is no letter, none does."""
+    if not letters:
+        return Markup()
+    return Markup("").join(
+        fill('<text x="{}" y="9">{}</text>', EACH * place + EACH // 2, letters)
+        for place in range(one.first, one.last + 1)
+    )
+
+
+def _letter(said: Said) -> str:
+    if isinstance(said, State):
+        return _LETTERS.get(said, "")
+    return (str(said[0]) if said[0] < 100 else "+") if said[0] else ""
+
+
+def _class(said: Said) -> str:
+    if isinstance(said, State):
+        return said.name.lower()
+    return "known" if said[0] else "passed"
