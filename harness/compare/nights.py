@@ -22,6 +22,8 @@ STATES: Mapping[State, str] = {
     State.SKIPPED: "not run",
 }
 
+_SHOWS = "shows "
+
 Said = State | tuple[int, int]  # of a scenario its state; of a defect on how many tools it shows, of how many
 
 
@@ -79,8 +81,10 @@ def said_words(said: Said | None) -> str:
         return STATES[said]
     tools, asked = said
     if not tools:
-        return f"does not show on {'any of ' if asked > 1 else ''}{count(asked, 'tool')}"
-    return f"shows on {tools} of {count(asked, 'tool')}"
+        return f"does not show on {f'any of {asked} tools' if asked > 1 else 'the one tool'}"
+    if tools < asked:
+        return f"shows on {tools} of {asked} tools"
+    return f"shows on {f'all {asked} tools' if asked > 1 else 'the one tool'}"
 
 
 def history_words(row: Sequence[Said | None], dates: Sequence[str]) -> str:
@@ -97,6 +101,8 @@ def history_words(row: Sequence[Said | None], dates: Sequence[str]) -> str:
     if len(every) == 1:
         return f"{words}, as in the {count(now.long - 1, 'night')} before".replace("the 1 night", "the night")
     before = said_words(every[-2].said)
+    if words.startswith(_SHOWS):
+        before = before.removeprefix(_SHOWS)
     since = f"since {asked[now.first][1]} ({count(now.long, 'night')})" if now.long > 1 else "in this night"
     often = f"; it changed {len(every) - 1} times in {len(asked)} nights" if len(every) > OFTEN else ""
     return f"{words} {since}, {before} before{often}"

@@ -63,10 +63,13 @@ def _case(suite: ET.Element, cell: CellResult, told: Paragraph | None) -> str:
     if cell.outcome is Outcome.FINDING:
         lines = [line for finding in cell.new for line in finding_lines(finding)]
         lines += [f"  the defect {one.defect} ({one.title}) must show here and does not" for one in cell.missing]
+        lines += [told.head, *told.lines] if told is not None and told.what is What.CHANGED else []
         ET.SubElement(case, "failure", type="finding", message=printable(cell.reason)).text = _text(lines)
+        return "failures"  # in one element: of two, some readers show the last alone
     if told is not None and told.what is What.CHANGED:
         _failure(case, told)
-    return "failures" if case.find("failure") is not None else ""
+        return "failures"
+    return ""
 
 
 def _failure(case: ET.Element, told: Paragraph) -> None:

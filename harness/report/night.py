@@ -1,7 +1,7 @@
 """What the report of a night says beside what a run's says: what changed since the baseline, and a strip of past nights. Pure.
 
 A strip is a small SVG, a square for each night: a line with dashes for each stretch of nights that say the same, and letters on it, so that
-nothing is told by colour alone. Its text says the same in words, beside it.
+nothing is told by colour alone. Its text says the same in words, beside it. Where there is no room for all nights, the last ones are seen.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ SHOWN = 30  # nights in a strip
 PARAGRAPHS = 40  # of what changed; changes.html has all of them
 LINES = 30  # of a paragraph
 EACH = 12  # units of the picture for a night: a square of ten, and two between
+LEGEND = (
+    "Beside scenarios and defects stand past nights, the last at the right, a square for each: small for passed, or where a defect does "
+    "not show; k known findings alone, N not as expected, C otherwise than the baseline, ! broken machinery, ~ flaky, – not run; a number "
+    "says on how many tools a defect shows."
+)
 _LETTERS = {
     State.NEW: "N",
     State.CHANGED: "C",
@@ -51,6 +56,11 @@ class NightWords:
     left_out: int
     scenarios: Mapping[str, Markup] = field(default_factory=dict)
     defects: Mapping[str, Markup] = field(default_factory=dict)
+
+    @property
+    def legend(self) -> str:
+        """What the strips mean; empty where there are none."""
+        return LEGEND if self.scenarios or self.defects else ""
 
 
 def night_words(found: Changes, nights: Sequence[Night] = ()) -> NightWords:
@@ -89,7 +99,7 @@ def strip(row: Sequence[Said | None], dates: Sequence[str]) -> Markup:
     every = stretches(row)
     width = EACH * len(row)
     return fill(
-        '<svg width="{}" height="12" viewBox="0 0 {} 12" role="img" aria-label="{}">{}</svg> {}',
+        '<svg width="{}" height="12" viewBox="0 0 {} 12" preserveAspectRatio="xMaxYMid slice" role="img" aria-label="{}">{}</svg> {}',
         width, width, f"the last {len(row)} nights", Markup("").join(_stretch(one, dates) for one in every), words,
     )  # fmt: skip
 
