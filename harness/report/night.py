@@ -107,7 +107,9 @@ def strip(row: Sequence[Said | None], dates: Sequence[str]) -> Markup:
 def _stretch(one: Stretch, dates: Sequence[str]) -> Markup:
     if one.said is None:
         return Markup()
-    when = dates[one.first] if one.long == 1 else f"{dates[one.first]} to {dates[one.last]} ({one.long} nights)"
+    when = " to ".join(dict.fromkeys((dates[one.first], dates[one.last]))) + (
+        f" ({one.long} nights)" if one.long > 1 else ""
+    )
     start = EACH * one.first + 1
     letter = _letter(one.said)
     places = " ".join(str(EACH * place + EACH // 2) for place in range(one.first, one.last + 1))
