@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 
 from harness.cli import check, nightly
 from harness.cli.main import main
 from harness.compare.changes import Change, Changes, What, changes
 from harness.runs.accounts import Subject, accounts
-from harness.runs.results import read_results
+from harness.runs.planfile import PLAN, read_plan, rewrite_plan
+from harness.runs.results import read_results, write_results
 from tests.factory import PARTED, PLAIN_UPPER, FakeCell, make_part, make_run
 
 SUBJECT = Subject("fuse-overlayfs", "ghost-marker", "root")
@@ -108,6 +110,64 @@ def test_a_part_misses_nothing_that_another_part_has_and_the_whole_does(
     make_part(parts[1] / "again", ("two",), "2/3")  # what changed was run again, and was then as before
     assert main(["nightly", "--of", str(tmp_path / "merged"), *here]) == 1
     assert "1 missing, 2 the same" in capsys.readouterr().out
+
+
+def lines(path: Path) -> list[str]:
+    """The runs of a history."""
+    return [json.loads(line)["run"] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_a_night_of_everything_enters_the_history_once_and_a_part_of_one_never(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = tmp_path / "history.jsonl"
+
+    def night(run: Path) -> str:
+        assert main(["nightly", "--of", str(run), "--baseline", str(tmp_path / "b"), "--history", str(history)]) == 1
+        return (run / "report.html").read_text()
+
+    first = make_part(tmp_path / "first", PARTED)
+    assert "<svg" not in night(first)
+    later = make_part(tmp_path / "later", PARTED, started="2026-01-03T00:00:00+00:00", upper=PLAIN_UPPER)
+    assert main(["nightly", "--of", str(later), "--history", str(history), "--baseline", str(tmp_path / "b")]) == 0
+    html = (later / "report.html").read_text()
+    assert html.count("passed in this night, not as expected before") == 3
+    assert lines(history) == ["first", "later"]
+    assert "<svg" not in night(first), "what came later says nothing in its report"
+    assert lines(history) == ["first", "later"]
+
+    part = make_part(tmp_path / "part", ("one",), "1/3")
+    narrow = make_part(tmp_path / "narrow", PARTED)
+    rewrite_plan(msgspec.structs.replace(read_plan(narrow / PLAN), narrow=True))
+    cut = make_part(tmp_path / "cut", PARTED)
+    results = read_results(cut)
+    write_results(msgspec.structs.replace(results, run=msgspec.structs.replace(results.run, unfinished=1)), cut)
+    two = make_part(tmp_path / "two", ("two",), "2/3")
+    assert main(["merge", str(part), str(two), "--output", str(tmp_path / "lacks-one")]) == 3
+    for run in (part, narrow, cut, tmp_path / "lacks-one"):
+        assert "<svg" not in night(run)
+    assert lines(history) == ["first", "later"]
+    three = make_part(tmp_path / "three", ("three",), "3/3")
+    assert main(["merge", str(part), str(two), str(three), "--output", str(tmp_path / "merged")]) == 1
+    assert "as in the night" in night(tmp_path / "merged") or "in this night" in night(tmp_path / "merged")
+    assert lines(history) == ["first", "later", "part+two+three"]
+    assert "did the clock go back?" in capsys.readouterr().err
+
+
+def test_a_history_that_cannot_be_kept_is_told_and_the_night_has_its_files_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_part(tmp_path / "run", PARTED)
+    history = tmp_path / "history.jsonl"
+    history.write_text("half a li")
+    assert main(["nightly", "--of", str(run), "--history", str(history), "--baseline", str(tmp_path / "b")]) == 1
+    assert "history.jsonl: line 1 is damaged" in capsys.readouterr().err
+    assert history.read_text().startswith("half a li\n{")
+    (run / "report.html").unlink()
+    assert main(["nightly", "--of", str(run), "--history", str(tmp_path), "--baseline", str(tmp_path / "b")]) == 2
+    assert "is a regular file, and this is none" in capsys.readouterr().err
+    assert "What changed since the baseline" in (run / "report.html").read_text()
+    assert (run / "junit.xml").exists()
 
 
 def test_two_nights_at_once_are_one(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
+from harness.compare.changes import Changes
+from harness.compare.nights import remembered
 from harness.profile import Profile
+from harness.runs.history import Night, State
+from harness.runs.results import read_results
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Write
 from tests.defects import known
@@ -108,3 +113,16 @@ def usual_run(run: Path) -> Path:
         ],
         {"work file system": "ext4"},
     )
+
+
+def nights_of(run: Path, number: int = 3, **odd: State) -> list[Night]:
+    """Nights before that of a run, which is the last; in the first one what is *odd* was otherwise."""
+    last = remembered(read_results(run), Changes(same=10), 0)
+    return [
+        Night(
+            run=f"r{ago}", started=last.started - datetime.timedelta(days=ago), kernel="", version="", exit=0, cells={}, changed={},
+            scenarios={**last.scenarios, **({name.replace("_", "-"): state for name, state in odd.items()} if ago == number - 1 else {})},
+            defects=last.defects,
+        )
+        for ago in range(number - 1, 0, -1)
+    ] + [last]  # fmt: skip

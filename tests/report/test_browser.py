@@ -9,12 +9,23 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
+from harness.compare.changes import Change, Changes, What
 from harness.report.html import write_report
-from tests.report.pages import hostile_run, usual_run
+from harness.report.night import night_words
+from harness.runs.accounts import Subject
+from harness.runs.history import State
+from tests.report.pages import HOSTILE, hostile_run, nights_of, usual_run
 
 pytestmark = pytest.mark.browser
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_NAMES = [name.decode("utf-8", "backslashreplace") for name in HOSTILE]
+EVIL = Changes(
+    tuple(
+        Change(What.CHANGED, Subject(name, name, "root"), name, come=(f"mark upper {name} x", name), reason=name)
+        for name in _NAMES
+    )
+)
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -39,6 +50,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     made = {"usual": usual_run(folder / "usual"), "hostile": hostile_run(folder / "hostile")}
     for key, run in made.items():
         write_report(run, folder / f"{key}.html")
+    made["night"] = made["hostile"]
+    write_report(
+        made["night"],
+        folder / "night.html",
+        night=night_words(EVIL, nights_of(made["night"], 30, hostile=State.FLAKY, ghost_marker=State.PASSED)),
+    )
     return {key: (folder / f"{key}.html").as_uri() for key in made}
 
 
@@ -75,16 +92,17 @@ def opened(browser: Browser, url: str, *, width: int = 1280, javascript: bool = 
     return it
 
 
-def test_no_script_runs_from_a_name(browser: Browser, pages: dict[str, str], javascript: bool) -> None:
-    it = opened(browser, pages["hostile"], javascript=javascript)
+@pytest.mark.parametrize("kind", ["hostile", "night"])
+def test_no_script_runs_from_a_name(browser: Browser, pages: dict[str, str], kind: str, javascript: bool) -> None:
+    it = opened(browser, pages[kind], javascript=javascript)
     assert it.page.title().startswith("Whiteout Lab")
     assert it.complaints == []
-    assert it.requests == [pages["hostile"]]
+    assert it.requests == [pages[kind]]
     assert it.page.locator("img").count() == 0
     it.page.context.close()
 
 
-@pytest.mark.parametrize("kind", ["usual", "hostile"])
+@pytest.mark.parametrize("kind", ["usual", "hostile", "night"])
 def test_the_page_does_not_scroll_sideways_on_a_phone(
     browser: Browser, pages: dict[str, str], kind: str, javascript: bool
 ) -> None:
@@ -95,6 +113,41 @@ def test_the_page_does_not_scroll_sideways_on_a_phone(
     if javascript:
         assert it.page.evaluate("document.documentElement.scrollWidth") <= 360
         assert it.page.evaluate("document.body.scrollWidth") <= 360
+    it.page.context.close()
+
+
+@pytest.mark.parametrize(("width", "seen"), [(1280, 30), (360, 20)])
+def test_past_nights_are_seen_without_javascript_and_the_last_ones_where_there_is_little_room(
+    browser: Browser, pages: dict[str, str], width: int, seen: int
+) -> None:
+    it = opened(browser, pages["night"], width=width, javascript=False)
+    strip = it.page.locator("section.scenario .nights svg").first
+    assert strip.is_visible()
+    box, last = strip.bounding_box(), strip.locator("path").last.bounding_box()
+    assert box is not None
+    assert last is not None
+    assert seen * 12 <= box["width"] <= 30 * 12
+    assert box["height"] == 12
+    assert abs(last["x"] + last["width"] - box["x"] - box["width"]) < 6, "the last night is at the right edge"
+    it.page.context.close()
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_a_night_of_each_kind_has_a_shape_and_a_colour_of_its_own(
+    browser: Browser, pages: dict[str, str], dark: bool
+) -> None:
+    it = opened(browser, pages["night"], dark=dark)
+    looks = {
+        str(square.get_attribute("class")): (
+            square.locator("path").evaluate("e => getComputedStyle(e).stroke"),
+            square.locator("path").evaluate("e => getComputedStyle(e).strokeWidth"),
+            (square.locator("text").first.text_content() or "")[:1] if square.locator("text").count() else "",
+        )
+        for square in it.page.locator("section.scenario .nights g").all()
+    }
+    assert looks.keys() >= {"n-passed", "n-flaky", "n-new"}
+    assert len({look[1:] for look in looks.values()}) == len(looks), "not by colour alone"
+    assert all(stroke not in {"none", "rgb(0, 0, 0)"} for stroke, _, _ in looks.values())
     it.page.context.close()
 
 
@@ -235,7 +288,7 @@ _LANDMARKS = """() => [...document.querySelectorAll("header, main, footer, nav, 
       || (e.getAttribute("aria-labelledby") || "").split(" ").map((id) => id && document.getElementById(id).textContent).join(" ")))"""
 
 
-@pytest.mark.parametrize("kind", ["usual", "hostile"])
+@pytest.mark.parametrize("kind", ["usual", "hostile", "night"])
 def test_names_for_a_screen_reader_hold_what_is_seen_and_landmarks_are_told_apart(
     browser: Browser, pages: dict[str, str], kind: str
 ) -> None:
@@ -310,7 +363,7 @@ def test_a_script_can_be_copied(browser: Browser, pages: dict[str, str]) -> None
     it.page.context.close()
 
 
-@pytest.mark.parametrize("kind", ["usual", "hostile"])
+@pytest.mark.parametrize("kind", ["usual", "hostile", "night"])
 def test_on_paper_it_is_light_and_nothing_is_cut(browser: Browser, pages: dict[str, str], kind: str) -> None:
     it = opened(browser, pages[kind], width=794, dark=True)  # A4 at 96 dpi, without margins
     it.page.emulate_media(media="print")

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from pathlib import Path
 
 import pytest
 
 from harness.compare.changes import Change, Changes, Pairing, What
-from harness.compare.nights import remembered
 from harness.profile import Profile
 from harness.report.html import page_of, render
 from harness.report.load import load
 from harness.report.night import PARAGRAPHS, SHOWN, NightWords, night_words, strip
 from harness.runs.accounts import Subject
-from harness.runs.history import KEPT, Night, State
-from harness.runs.results import read_results
+from harness.runs.history import KEPT, State
 from tests.factory import FakeCell, make_run, scenario
-from tests.report.pages import Page, hostile_run, parse, usual_run
+from tests.report.pages import Page, hostile_run, nights_of, parse, usual_run
 
 SUBJECT = Subject("fuse-overlayfs", "ghost-marker", "root")
 CHANGED = Changes(
@@ -27,19 +24,6 @@ CHANGED = Changes(
     same=9,
 )
 SAME = Changes(same=10)
-
-
-def nights_of(run: Path, number: int = 3, **odd: State) -> list[Night]:
-    """Nights before that of a run, which is the last; in the first one what is *odd* was otherwise."""
-    last = remembered(read_results(run), SAME, 0)
-    return [
-        Night(
-            run=f"r{ago}", started=last.started - datetime.timedelta(days=ago), kernel="", version="", exit=0, cells={}, changed={},
-            scenarios={**last.scenarios, **({name.replace("_", "-"): state for name, state in odd.items()} if ago == number - 1 else {})},
-            defects=last.defects,
-        )
-        for ago in range(number - 1, 0, -1)
-    ] + [last]  # fmt: skip
 
 
 def html_of(run: Path, night: NightWords | None) -> str:
