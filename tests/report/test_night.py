@@ -124,6 +124,7 @@ def test_a_strip_tells_each_night_by_a_letter_and_by_a_title_too() -> None:
 def test_a_defect_tells_on_how_many_tools_it_shows() -> None:
     drawn = str(strip([(0, 3), (9, 12), (12, 12), (100, 100)], ["2026-11-01"] * 4))
     assert re.findall(r'<text x="(\d+)" y="9">(.*?)</text>', drawn) == [("18", "9"), ("30", "12"), ("42", "+")]
+    assert re.findall(r'<g class="n-(\w+)">', drawn) == ["passed", "known", "known", "known"]
 
 
 def test_a_strip_shows_the_last_nights_and_its_words_tell_of_all() -> None:
