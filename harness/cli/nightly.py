@@ -86,6 +86,8 @@ def nightly(arguments: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
         history = (arguments.history or reports_folder() / HISTORY) if _is_whole(folder, results) else None
+        if arguments.history and not history:
+            print("this was not a night of everything, and does not enter the history", file=sys.stderr)
         write_night(found, results, folder, part=part, history=history)
     print()
     print("\n".join(map(one_line, text_lines(found, _MOST))))

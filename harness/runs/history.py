@@ -1,7 +1,8 @@
 """Past nights: ``history.jsonl``, one JSON line for each, in the order in which they were written, the last 90 alone.
 
 It says of each scenario the worst that its cells gave, and of each defect on how many tools it showed; what a cell gave line by line
-is the baseline's, and the runs'. A night of 710 cells (85 scenarios, 67 defects that were looked for) was a line of 4.7 kB, and 90 nights 420 kB.
+is the baseline's, and the runs'. A night of 710 cells (85 scenarios, 67 defects that were looked for)
+was a line of 4.7 kB, and 90 nights 420 kB.
 
 A line that cannot be read (cut, damaged, of a later schema) is left out and told of. It stays in the file as it is, until it is older
 than what is kept: what this version cannot read, another one may.

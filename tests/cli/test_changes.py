@@ -146,6 +146,7 @@ def test_a_night_of_everything_enters_the_history_once_and_a_part_of_one_never(
     assert main(["merge", str(part), str(two), "--output", str(tmp_path / "lacks-one")]) == 3
     for run in (part, narrow, cut, tmp_path / "lacks-one"):
         assert "<svg" not in night(run)
+        assert "not a night of everything" in capsys.readouterr().err
     assert lines(history) == ["first", "later"]
     three = make_part(tmp_path / "three", ("three",), "3/3")
     assert main(["merge", str(part), str(two), str(three), "--output", str(tmp_path / "merged")]) == 1

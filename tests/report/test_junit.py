@@ -150,7 +150,7 @@ def test_a_cell_that_is_not_in_the_plan_any_more_is_a_case_of_its_own(tmp_path: 
     )
     suite = check(junit(results, Changes((gone,))))
     assert cases(suite)["gone[fuse-overlayfs-1.14-user]"] == ["failure"]
-    assert next(suite.iter("failure")).text == "it is not in the plan"
+    assert next(suite.iter("failure")).text == "it is not in this run"
 
 
 EVIL = "a]]>\x00\x1b[31m\ud800<script>&\u2028\ufffe"
