@@ -25,7 +25,8 @@ from harness.compare.nights import (
 from harness.report.markup import fill
 from harness.runs.history import Night, State
 
-SHOWN = 30  # nights in a strip
+SHOWN, FEWER = 30, 8  # nights in a strip; where all strips together would be too much
+MOST = 300_000  # bytes of all strips together: those of 710 cells and 30 nights are 80,000, and where each night is another 600,000
 PARAGRAPHS = 40  # of what changed; changes.html has all of them
 LINES = 30  # of a paragraph
 EACH = 12  # units of the picture for a night: a square of ten, and two between
@@ -56,17 +57,22 @@ class NightWords:
     left_out: int
     scenarios: Mapping[str, Markup] = field(default_factory=dict)
     defects: Mapping[str, Markup] = field(default_factory=dict)
+    cut: str = ""  # what is said of strips that were shortened
 
     @property
     def legend(self) -> str:
         """What the strips mean; empty where there are none."""
-        return LEGEND if self.scenarios or self.defects else ""
+        return LEGEND + self.cut if self.scenarios or self.defects else ""
 
 
 def night_words(found: Changes, nights: Sequence[Night] = ()) -> NightWords:
     """What a night's report says. *nights*: those up to this one, in their order; with none, or one, there are no strips."""
     every = paragraphs(found)
-    names = nights[-1] if len(nights) > 1 else None
+    shown = SHOWN
+    scenarios, defects = _every_strip(nights, SHOWN)
+    if sum(map(len, (*scenarios.values(), *defects.values()))) > MOST:
+        shown = FEWER
+        scenarios, defects = _every_strip(nights, FEWER)
     return NightWords(
         bool(found.same or found.changes),
         summary(found),
@@ -74,8 +80,9 @@ def night_words(found: Changes, nights: Sequence[Night] = ()) -> NightWords:
         tuple(version_lines(found)),
         tuple(_cut(one) for one in every[:PARAGRAPHS]),
         max(0, len(every) - PARAGRAPHS),
-        _strips({name: scenario_row(nights, name) for name in names.scenarios} if names else {}, nights),
-        _strips({name: defect_row(nights, name) for name in names.defects} if names else {}, nights),
+        scenarios,
+        defects,
+        f" The last {FEWER} nights alone, to keep this page small: there was much change." if shown == FEWER else "",
     )
 
 
@@ -84,18 +91,22 @@ def _cut(one: Paragraph) -> Paragraph:
     return replace(one, lines=(*one.lines[:LINES], f"and {left} more: changes.html has them")) if left > 0 else one
 
 
-def _strips(rows: Mapping[str, Sequence[Said | None]], nights: Sequence[Night]) -> dict[str, Markup]:
-    dates = [f"{night.started:%Y-%m-%d}" for night in nights]
-    found = {name: strip(row, dates) for name, row in rows.items()}
-    return {name: one for name, one in found.items() if one}
+def _every_strip(nights: Sequence[Night], shown: int) -> tuple[dict[str, Markup], dict[str, Markup]]:
+    """Those of scenarios, and those of defects, of which the last night says something."""
+    if len(nights) < 2:
+        return {}, {}
+    now, dates = nights[-1], [f"{night.started:%Y-%m-%d}" for night in nights]
+    scenarios = {name: strip(scenario_row(nights, name), dates, shown) for name in now.scenarios}
+    defects = {name: strip(defect_row(nights, name), dates, shown) for name in now.defects}
+    return {name: one for name, one in scenarios.items() if one}, {name: one for name, one in defects.items() if one}
 
 
-def strip(row: Sequence[Said | None], dates: Sequence[str]) -> Markup:
-    """A row of nights as a picture, with its words. Empty where fewer than two nights say something."""
+def strip(row: Sequence[Said | None], dates: Sequence[str], shown: int = SHOWN) -> Markup:
+    """A row of nights as a picture of the last ones, with its words. Empty where fewer than two nights say something."""
     words = history_words(row, dates)
     if not words:
         return Markup()
-    row, dates = row[-SHOWN:], dates[-SHOWN:]
+    row, dates = row[-shown:], dates[-shown:]
     every = stretches(row)
     width = EACH * len(row)
     return fill(

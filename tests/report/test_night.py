@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from harness.compare.changes import Change, Changes, Pairing, What
 from harness.profile import Profile
 from harness.report.html import page_of, render
 from harness.report.load import load
-from harness.report.night import PARAGRAPHS, SHOWN, NightWords, night_words, strip
+from harness.report.night import MOST, PARAGRAPHS, SHOWN, NightWords, night_words, strip
 from harness.runs.accounts import Subject
 from harness.runs.history import KEPT, State
 from tests.factory import FakeCell, make_run, scenario
@@ -131,6 +132,21 @@ def test_a_strip_shows_the_last_nights_and_its_words_tell_of_all() -> None:
     drawn = strip([State.PASSED] * KEPT, ["2026-11-01"] * KEPT)
     assert f'viewBox="0 0 {12 * SHOWN} 12"' in drawn
     assert f"passed, as in the {KEPT - 1} nights before" in drawn
+
+
+def test_where_each_night_is_another_the_strips_are_short_and_say_so(run: Path) -> None:
+    last = nights_of(run)[-1]
+    names = [f"scenario-{number}" for number in range(170)]
+    nights = [
+        replace(last, run=str(number), scenarios=dict.fromkeys(names, list(State)[number % 2])) for number in range(30)
+    ]
+    told = night_words(SAME, nights)
+    assert sum(map(len, told.scenarios.values())) < MOST
+    assert all(
+        strip.count("<g ") == 8 and "it changed 29 times in 30 nights" in strip for strip in told.scenarios.values()
+    )
+    assert told.legend.endswith("The last 8 nights alone, to keep this page small: there was much change.")
+    assert night_words(SAME, nights_of(run)).legend.endswith("shows.")
 
 
 def test_strips_of_hostile_scenarios_are_inert(tmp_path: Path) -> None:
