@@ -25,6 +25,7 @@ COMMANDS = {
     "nightly": "what changed since the baseline was written: run, compare, run again what changed",
     "report": "write the HTML report of one or several runs, from their recordings alone",
     "inspect": "the markers in an upper directory, a layer or an image, and what is wrong with them",
+    "seal": "an upper as a layer that says each deletion once",
     "defects": "which versions of each program show which defects",
     "explain": "what a finding means and what to do; one defect whole",
     "doctor": "what this machine can run, and the remedy for every obstacle",

@@ -23,7 +23,7 @@ BUNDLE = "bundle"  # the folder of the cell's in which the files lie
 # The environment says that another judges what was seen: here nobody does.
 _RUN = f"""#!/bin/sh
 unset WHITEOUT_LAB_CELL SHARED
-mkdir -p out scratch alone
+mkdir -p out alone && mkdir -m 1777 scratch
 export TMPDIR={CELL}/scratch
 cd %s
 %s >{CELL}/{_SAID} 2>&1 </dev/null

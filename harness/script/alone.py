@@ -40,7 +40,7 @@ class Alone:
     """
 
     folder: str  # below the bundle
-    privilege: Literal["root", "user", "plain"]
+    privilege: Literal["root", "user", "plain", "hands"]  # as reproduce.sh has them
     program: str
     needs: tuple[str, ...]
     hangs: bool = False
@@ -58,11 +58,12 @@ def alone(cell: Cell, script: bytes, folder: str, *, hangs: bool = False) -> Alo
     needs = [f"{name}:{package_of(name)}" for name in _programs(script)] + ["gnu-tar"]
     if isinstance(driver, Runner):
         handed = cell.scenario.handover is not None and cell.scenario.handover.profile is not None
-        return Alone(folder, "plain", _command(cell), ("root" if root or handed else "ordinary", "fuse", *needs), hangs)
+        who: Literal["plain", "hands"] = "hands" if handed else "plain"
+        return Alone(folder, who, _command(cell), ("root" if root or handed else "ordinary", "fuse", *needs), hangs)
     assert isinstance(driver, Mounter)
     mounts = ["root", "mounts"] if root or cell.laid_by_root else ["userns"]
     system = "fuse" if driver.is_program else "overlay"
-    privilege: Literal["root", "user"] = "root" if root or cell.laid_by_root else "user"
+    privilege: Literal["root", "user", "hands"] = "root" if root else "hands" if cell.laid_by_root else "user"
     return Alone(folder, privilege, _command(cell) if driver.is_program else "", (*mounts, system, *needs), hangs)
 
 

@@ -46,8 +46,8 @@ end() {
 # bisects: whether git bisect runs this; it would take 77 for "bad", and takes 125 for "cannot be tested".
 bisects() { [ -e "$(git rev-parse --git-path BISECT_START 2>/dev/null)" ]; }
 
-# try FOLDER AS PROGRAM SECONDS HANGS NEED...: one cell. AS: root, user (of a user namespace) or plain. HANGS: that it does not end in that time
-# is what is wrong with it.
+# try FOLDER AS PROGRAM SECONDS HANGS NEED...: one cell. AS: root, user (of a user namespace), plain, or hands: root, who hands over to an
+# ordinary user. HANGS: that it does not end in that time is what is wrong with it.
 try() {
   folder=$1 as=$2 program=$3 seconds=$4 hangs=$5; shift 5
   [ -z "$which" ] || [ "$which" = "$folder" ] || return 0
@@ -70,16 +70,22 @@ try() {
   else
     found=$given
   fi
+  if [ "$as" = hands ] && ! setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$scratch"; then
+    echo '  needs a folder that an ordinary user may walk to: name one in TMPDIR, such as /var/tmp'
+    if bisects; then end 125; else end 77; fi
+    return
+  fi
   if [ -z "$program" ] && [ "$(stat -f -c %T "$scratch")" = overlayfs ]; then
     echo '  needs a folder that is on no overlay: name one in TMPDIR'
     if bisects; then end 125; else end 77; fi
     return
   fi
   number=$((number + 1))
-  set -- sh "$here/$folder/script.sh" "$scratch/$number"
+  mkdir "$scratch/$number" && cp "$here/$folder/script.sh" "$scratch/$number.sh" || exit 125
+  set -- sh "$scratch/$number.sh" "$scratch/$number"
   [ -z "$found" ] || set -- "$@" "PROGRAM=$found"
   case $as in
-    root) set -- unshare --mount --propagation private "$@" ;;
+    root | hands) set -- unshare --mount --propagation private "$@" ;;
     user) set -- unshare --user --map-root-user --mount --propagation private "$@" ;;
   esac
   timeout -k 5 "$seconds" "$@" >"$scratch/said" 2>&1 </dev/null
@@ -102,7 +108,7 @@ try() {
 
 base=${TMPDIR:-$here}
 if [ ! -w "$base" ]; then base=/var/tmp; fi
-scratch=$(mktemp -d "$base/whiteout-lab.XXXXXX") || exit 125
+scratch=$(mktemp -d "$base/whiteout-lab.XXXXXX") && chmod 755 "$scratch" || exit 125
 number=0
 # gone: nothing is left; a folder of another user of this namespace is deleted by that user.
 gone() {

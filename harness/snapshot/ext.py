@@ -111,6 +111,22 @@ def _find(walk: _Walk, top: bytes) -> Inode:
     return inode
 
 
+def tree_of_inodes(image: Image) -> Iterator[tuple[bytes, Inode]]:
+    """Every path and its inode, a directory before what lies in it. Raises Damaged, which a snapshot says entry by entry."""
+    folders = [(b"", image.inode(_ROOT))]
+    yield folders[0]
+    entered = {_ROOT}
+    while folders:
+        path, folder = folders.pop()
+        for name, number in image.names(folder):
+            inode = image.inode(number)
+            inside = path + b"/" + name if path else name
+            yield inside, inode
+            if inode.is_dir and number not in entered:
+                entered.add(number)
+                folders.append((inside, inode))
+
+
 def _tree(walk: _Walk, start: Inode) -> Iterator[Entry]:
     yield _entry(walk, b"", start)
     folders: list[tuple[bytes, Inode]] = [(b"", start)]

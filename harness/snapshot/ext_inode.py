@@ -55,6 +55,11 @@ class Inode:
         return stat.S_ISDIR(self.mode)
 
     @property
+    def mtime(self) -> int:
+        """When its content was last changed, in seconds since the epoch; what comes after 2038 is in bits that are not looked at."""
+        return int(struct.unpack_from("<i", self.raw, 16)[0])
+
+    @property
     def blocks(self) -> bytes:
         """The 60 bytes of ``i_block``."""
         return self.raw[40:100]

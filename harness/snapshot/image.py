@@ -16,6 +16,7 @@ from harness.machine.packages import package_of
 from harness.machine.process import pouring, which
 from harness.names import escape
 from harness.snapshot import oci
+from harness.snapshot.contents import Source
 from harness.snapshot.ext import folders_of_ext, is_ext, read_ext
 from harness.snapshot.folder import read_folder
 from harness.snapshot.limits import Budget
@@ -50,6 +51,7 @@ class Layer:
     unread: str = ""
     missed: bool = False
     reached: tuple[str, ...] = ()
+    source: Source | None = None  # where its contents are
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,12 @@ def _open(path: Path, where: str, budget: Budget) -> Opened:
     if layer.form in {"tar", "squashfs"} and holds_overlay(layer.snapshot):
         upper = Snapshot.of(upper_of(layer.snapshot), unseen=layer.snapshot.unseen)
         layer = replace(
-            layer, form=f"overlay in a {layer.form}", snapshot=upper, raw=(), notes=(*layer.notes, UPPER_OF_OVERLAY)
+            layer,
+            form=f"overlay in a {layer.form}",
+            snapshot=upper,
+            raw=(),
+            notes=(*layer.notes, UPPER_OF_OVERLAY),
+            source=replace(layer.source, top=UPPER) if layer.source is not None else None,
         )
     return Opened(layer.form, (layer,))
 
@@ -120,7 +127,10 @@ def _folder(path: Path, budget: Budget) -> Opened:
         path, notes = parts[0], (UPPER_OF_OVERLAY,)
     snapshot = read_folder(os.fsencode(path), budget)
     missed = any(words != "trusted" for words in snapshot.unseen)
-    return Opened("folder", (Layer("", "folder", snapshot, (), notes, missed=missed, reached=tuple(budget.reached)),))
+    layer = Layer(
+        "", "folder", snapshot, (), notes, missed=missed, reached=tuple(budget.reached), source=Source("folder", path)
+    )
+    return Opened("folder", (layer,))
 
 
 def _sif(path: Path, where: str, budget: Budget) -> Opened:
@@ -179,6 +189,8 @@ def read_blob(blob: Blob, where: str, budget: Budget) -> Layer:
     """The tree in a part of a file, recognized by its first bytes."""
     before = len(budget.reached)
     layer = _read_blob(blob, where, budget)
+    top = UPPER if UPPER_OF_OVERLAY in layer.notes else b""
+    layer = replace(layer, source=Source(layer.form, blob, top))
     unknown = [entry for entry in layer.snapshot if entry.kind is Kind.UNKNOWN]
     if unknown and not layer.snapshot.unseen:
         unknown_entries = tuple(

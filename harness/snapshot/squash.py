@@ -41,6 +41,19 @@ def read_squash(file: BinaryIO, where: str, budget: Budget | None = None) -> lis
         raise BrokenMachinery(f"the squashfs cannot be read: {error}", where=where, remedy=_REMEDY) from error
 
 
+def inodes_of_squash(image: Image) -> Iterator[tuple[bytes, Inode]]:
+    """Every path and its inode, a directory before what lies in it. Raises Damaged."""
+    waiting = [(b"", image.root)]
+    entered: set[int] = set()
+    while waiting:
+        path, at = waiting.pop()
+        inode = image.inode(at)
+        yield path, inode
+        if inode.type == form.DIR and at not in entered:
+            entered.add(at)
+            waiting += reversed(list(_inside(image, path, inode)))
+
+
 def _entries(image: Image, budget: Budget) -> Iterator[Entry]:
     known: dict[int, Entry] = {}
     waiting = [iter([(b"", image.root)])]  # of each folder on the way, the innermost last: what it still has

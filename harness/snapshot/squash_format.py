@@ -10,7 +10,7 @@ import lzma
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import BinaryIO
 
@@ -60,6 +60,7 @@ class Inode:
     start: int = 0  # of a file's blocks, or of a directory's listing, as a reference
     fragment: tuple[int, int] = (_NONE, 0)  # its number, and the offset in it
     sizes: tuple[int, ...] = ()  # of a file's blocks, as they lie there
+    mtime: int = 0  # seconds since the epoch
 
 
 @dataclass
@@ -153,15 +154,15 @@ class Image:
     def inode(self, at: int) -> Inode:
         """The inode at a reference. Raises Damaged."""
         cursor = Cursor(self, self.inodes + (at >> 16), at & 0xFFFF)
-        number, mode, uid, gid, _, _ = cursor.take("4H2I")
+        number, mode, uid, gid, mtime, _ = cursor.take("4H2I")
         extended, kind = number > SOCKET, number - SOCKET if number > SOCKET else number
         if not DIR <= kind <= SOCKET or max(uid, gid) >= len(self.ids):
             raise Damaged(f"the inode {at:#x} is of type {number}, with owners {uid} and {gid} of {len(self.ids)}")
         owned = (at, kind, mode & 0o7777, self.ids[uid], self.ids[gid])
         if kind == DIR:
-            return _directory(owned, cursor, extended=extended)
+            return replace(_directory(owned, cursor, extended=extended), mtime=mtime)
         if kind == FILE:
-            return self._file(owned, cursor, extended=extended)
+            return replace(self._file(owned, cursor, extended=extended), mtime=mtime)
         cursor.take("I")  # its link count
         target, device = b"", (0, 0)
         if kind == LINK:
@@ -173,7 +174,7 @@ class Image:
             (number,) = cursor.take("I")
             device = (number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00)
         xattrs = cursor.take("I")[0] if extended else _NONE
-        return Inode(*owned, device=device, target=target, xattrs=xattrs)
+        return Inode(*owned, device=device, target=target, xattrs=xattrs, mtime=mtime)
 
     def _file(self, owned: tuple[int, int, int, int, int], cursor: Cursor, *, extended: bool) -> Inode:
         xattrs = _NONE

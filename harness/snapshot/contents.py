@@ -1,0 +1,163 @@
+"""What lies in the files of a tree, one after the other, in an order that is the same every time: what a snapshot leaves out.
+
+Nothing is copied to a disk, and no file is held in memory as a whole. Paths are those of the tree's snapshot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import struct
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from harness.errors import BrokenMachinery
+from harness.names import escape
+from harness.snapshot import ext_inode, squash_format
+from harness.snapshot.ext import tree_of_inodes
+from harness.snapshot.limits import Budget
+from harness.snapshot.oci import Blob
+from harness.snapshot.squash import inodes_of_squash
+from harness.snapshot.stream import Forward, Member
+from harness.snapshot.tar import TAR_ERRORS, clean, damaged
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a tree was read: a folder, or a part of a file that is of a form; *top*: the folder of it that is the tree."""
+
+    form: str  # "folder", "tar", "ext image", "squashfs"
+    at: Path | Blob
+    top: bytes = b""
+
+
+@dataclass(frozen=True)
+class Content:
+    """One entry of a tree. ``mtime`` in seconds since the epoch; ``blocks``: of a regular file, to be read before the next entry."""
+
+    path: bytes
+    mtime: int
+    blocks: Iterator[bytes]
+
+
+def contents(source: Source) -> Iterator[Content]:
+    """Every entry, a directory before what lies in it: of a folder in byte order, of all else as it lies there.
+
+    Of a path that stands twice in a tar both are given. Raises BrokenMachinery for what cannot be read.
+    """
+    where = escape(os.fsencode(source.at.path if isinstance(source.at, Blob) else source.at))
+    if isinstance(source.at, Path):
+        yield from _of_folder(os.fsencode(source.at), where)
+        return
+    budget = Budget(where)
+    budget.allow(source.at.path.stat())
+    every = {"tar": _of_tar, "ext image": _of_ext, "squashfs": _of_squash}[source.form](source.at, where, budget)
+    prefix = source.top + b"/" if source.top else b""
+    for one in every:
+        if one.path == source.top:
+            yield Content(b"", one.mtime, one.blocks)
+        elif one.path.startswith(prefix):
+            yield Content(one.path[len(prefix) :], one.mtime, one.blocks)
+
+
+def _of_folder(top: bytes, where: str) -> Iterator[Content]:
+    root = os.lstat(top)
+    yield Content(b"", int(root.st_mtime), iter(()))
+    folders = [(top, b"")]
+    while folders:
+        full, prefix = folders.pop()
+        before = prefix + b"/" if prefix else b""
+        try:
+            here = os.open(full, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise _unread(where, prefix, error) from error
+        inside = []
+        try:
+            for name in sorted(map(os.fsencode, os.listdir(here))):  # noqa: PTH208 - of a descriptor
+                try:
+                    status = os.stat(name, dir_fd=here, follow_symlinks=False)
+                    blocks = (
+                        _file(here, name, status, where, before + name) if stat.S_ISREG(status.st_mode) else iter(())
+                    )
+                    yield Content(before + name, int(status.st_mtime), blocks)
+                except OSError as error:
+                    raise _unread(where, before + name, error) from error
+                if stat.S_ISDIR(status.st_mode) and status.st_dev == root.st_dev:
+                    inside.append((full + b"/" + name, before + name))
+        finally:
+            os.close(here)
+        folders += reversed(inside)
+
+
+def _unread(where: str, path: bytes, error: OSError) -> BrokenMachinery:
+    return BrokenMachinery(
+        f"{escape(path) or '/'} cannot be read: {error.strerror}",
+        where=where,
+        remedy="may you read it, and all that is in it?",
+    )
+
+
+def _file(folder: int, name: bytes, status: os.stat_result, where: str, path: bytes) -> Iterator[bytes]:
+    file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        now = os.fstat(file)
+        if (now.st_dev, now.st_ino) != (status.st_dev, status.st_ino):
+            raise BrokenMachinery(
+                f"{escape(path)} was changed while it was read", where=where, remedy="let nobody write there meanwhile"
+            )
+        while block := os.read(file, _BLOCK):
+            yield block
+    finally:
+        os.close(file)
+
+
+def _of_tar(blob: Blob, where: str, budget: Budget) -> Iterator[Content]:
+    try:
+        with blob.open() as file:
+            stream = cast("IO[bytes]", Forward(file, budget))
+            with tarfile.open(
+                fileobj=stream, mode="r:", encoding="utf-8", errors="surrogateescape", tarinfo=Member
+            ) as archive:
+                while (member := archive.next()) is not None:
+                    archive.members.clear()  # type: ignore[attr-defined]  # it would keep them all
+                    yield Content(
+                        clean(member.name.encode("utf-8", "surrogateescape")),
+                        int(member.mtime),
+                        _member(archive, member),
+                    )
+    except TAR_ERRORS as error:
+        raise damaged(error, where) from error
+
+
+def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
+    stream = archive.extractfile(member) if member.isreg() else None
+    while stream is not None and (block := stream.read(_BLOCK)):
+        yield block
+
+
+def _of_ext(blob: Blob, where: str, budget: Budget) -> Iterator[Content]:
+    with blob.path.open("rb") as file, _errors(where):
+        image = ext_inode.open_image(file, blob.offset, blob.size, budget)
+        for path, inode in tree_of_inodes(image):
+            yield Content(path, inode.mtime, image.content(inode) if stat.S_ISREG(inode.mode) else iter(()))
+
+
+def _of_squash(blob: Blob, where: str, budget: Budget) -> Iterator[Content]:
+    with blob.open() as file, _errors(where):
+        image = squash_format.open_image(file, budget)
+        for path, inode in inodes_of_squash(image):
+            yield Content(path, inode.mtime, image.content(inode) if inode.type == squash_format.FILE else iter(()))
+
+
+@contextlib.contextmanager
+def _errors(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (ext_inode.Damaged, squash_format.Damaged, struct.error, OSError, ValueError, OverflowError) as error:
+        raise BrokenMachinery(f"cannot be read: {error}", where=where, remedy="is it whole?") from error
