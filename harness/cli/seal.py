@@ -105,14 +105,14 @@ def said(sealed: Sealed, target: Target, verbose: bool) -> Iterator[str]:
 
 def _read(arguments: argparse.Namespace) -> tuple[Layer, list[Layer]]:
     """The layer that is sealed, and those below it, the lowest first. Raises UsageError, BrokenMachinery."""
-    opened = open_tree(arguments.path)
+    opened = open_tree(arguments.path, digests=False)
     number = len(opened.layers) if arguments.layer is None else arguments.layer
     if not 1 <= number <= len(opened.layers):
         raise UsageError(
             f"there is no layer {number}", where=str(arguments.path), remedy=f"it has {len(opened.layers)}"
         )
     layer = opened.layers[number - 1]
-    lowers = [one for path in arguments.lower for one in open_tree(path).layers]
+    lowers = [one for path in arguments.lower for one in open_tree(path, digests=False).layers]
     lowers += opened.layers[: number - 1] if len(opened.layers) > 1 else []
     for one in (layer, *lowers):
         if one.unread or one.missed or one.reached:
@@ -137,7 +137,7 @@ def _write(sealed: Sealed, layer: Layer, output: Path) -> None:
     """Whole or not at all. Raises UsageError, BrokenMachinery."""
     assert layer.source is not None
     source = layer.source
-    every = items(sealed, lambda: contents(source))
+    every = items(sealed, lambda: contents(source), repeats=source.form == "tar")
     if output == Path("-"):
         write_tar(every, sys.stdout.buffer.write)
         sys.stdout.buffer.flush()

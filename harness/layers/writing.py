@@ -19,6 +19,7 @@ from harness.snapshot.model import Entry, Kind
 from harness.snapshot.tar_write import END, header, padding
 
 _NOTHING: Iterator[bytes] = iter(())
+_QUIET = "let nobody write there meanwhile"
 
 
 @dataclass(frozen=True)
@@ -34,40 +35,44 @@ class Item:
 @dataclass
 class _Order:
     sealed: Sealed
-    left: Counter[bytes]  # how often a path of the source still comes: the last one counts
     firsts: dict[bytes, bytes] = field(default_factory=dict)
     marks: dict[bytes, list[Entry]] = field(default_factory=dict)
 
 
-def items(sealed: Sealed, source: Callable[[], Iterable[Content]]) -> Iterator[Item]:
-    """What is written, in its order. *source* is read twice where a path may stand twice in it.
+def items(sealed: Sealed, source: Callable[[], Iterable[Content]], *, repeats: bool = True) -> Iterator[Item]:
+    """What is written, in its order. *repeats*: a path may stand twice in the *source*, which then is read twice.
 
     Raises BrokenMachinery where the source is not any more what was sealed.
     """
-    order = _Order(sealed, Counter(one.path for one in source()))
+    order = _Order(sealed)
     for path in sorted(sealed.made):
         order.marks.setdefault(path.rpartition(b"/")[0], []).append(sealed.entries.entries[path])
     written: set[bytes] = set()
     last = 0
-    for one in source():
-        order.left[one.path] -= 1
+    for one in _each_once(source) if repeats else source():
         entry = sealed.entries.get(one.path)
-        if entry is None or order.left[one.path] or one.path in sealed.made:
+        if entry is None or one.path in sealed.made:
             continue
         last = max(last, one.mtime)
         written.add(one.path)
         yield _item(entry, one, order)
-        if entry.kind is Kind.DIR:
-            for mark in order.marks.pop(one.path, ()):
-                written.add(mark.path)
-                yield Item(mark, one.mtime, _NOTHING)
+        for mark in order.marks.pop(one.path, ()) if entry.kind is Kind.DIR else ():
+            written.add(mark.path)
+            yield Item(mark, one.mtime, _NOTHING)
     for entry in sealed.entries:  # folders that an archive left away, and marks in them
         if entry.path not in written:
             if entry.path not in sealed.made and entry.kind is not Kind.DIR:
-                raise BrokenMachinery(
-                    "is not there any more", where=escape(entry.path), remedy="let nobody write there meanwhile"
-                )
+                raise BrokenMachinery("is not there any more", where=escape(entry.path), remedy=_QUIET)
             yield Item(entry, last, _NOTHING)
+
+
+def _each_once(source: Callable[[], Iterable[Content]]) -> Iterator[Content]:
+    """The last of each path: what stands later takes the place of what stood before."""
+    left = Counter(one.path for one in source())
+    for one in source():
+        left[one.path] -= 1
+        if not left[one.path]:
+            yield one
 
 
 def _item(entry: Entry, one: Content, order: _Order) -> Item:
@@ -98,7 +103,7 @@ def _need_size(entry: Entry, size: int) -> None:
         raise BrokenMachinery(
             f"has {size} bytes, and had {entry.size} when it was looked at",
             where=escape(entry.path),
-            remedy="let nobody write there meanwhile",
+            remedy=_QUIET,
         )
 
 

@@ -171,7 +171,7 @@ def _entry(walk: _Walk, path: bytes, inode: Inode) -> Entry:
     size, digest, text = 0, "", None
     if kind is Kind.FILE:
         size = inode.size
-        if walk.image.budget.spares(size, path):
+        if walk.image.budget.spares(size, path) and walk.image.budget.digests:
             digest, text = content_of(walk.image.content(inode), size)
     target = walk.image.target(inode) if kind is Kind.LINK else None
     same_as = None

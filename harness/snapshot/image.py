@@ -63,8 +63,8 @@ class Opened:
     notes: tuple[str, ...] = ()
 
 
-def open_tree(path: Path) -> Opened:
-    """Read whatever lies at *path*.
+def open_tree(path: Path, *, digests: bool = True) -> Opened:
+    """Read whatever lies at *path*. *digests*: whether files are read too, so that each has the digest of its content.
 
     Raises UsageError when nothing is there or no name can be like that, BrokenMachinery when it is of no known kind, damaged, or may not be
     read, LimitReached when reading it would cost too much, MissingProgram when a program that reads it is not installed. Of an image
@@ -72,7 +72,7 @@ def open_tree(path: Path) -> Opened:
     """
     where = escape(os.fsencode(path))
     try:
-        return _open(path, where, Budget(where))
+        return _open(path, where, Budget(where, digests=digests))
     except OSError as error:
         if error.errno in _NO_NAME:
             raise UsageError(

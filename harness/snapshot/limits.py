@@ -24,9 +24,13 @@ _REMEDY = "what is so big or so deep is a trap, or not for this program"
 
 @dataclass
 class Budget:
-    """What one path may still cost, over all its layers. ``reached``: in plain words, what was left out since it would cost more."""
+    """What one path may still cost, over all its layers. ``reached``: in plain words, what was left out since it would cost more.
+
+    ``digests``: whether somebody wants to know what files hold; otherwise they are not read, and have no digest.
+    """
 
     where: str = ""
+    digests: bool = field(default=True, kw_only=True)
     content: int = FREE
     entries: int = MOST_ENTRIES
     held: int = MOST_HELD

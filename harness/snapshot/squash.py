@@ -84,7 +84,7 @@ def _entry(image: Image, path: bytes, inode: Inode, budget: Budget) -> Entry:
     size, digest, text = 0, "", None
     if kind is Kind.FILE:
         size = inode.size
-        if budget.spares(size, path):
+        if budget.spares(size, path) and budget.digests:
             digest, text = content_of(image.content(inode), size)
     return Entry(
         path, kind, inode.mode, inode.uid, inode.gid, size,

@@ -117,6 +117,8 @@ def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, seen: dict[bytes, 
         )  # fmt: skip
     if member.issparse() and not budget.spares(member.size, path):
         return Entry(path, Kind.FILE, *common[1:], size=member.size, xattrs=xattrs)
+    if member.isreg() and not budget.digests and not member.issparse():
+        return Entry(path, Kind.FILE, *common[1:], size=member.size, xattrs=xattrs)
     if member.isreg():
         if member.issparse():
             budget.take(member.size)  # its holes are in no archive
