@@ -11,23 +11,31 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import BrokenMachinery
+from harness.judge.findings import Outcome
 from harness.machine.workfolder import work_folder
 from harness.names import one_line
 from harness.runs.decide import Wanted, decide, obstacles_here, unmet_error
 from harness.runs.folders import work_parent
-from harness.runs.planfile import PlanFile, rewrite_plan, write_plan
+from harness.runs.planfile import PlanFile, drop_partial, rewrite_plan, write_plan
 from harness.runs.resume import plan_to_resume, whole_cells
 from harness.runs.run import Run
 
+AGAIN = "again"  # below a run's folder: the run of what changed
+
 
 def resume_run(folder: Path) -> Run:
-    """A run that was killed, with what of it is whole; the rest is still to be run. Raises what ``plan_to_resume`` raises."""
+    """A run that was killed, with what of it is whole; the rest, and what is broken, is still to be run.
+
+    Raises what ``plan_to_resume`` raises.
+    """
     plan = plan_to_resume(folder)
-    whole = whole_cells(plan, folder)
+    whole = {name: cell for name, cell in whole_cells(plan, folder).items() if cell.outcome is not Outcome.BROKEN}
     with contextlib.ExitStack() as made:
         work = made.enter_context(work_folder(work_parent(), f"{plan.run}-{secrets.token_hex(2)}"))
         plan = msgspec.structs.replace(plan, work=str(work), whole=sorted(whole))
         rewrite_plan(plan)
+        with contextlib.suppress(OSError):
+            drop_partial(folder)
         run = Run(plan, made.pop_all())
     run.resumed = True
     for result in whole.values():
@@ -56,13 +64,15 @@ def decided(wanted: Wanted) -> PlanFile:
 
 def planned_again(plan: PlanFile, cells: Iterable[str], times: int) -> PlanFile:
     """The plan of a run in the run's own folder, in which some of its cells run several *times*. Nothing is looked for anew."""
+    run = f"{plan.run}-again-{secrets.token_hex(2)}"  # what a killed one leaves may still be going away
     return msgspec.structs.replace(
         plan,
-        run=f"{plan.run}-again",
-        folder=f"{plan.folder}/again",
-        work=f"{plan.work}-again",
+        run=run,
+        folder=f"{plan.folder}/{AGAIN}",
+        work=str(work_parent() / f"run-{run}"),
         only=list(cells),
         repeat=times,
+        whole=[],
         shard="",
     )
 

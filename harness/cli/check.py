@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from harness.cells.plan import cell_of
-from harness.cli.begin import decided
+from harness.cli.begin import begin_run, decided
 from harness.cli.run import how_it_runs, run_cells, settled
 from harness.compare.change_words import check_lines
 from harness.compare.changes import Changes, What, changes
@@ -74,7 +74,7 @@ def check(arguments: argparse.Namespace) -> int:
     if not mine or not new or not old:  # it is one program, by two names
         return EXIT_AS_EXPECTED
     quiet = io.StringIO()
-    results = run_cells(replace(plan, only=mine), arguments.jobs, quiet)
+    results = run_cells(lambda: begin_run(replace(plan, only=mine)), arguments.jobs, quiet)
     keys = {tool.key for tool in new}
     ours = [cell for cell in results.cells if cell.id.rpartition("[")[2].rpartition("-")[0] in keys]
     theirs = [cell for cell in results.cells if cell not in ours]

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.cli.begin import decided
-from harness.cli.run import a_part, build_worlds, how_it_runs, run_cells, settled
+from harness.cli.begin import begin_run, decided, resume_run
+from harness.cli.run import a_part, build_worlds, how_it_runs, need_no_words, run_cells, settled
 from harness.compare.change_words import text_lines
 from harness.compare.changes import Changes, What, changes
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
@@ -25,6 +25,7 @@ from harness.runs.accounts import accounts
 from harness.runs.baseline import baseline_folder, read_baseline
 from harness.runs.decide import Wanted
 from harness.runs.folders import reports_folder
+from harness.runs.planfile import PLAN, PlanFile, read_plan
 from harness.runs.results import Results
 from harness.tools.asked import HELP as TOOL_HELP
 
@@ -57,22 +58,11 @@ def register(parser: argparse.ArgumentParser) -> None:
 def nightly(arguments: argparse.Namespace) -> int:
     """One night."""
     with _alone(reports_folder()):
-        build_worlds(arguments.tool, strict=False)
-        plan = decided(
-            Wanted(
-                tuple(arguments.scenarios),
-                tuple(arguments.tool),
-                out=arguments.out,
-                timeout=arguments.timeout,
-                shard=arguments.shard,
-            )
-        )
-        results = run_cells(plan, arguments.jobs, sys.stdout)
+        results, plan = _ran(arguments)
         before = read_baseline(baseline_folder(arguments.baseline))
         now = accounts(results.cells)
-        narrow = bool(arguments.scenarios or arguments.tool or arguments.shard)
         if before.of:
-            found = changes(before.within(now) if narrow else before, now)
+            found = changes(before.within(now) if plan.narrow else before, now)
             found = settled(found, plan, arguments.jobs, sys.stdout)
         else:
             found = Changes()
@@ -84,6 +74,26 @@ def nightly(arguments: argparse.Namespace) -> int:
     print()
     print("\n".join(map(one_line, text_lines(found, _MOST))))
     return exit_code(found, results)
+
+
+def _ran(arguments: argparse.Namespace) -> tuple[Results, PlanFile]:
+    """The run of the night, and its plan."""
+    if arguments.resume is not None:
+        need_no_words(arguments)
+        return run_cells(lambda: resume_run(arguments.resume), arguments.jobs, sys.stdout), read_plan(
+            arguments.resume / PLAN
+        )
+    build_worlds(arguments.tool, strict=False)
+    plan = decided(
+        Wanted(
+            tuple(arguments.scenarios),
+            tuple(arguments.tool),
+            out=arguments.out,
+            timeout=arguments.timeout,
+            shard=arguments.shard,
+        )
+    )
+    return run_cells(lambda: begin_run(plan), arguments.jobs, sys.stdout), plan
 
 
 def write_night(found: Changes, results: Results, folder: Path) -> None:

@@ -50,7 +50,9 @@ class CellContext:
     timeout: float = 60.0
     uid: int = NOBODY  # who the profile user is when the program is root
     patience: float = whole.PATIENCE  # seconds of silence from which on a cell may be said to hang
-    of_run: bool = False  # whether a run holds the work folder: once nobody does, a cell ends, and leaves what is recorded alone
+    of_run: bool = (
+        False  # whether a run holds the work folder: once nobody does, a cell ends, and leaves what is recorded alone
+    )
 
 
 @cache
@@ -156,7 +158,7 @@ def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:
         raise
     record = _record(cell, context, out, ended, started=started.isoformat(timespec="milliseconds"), seconds=seconds)
     problem = reached or room.problem or record.broken or whole.cut(out, trees)
-    record = _store(msgspec.structs.replace(record, broken=problem), trees, out, script, keep_at, context)
+    record = _store(msgspec.structs.replace(record, broken=problem), trees, out, script, keep_at, context=context)
     return Ran(record, trees, raw)
 
 
@@ -180,6 +182,7 @@ def _store(
     out: Path,
     script: bytes,
     keep_at: Path,
+    *,
     context: CellContext,
 ) -> Recording:
     """The recording on disk; what cannot be written as a whole leaves nothing there. Of a run that was killed nothing is touched there."""

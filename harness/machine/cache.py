@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from harness.errors import BrokenMachinery, text_path
 from harness.machine.guarded import claim, is_marked, remove_tree
 
 Say = Callable[[str], None]
+_PARTIAL = re.compile(r"\..+\.[a-z0-9_]{8}")  # as tempfile names them
 
 
 def cache_folder() -> Path:
@@ -105,3 +107,8 @@ def write_whole(path: Path, content: bytes, *, sync: bool = False) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def partial_files(folder: Path) -> list[Path]:
+    """What :func:`write_whole` left in a folder when it was killed. Raises OSError."""
+    return [path for path in folder.iterdir() if _PARTIAL.fullmatch(path.name) and path.is_file()]

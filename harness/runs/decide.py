@@ -114,6 +114,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         only=list(wanted.only),
         repeat=wanted.repeat,
         shard=wanted.shard,
+        narrow=bool(wanted.scenarios or wanted.tools or wanted.only or wanted.shard),
     )
     return msgspec.structs.replace(whole, only=_part(whole)) if wanted.shard else whole
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from harness.cells.plan import Cell, NotRun, cell_of
 from harness.errors import BrokenMachinery, UsageError, text_path
 from harness.evidence.recording import check_schema
 from harness.judge.defects.model import Defect
-from harness.machine.cache import write_whole
+from harness.machine.cache import partial_files, write_whole
 from harness.machine.guarded import MARKER
 from harness.profile import Profile
 from harness.scenario.model import Scenario
@@ -56,6 +59,7 @@ class PlanFile(msgspec.Struct, frozen=True):
     repeat: int = 0  # how often each cell runs; 0: as its scenario says
     whole: list[str] = []  # of a run that is gone on with: the cells that are not run again
     shard: str = ""  # "2/4": which part of the cells the named ones are
+    narrow: bool = False  # whether words chose some of all that can be run here
 
     def chosen(self) -> list[tuple[str, Cell | NotRun]]:
         """The cells that the run is of, with their ids: neither excluded ones, nor those that were not named."""
@@ -94,9 +98,10 @@ def write_plan(decided: PlanFile) -> Path:
     folder = text_path(Path(decided.folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _take(folder)
         path = folder / PLAN
-        write_whole(path, msgspec.json.encode(decided, enc_hook=_to_plain))
+        with _locked(folder):
+            _take(folder)
+            write_whole(path, msgspec.json.encode(decided, enc_hook=_to_plain))
     except OSError as error:
         raise BrokenMachinery(
             f"the run's folder cannot be written: {error.strerror}", where=str(folder), remedy="name another with --out"
@@ -113,15 +118,34 @@ def rewrite_plan(decided: PlanFile) -> None:
         raise BrokenMachinery(f"cannot be written: {error.strerror}", where=str(path)) from error
 
 
-def _take(folder: Path) -> None:
-    """Make an empty folder a run's own; of two runs, one does."""
-    taken = UsageError("the run's folder is not empty", where=str(folder), remedy="name a new folder with --out")
-    if any(folder.iterdir()):
-        raise taken
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Of two runs that begin in one folder the second waits for the first one's plan, or its end."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        (folder / MARKER).touch(exist_ok=False)
-    except FileExistsError:
-        raise taken from None
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_taken(folder: Path) -> bool:
+    """Whether a folder holds something: more than what a run left that was killed before it had a plan. Raises OSError."""
+    return folder.exists() and bool({*folder.iterdir()} - {folder / MARKER, *partial_files(folder)})
+
+
+def _take(folder: Path) -> None:
+    """Make a folder a run's own. Its lock must be held."""
+    if is_taken(folder):
+        raise UsageError("the run's folder is not empty", where=str(folder), remedy="name a new folder with --out")
+    drop_partial(folder)
+    (folder / MARKER).touch()
+
+
+def drop_partial(folder: Path) -> None:
+    """Delete what was half-written in a run's folder when it was killed. Raises OSError."""
+    for path in partial_files(folder):
+        path.unlink(missing_ok=True)
 
 
 def read_plan(path: Path) -> PlanFile:
