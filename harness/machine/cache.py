@@ -7,7 +7,7 @@ import fcntl
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from harness.errors import BrokenMachinery, text_path
@@ -93,12 +93,15 @@ def locked(name: str, waiting: Callable[[], None]) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def write_whole(path: Path, content: bytes, *, sync: bool = False) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part; with *sync* after a power cut too. Raises OSError."""
+def write_whole(path: Path, content: bytes | Iterable[bytes], *, sync: bool = False) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part; with *sync* after a power cut too. Raises OSError.
+
+    *content*: whole, or piece by piece.
+    """
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())

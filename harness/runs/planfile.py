@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from harness.judge.defects.model import Defect
 from harness.machine.cache import partial_files, write_whole
 from harness.machine.guarded import MARKER
 from harness.profile import Profile
+from harness.runs.shards import parse_shard
 from harness.scenario.model import Scenario
 from harness.worlds.model import Tool
 
@@ -69,6 +71,11 @@ class PlanFile(msgspec.Struct, frozen=True):
             for cell_id, one in every
             if not (isinstance(one, NotRun) and one.excluded) and (not self.only or cell_id in self.only)
         ]
+
+    def tells(self, cell_id: str) -> bool:
+        """Whether the run tells of an excluded cell: of those each part of a run tells of a share, or they would be the most of each."""
+        part, parts = parse_shard(self.shard) if self.shard else (1, 1)
+        return zlib.crc32(cell_id.encode()) % parts == part - 1
 
     def cells(self) -> list[Cell | NotRun]:
         """The plan's cells, in its order."""
@@ -148,16 +155,43 @@ def drop_partial(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_plan(path: Path) -> PlanFile:
-    """The plan that the run made. Raises BrokenMachinery for one of a later schema, and for what is none."""
+# what of a plan is long; the parts of one run have it alike, to the letter
+_LONG: dict[str, Any] = {
+    "scenarios": list[Scenario],
+    "tools": list[Tool],
+    "decisions": list[Decision],
+    "defects": list[Defect],
+}
+
+
+def read_plan(path: Path, known: dict[bytes, Any] | None = None) -> PlanFile:
+    """The plan that the run made. Raises BrokenMachinery for one of a later schema, and for what is none.
+
+    *known*: the long lists of plans that were read before, by their text; it grows.
+    """
     try:
         raw = path.read_bytes()
         check_schema(raw, SCHEMA, str(path))
-        return msgspec.json.decode(raw, type=PlanFile, dec_hook=_from_plain)
+        return _decoded(raw) if known is None else _decoded_once(raw, known)
     except OSError as error:
         raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
     except (msgspec.MsgspecError, ValueError) as error:
         raise BrokenMachinery(f"is no plan of a run: {error}", where=str(path)) from error
+
+
+def _decoded(raw: bytes, kind: Any = PlanFile) -> Any:
+    return msgspec.json.decode(raw, type=kind, dec_hook=_from_plain)
+
+
+def _decoded_once(raw: bytes, known: dict[bytes, Any]) -> PlanFile:
+    table = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    lists = {}
+    for name, kind in _LONG.items():
+        if name in table:
+            text = name.encode() + bytes(table[name])
+            lists[name] = known[text] if text in known else known.setdefault(text, _decoded(bytes(table[name]), kind))
+    short: PlanFile = _decoded(msgspec.json.encode(table | dict.fromkeys(lists, msgspec.Raw(b"[]"))))
+    return msgspec.structs.replace(short, **lists)
 
 
 def named_cells(decided: Iterable[Cell | NotRun]) -> dict[str, Cell | NotRun]:

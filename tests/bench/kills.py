@@ -27,7 +27,7 @@ from harness.judge.judged import judged
 from harness.launch.leaks import find_leaks
 from harness.machine.guarded import MARKER
 from harness.machine.project import project_folder
-from harness.runs.accounts import Account, account, accounts
+from harness.runs.accounts import Account, account
 from harness.runs.planfile import PLAN, read_plan
 from harness.runs.results import NAME, cell_result, read_results
 from tests.bench.measure import NotDone
@@ -100,7 +100,7 @@ class Lane:
             "baseline", "update", self.folder / "first", "--baseline", self.folder / "baseline", "--reason", "first"
         )
         if self.changed:
-            text = sorted((self.folder / "baseline").glob("fuse-overlayfs/*.txt"))[-1]
+            text = max((self.folder / "baseline").glob("fuse-overlayfs/*.txt"))
             lines = text.read_text(encoding="utf-8").splitlines(keepends=True)
             lines.remove(next(line for line in lines if line.startswith("  WL")))
             text.write_text("".join(lines), encoding="utf-8")
