@@ -1,7 +1,8 @@
 """A night that is killed at a random moment, gone on with, killed again, until it may come to its end: what it leaves, and what it gives.
 
 What is killed is the program alone, by SIGKILL, as the kernel kills who takes too much memory: its workers, its cells, and its reaper
-are left to themselves. Each lane has a copy of the project, so that no night waits for another one's lock, and a work folder of its own.
+are left to themselves. Each lane has a copy of the project, so that no night waits for another one's lock, and a cache of its own, which
+has the worlds of the user's. Sometimes what it knows of the machine is forgotten, so that a night looks at the machine again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from harness.errors import EXIT_AS_EXPECTED, EXIT_FINDING, EXIT_USAGE, LabError
 from harness.evidence import recording as recordings
 from harness.judge.judged import judged
 from harness.launch.leaks import find_leaks
+from harness.machine.cache import cache_folder
 from harness.machine.guarded import MARKER
 from harness.machine.project import project_folder
 from harness.runs.accounts import Account, account
@@ -33,7 +35,7 @@ from harness.runs.results import NAME, cell_result, read_results
 from tests.bench.measure import NotDone
 
 SCENARIOS = ("ghost-marker", "replace-loop-emptied")
-WORDS = (*SCENARIOS, "--tool", "kernel", "--tool", "fuse-overlayfs", "--jobs", "2")
+WORDS = (*SCENARIOS, "--tool", "kernel", "--tool", "fuse-overlayfs@trixie", "--jobs", "2")
 PATIENCE = 30.0  # seconds until what a killed night left must be gone; its reaper tries for twenty
 _AGAIN = "again"
 _FILES = ("summary.md", "junit.xml", "changes.html", "report.html", NAME, PLAN)
@@ -80,6 +82,9 @@ class Lane:
 
     def night(self, out: Path) -> subprocess.Popen[bytes]:
         """A new one, or the rest of one that has a plan."""
+        if self.dice.random() < 0.2:
+            for path in (self.folder / "cache").glob("probe-*.json"):
+                path.unlink()
         here = ("--baseline", self.folder / "baseline")
         if (out / PLAN).exists():
             return self.start("nightly", "--resume", out, "--jobs", "2", *here)
@@ -91,6 +96,8 @@ class Lane:
 
     def prepare(self) -> None:
         """The copy, a baseline, and a night that nobody disturbs."""
+        (self.folder / "cache").mkdir()
+        (self.folder / "cache/worlds").symlink_to(cache_folder() / "worlds", target_is_directory=True)
         for name in ("harness", "scenarios"):
             shutil.copytree(
                 project_folder() / name, self.folder / "project" / name, ignore=shutil.ignore_patterns("__pycache__")
@@ -253,6 +260,7 @@ def killed_nights(folder: Path, kills: int, lanes: int = 2, seed: int = 0) -> li
         left = kills // lanes + (number < kills % lanes)
         while left:
             left -= lane.chain(left)
+            (lane.folder / "kills").write_text(f"{sum(lane.kills.values())} {dict(lane.kills)}\n", encoding="utf-8")
 
     with ThreadPoolExecutor(lanes) as pool:
         list(pool.map(go, range(lanes)))
