@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.cli.begin import begin_run, decided, resume_run
 from harness.cli.run import a_part, build_worlds, how_it_runs, need_no_words, run_cells, settled
+from harness.cli.worlds import unasked
 from harness.compare.change_words import text_lines
 from harness.compare.changes import Changes, What, changes
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
@@ -28,6 +29,7 @@ from harness.runs.folders import reports_folder
 from harness.runs.planfile import PLAN, PlanFile, read_plan
 from harness.runs.results import Results
 from harness.tools.asked import HELP as TOOL_HELP
+from harness.worlds.refresh import refresh
 
 _MOST = 20  # paragraphs on the terminal
 
@@ -52,6 +54,12 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baseline", metavar="FOLDER", type=Path, help="the baseline (default: reports/baselines)")
     how_it_runs(parser)
     a_part(parser)
+    parser.add_argument(
+        "--no-refresh",
+        dest="refresh",
+        action="store_false",
+        help="do not ask the archive whether the suites have newer packages (see: worlds build --refresh)",
+    )
     parser.set_defaults(handler=nightly)
 
 
@@ -83,7 +91,11 @@ def _ran(arguments: argparse.Namespace) -> tuple[Results, PlanFile]:
         return run_cells(lambda: resume_run(arguments.resume), arguments.jobs, sys.stdout), read_plan(
             arguments.resume / PLAN
         )
-    build_worlds(arguments.tool, strict=False)
+    if arguments.refresh:
+        for error in refresh(unasked(arguments.tool), lambda line: print(one_line(line), flush=True)):
+            print(f"whiteout-lab: {error}", file=sys.stderr)
+    else:
+        build_worlds(arguments.tool, strict=False)
     plan = decided(
         Wanted(
             tuple(arguments.scenarios),
