@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.cli.begin import begin_run, decided, resume_run
-from harness.cli.run import a_part, build_worlds, how_it_runs, need_no_words, run_cells, settled
+from harness.cli.run import Ran, a_part, build_worlds, how_it_runs, need_no_words, run_cells, settled
 from harness.cli.worlds import unasked
 from harness.compare.change_words import text_lines
 from harness.compare.changes import Changes, What, changes
@@ -66,8 +66,9 @@ def register(parser: argparse.ArgumentParser) -> None:
 def nightly(arguments: argparse.Namespace) -> int:
     """One night."""
     with _alone(reports_folder()):
-        results, plan = _ran(arguments)
-        before = read_baseline(baseline_folder(arguments.baseline))
+        before = read_baseline(baseline_folder(arguments.baseline))  # one that cannot be read costs no night
+        ran, plan = _ran(arguments)
+        results = ran.results
         now = accounts(results.cells)
         if before.of:
             found = changes(before.within(now) if plan.narrow else before, now)
@@ -81,10 +82,10 @@ def nightly(arguments: argparse.Namespace) -> int:
         write_night(found, results, Path(plan.folder))
     print()
     print("\n".join(map(one_line, text_lines(found, _MOST))))
-    return exit_code(found, results)
+    return EXIT_BROKEN if ran.troubles else exit_code(found, results)
 
 
-def _ran(arguments: argparse.Namespace) -> tuple[Results, PlanFile]:
+def _ran(arguments: argparse.Namespace) -> tuple[Ran, PlanFile]:
     """The run of the night, and its plan."""
     if arguments.resume is not None:
         need_no_words(arguments)

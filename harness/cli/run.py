@@ -9,6 +9,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -228,7 +229,15 @@ def _leave_nothing(begun: Run) -> None:
         begun.abandon()
 
 
-def run_cells(begin: Callable[[], Run], jobs: int, stream: TextIO) -> Results:
+@dataclass(frozen=True)
+class Ran:
+    """What a run gave. ``troubles``: what was left behind, could not be written, or is not as it was written."""
+
+    results: Results
+    troubles: tuple[str, ...] = ()
+
+
+def run_cells(begin: Callable[[], Run], jobs: int, stream: TextIO) -> Ran:
     """For other commands: run what *begin* begins, with what people read of it on *stream*.
 
     Raises what that and ``run`` raise, BrokenMachinery where it came to no end, and KeyboardInterrupt where somebody wanted its end.
@@ -249,7 +258,7 @@ def run_cells(begin: Callable[[], Run], jobs: int, stream: TextIO) -> Results:
             raise BrokenMachinery(
                 f"the run came to no end: {words[-500:]}", where=str(begun.folder), remedy="run it again"
             )
-        return begun.ended
+        return Ran(begun.ended, (*begun.leaks, *map(str, begun.problems)))
 
 
 def settled(found: Changes, plan: PlanFile, jobs: int, stream: TextIO) -> Changes:
@@ -259,7 +268,7 @@ def settled(found: Changes, plan: PlanFile, jobs: int, stream: TextIO) -> Change
         return found
     remove_tree(Path(plan.folder) / AGAIN)  # a night that was killed while it did the same
     again = run_cells(lambda: begin_run(planned_again(plan, only, TIMES)), jobs, stream)
-    return settle(found, {cell.id: cell for cell in again.cells})
+    return settle(found, {cell.id: cell for cell in again.results.cells})
 
 
 def need_no_words(arguments: argparse.Namespace, *more: object) -> None:

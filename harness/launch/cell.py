@@ -197,10 +197,18 @@ def _store(
         _need_run(context)
         shutil.rmtree(keep_at, ignore_errors=True)
         raise BrokenMachinery(
-            f"the recording cannot be written: {error.strerror or error}",
+            f"the recording cannot be written: {_why(error)}",
             where=str(keep_at),
             remedy="make room there, or name a folder on another disk with --out",
         ) from error
+
+
+def _why(error: OSError) -> str:
+    """The system's words; of a folder that could not be copied those of its first file."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        said = str(error.args[0][0][-1])
+        return said.partition("] ")[2].partition(":")[0] or said
+    return error.strerror or str(error)
 
 
 def _record(cell: Cell, context: CellContext, out: Path, ended: Ended, *, started: str, seconds: float) -> Recording:

@@ -5,7 +5,7 @@ A run is a folder ``reports/<time>-<short id>/`` with ``results.json``, ``report
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -80,6 +80,12 @@ def cell_result(recording: Recording, verdict: Verdict, folder: str) -> CellResu
         findings=verdict.findings, missing=verdict.missing, tells=dict(verdict.tells), seconds=recording.seconds, folder=folder,
         runs=recording.runs, marks=verdict.marks,
     )  # fmt: skip
+
+
+def without(results: Results, damaged: Iterable[CellResult]) -> Results:
+    """The same where some cells are *damaged*: what their recordings were is known no more, and what was said of them is taken back."""
+    instead = {cell.id: cell for cell in damaged}
+    return msgspec.structs.replace(results, cells=tuple(instead.get(cell.id, cell) for cell in results.cells))
 
 
 def write_results(results: Results, folder: Path) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from harness.cli.main import main
 from harness.errors import BrokenMachinery, UsageError
 from harness.judge.findings import Outcome
 from harness.profile import Profile
 from harness.report.html import render
 from harness.runs.merge import merge
-from harness.runs.planfile import PLAN, Decision, PlanFile, rewrite_plan
+from harness.runs.planfile import PLAN, Decision, PlanFile, read_plan, rewrite_plan
 from harness.runs.results import read_results, write_results
 from harness.worlds.model import Part, Tool, World
 from tests.factory import FakeCell, make_run, scenario
@@ -103,3 +105,42 @@ def test_recordings_stay_where_they_are(tmp_path: Path) -> None:
     assert sorted(path.relative_to(one) for path in one.rglob("*")) == before
     (cell,) = merged.results.cells
     assert (tmp_path / "whole" / cell.folder / "recording.json").exists()
+
+
+def test_a_clock_that_went_back_loses_nothing(tmp_path: Path) -> None:
+    """The parts come in the order of their clocks, whatever these say; one says that it is before all days."""
+    starts = ("2026-01-02T03:04:05+00:00", "1970-01-01T00:00:07+00:00", "2026-01-01T00:00:00+00:00")
+    parts = [
+        part(tmp_path / str(number), (name,), f"{number}/3", started)
+        for number, (name, started) in enumerate(zip(NAMES, starts, strict=True), 1)
+    ]
+    merged = merge(parts, tmp_path / "whole")
+    assert (merged.missing, merged.doubled, merged.unread) == ((), (), ())
+    assert sorted(cell.id for cell in merged.results.cells) == sorted(ids(NAMES))
+    assert {cell.scenario: Path(tmp_path / "whole" / cell.folder).resolve().parents[1].name for cell in merged.results.cells} == {
+        "one": "1", "two": "2", "three": "3",
+    }  # fmt: skip
+    assert merged.results.run.seconds == 4.5, "of the parts' own clocks, which do not go back"
+
+
+def test_parts_whose_plans_differ_are_each_asked_for_what_is_missing(tmp_path: Path) -> None:
+    """Runners have kernels of their own: what one part could not run is no less missing since another part's plan is read first."""
+    first, second = part(tmp_path / "1", ("one",), "1/2"), part(tmp_path / "2", ("two",), "2/2")
+    plan = read_plan(second / PLAN)
+    other = dataclasses.replace(TOOL, main=dataclasses.replace(TOOL.main, version="1.15"))
+    rewrite_plan(replace(plan, tools=[other]))
+    wanted = {f"{name}[fuse-overlayfs-{version}-root]" for name in NAMES for version in ("1.14", "1.15")}
+    assert {*merge([first, second], tmp_path / "whole").missing} == wanted - {*ids(("one", "two"))}
+
+
+def test_a_damaged_recording_of_a_part_is_named_and_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [part(tmp_path / str(number), (name,), f"{number}/3") for number, name in enumerate(NAMES, 1)]
+    (tmp_path / "2/cells/0/upper.jsonl").write_bytes(b"cut")
+    assert main(["merge", *map(str, parts), "--output", str(tmp_path / "whole")]) == 3
+    said = capsys.readouterr().err
+    assert "upper.jsonl" in said
+    assert "parts/2" in said
+    told = {cell.scenario: (cell.outcome, bool(cell.findings)) for cell in read_results(tmp_path / "whole").cells}
+    assert told == {"one": (Outcome.FINDING, True), "two": (Outcome.BROKEN, False), "three": (Outcome.FINDING, True)}
