@@ -16,7 +16,7 @@ from harness.machine.workfolder import work_folder
 from harness.names import one_line
 from harness.runs.decide import Wanted, decide, obstacles_here, unmet_error
 from harness.runs.folders import work_parent
-from harness.runs.planfile import PlanFile, drop_partial, rewrite_plan, write_plan
+from harness.runs.planfile import PlanFile, drop_partial, locked_run, rewrite_plan, write_plan
 from harness.runs.resume import plan_to_resume, whole_cells
 from harness.runs.run import Run
 
@@ -28,12 +28,15 @@ def resume_run(folder: Path) -> Run:
 
     Raises what ``plan_to_resume`` raises.
     """
-    plan = plan_to_resume(folder)
-    whole = {name: cell for name, cell in whole_cells(plan, folder).items() if cell.outcome is not Outcome.BROKEN}
+    plan_to_resume(folder)
     with contextlib.ExitStack() as made:
-        work = made.enter_context(work_folder(work_parent(), f"{plan.run}-{secrets.token_hex(2)}"))
-        plan = msgspec.structs.replace(plan, work=str(work), whole=sorted(whole))
-        rewrite_plan(plan)
+        with locked_run(folder):
+            plan = plan_to_resume(folder)
+            every = whole_cells(plan, folder)
+            whole = {name: cell for name, cell in every.items() if cell.outcome is not Outcome.BROKEN}
+            work = made.enter_context(work_folder(work_parent(), f"{plan.run}-{secrets.token_hex(2)}"))
+            plan = msgspec.structs.replace(plan, work=str(work), whole=sorted(whole))
+            rewrite_plan(plan)
         with contextlib.suppress(OSError):
             drop_partial(folder)
         run = Run(plan, made.pop_all())

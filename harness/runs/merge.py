@@ -41,7 +41,7 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
         )
     read: list[tuple[Path, Results, PlanFile]] = []
     unread: list[LabError] = []
-    known: dict[bytes, Any] = {}
+    known: dict[tuple[str, bytes], Any] = {}
     for folder in folders:
         try:
             read.append((folder, results_of(folder), read_plan(folder / PLAN, known)))
@@ -118,8 +118,8 @@ def _cells(read: Sequence[tuple[Path, Results, PlanFile]]) -> tuple[dict[str, Ce
             if before is not None and not before.excluded and not cell.excluded:
                 doubled[cell.id] = None
             if before is None or not cell.excluded:
-                folder = f"{PARTS}/{number}/{cell.folder}" if cell.folder else ""
-                found[cell.id] = replace(cell, folder=folder)
+                folder = f"{PARTS}/{number}/{cell.folder}"
+                found[cell.id] = replace(cell, folder=folder) if cell.folder else cell
     return found, tuple(doubled)
 
 

@@ -106,7 +106,7 @@ def write_plan(decided: PlanFile) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / PLAN
-        with _locked(folder):
+        with locked_run(folder):
             _take(folder)
             write_whole(path, msgspec.json.encode(decided, enc_hook=_to_plain))
     except OSError as error:
@@ -126,8 +126,8 @@ def rewrite_plan(decided: PlanFile) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Of two runs that begin in one folder the second waits for the first one's plan, or its end."""
+def locked_run(folder: Path) -> Iterator[None]:
+    """Of two that begin a run in one folder, or go on with it, the second waits for the first one's plan. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -164,15 +164,18 @@ _LONG: dict[str, Any] = {
 }
 
 
-def read_plan(path: Path, known: dict[bytes, Any] | None = None) -> PlanFile:
+def read_plan(path: Path, known: dict[tuple[str, bytes], Any] | None = None) -> PlanFile:
     """The plan that the run made. Raises BrokenMachinery for one of a later schema, and for what is none.
 
     *known*: the long lists of plans that were read before, by their text; it grows.
     """
     try:
         raw = path.read_bytes()
-        check_schema(raw, SCHEMA, str(path))
-        return _decoded(raw) if known is None else _decoded_once(raw, known)
+        if known is None:
+            check_schema(raw, SCHEMA, str(path))
+            plan: PlanFile = _decoded(raw)
+            return plan
+        return _decoded_once(raw, known, str(path))
     except OSError as error:
         raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
     except (msgspec.MsgspecError, ValueError) as error:
@@ -183,13 +186,16 @@ def _decoded(raw: bytes, kind: Any = PlanFile) -> Any:
     return msgspec.json.decode(raw, type=kind, dec_hook=_from_plain)
 
 
-def _decoded_once(raw: bytes, known: dict[bytes, Any]) -> PlanFile:
+def _decoded_once(raw: bytes, known: dict[tuple[str, bytes], Any], where: str) -> PlanFile:
     table = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    check_schema(msgspec.json.encode({name: table[name] for name in ("schema",) if name in table}), SCHEMA, where)
     lists = {}
     for name, kind in _LONG.items():
         if name in table:
-            text = name.encode() + bytes(table[name])
-            lists[name] = known[text] if text in known else known.setdefault(text, _decoded(bytes(table[name]), kind))
+            text = name, bytes(table[name])
+            if text not in known:
+                known[text] = _decoded(text[1], kind)
+            lists[name] = known[text]
     short: PlanFile = _decoded(msgspec.json.encode(table | dict.fromkeys(lists, msgspec.Raw(b"[]"))))
     return msgspec.structs.replace(short, **lists)
 

@@ -150,8 +150,8 @@ def _decoded(raw: bytes) -> Results:
             cell = decode(one)
         except msgspec.ValidationError as error:
             raise msgspec.ValidationError(f"{error}, cell {number}") from error
-        tool = tools.setdefault(cell.tool, cell.tool)
-        cells.append(cell if tool is cell.tool else msgspec.structs.replace(cell, tool=tool))
+        msgspec.structs.force_setattr(cell, "tool", tools.setdefault(cell.tool, cell.tool))
+        cells.append(cell)
     return Results(outer.schema, outer.run, tuple(cells), outer.defects)
 
 

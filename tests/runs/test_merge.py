@@ -88,6 +88,10 @@ def test_runs_of_other_scenarios_parts_or_versions_do_not_fit(tmp_path: Path) ->
 
 def test_a_part_that_cannot_be_read_is_left_out_and_told(tmp_path: Path) -> None:
     good, bad = part(tmp_path / "1", ("one",), "1/2"), part(tmp_path / "2", ("two",), "2/2")
+    plan = (bad / PLAN).read_bytes()
+    (bad / PLAN).write_bytes(plan.replace(b'"schema":1', b'"schema":2', 1))
+    merged = merge([good, bad], tmp_path / "later")
+    assert [error.what for error in merged.unread] == ["has schema 2, and this version reads 1"]
     (bad / PLAN).write_bytes(b"{")
     merged = merge([good, bad], tmp_path / "whole")
     assert [Path(error.where).name for error in merged.unread] == [PLAN]
@@ -121,6 +125,14 @@ def test_a_clock_that_went_back_loses_nothing(tmp_path: Path) -> None:
         "one": "1", "two": "2", "three": "3",
     }  # fmt: skip
     assert merged.results.run.seconds == 4.5, "of the parts' own clocks, which do not go back"
+
+
+def test_plans_are_read_alike_whether_their_lists_are_known_or_not(tmp_path: Path) -> None:
+    known: dict[tuple[str, bytes], object] = {}
+    for name in ("one", "two"):
+        path = part(tmp_path / name, (name,), "1/2") / PLAN
+        assert read_plan(path, known) == read_plan(path)
+    assert len(known) == 4, "what is alike is decoded once"
 
 
 def test_parts_whose_plans_differ_are_each_asked_for_what_is_missing(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from harness.cli import begin
 from harness.compare.changes import changes
 from harness.errors import BrokenMachinery, UsageError
 from harness.evidence import recording as recordings
@@ -22,9 +24,9 @@ from harness.machine.process import Finished, run
 from harness.runs.accounts import accounts
 from harness.runs.baseline import write_baseline
 from harness.runs.folders import project_folder
-from harness.runs.planfile import PLAN, read_plan, rewrite_plan
-from harness.runs.results import NAME, read_results
-from harness.runs.resume import interrupted_results, plan_to_resume, results_of
+from harness.runs.planfile import PLAN, PlanFile, read_plan, rewrite_plan
+from harness.runs.results import NAME, CellResult, read_results
+from harness.runs.resume import interrupted_results, plan_to_resume, results_of, whole_cells
 
 WORDS = ("--tool", "kernel", "--profile", "user", "--jobs", "2")
 
@@ -177,3 +179,33 @@ def test_what_was_broken_is_run_again_and_a_run_without_a_plan_is_begun_anew(und
     assert sorted(path.name for path in early.iterdir()) == [
         ".whiteout-lab", "cells", "plan.json", "report.html", "results.json",
     ]  # fmt: skip
+
+
+@pytest.mark.real
+def test_of_two_that_go_on_with_a_run_at_once_one_does(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHITEOUT_LAB_WORK", str(tmp_path / "work"))
+    there = shutil.copytree(undisturbed / "run", tmp_path / "run")
+    rewrite_plan(msgspec.structs.replace(read_plan(there / PLAN), folder=str(there)))
+    refused: list[UsageError] = []
+
+    def second() -> None:
+        try:
+            begin.resume_run(there).stack.close()
+        except UsageError as error:
+            refused.append(error)
+
+    other = threading.Thread(target=second)
+
+    def meanwhile(plan: PlanFile, folder: Path) -> dict[str, CellResult]:
+        if not other.ident:
+            other.start()
+            other.join(1)
+        return whole_cells(plan, folder)
+
+    monkeypatch.setattr(begin, "whole_cells", meanwhile)
+    run = begin.resume_run(there)
+    other.join()
+    run.stack.close()
+    assert [error.what for error in refused] == ["it is still running"]
