@@ -34,9 +34,9 @@ from harness.worlds.refresh import refresh
 _MOST = 20  # paragraphs on the terminal
 
 _EPILOG = """\
-Runs everything that this machine can run, compares it with the baseline (whiteout-lab baseline), runs again what changed, and writes
-into the run's folder: report.html, changes.html, junit.xml, summary.md. On a runner of GitHub Actions the summary is the job's, and the
-first nine changes are annotations.
+Builds worlds of what the suites have now, runs everything that this machine can run, compares it with the baseline
+(whiteout-lab baseline), runs again what changed, and writes into the run's folder: report.html, changes.html, junit.xml, summary.md.
+On a runner of GitHub Actions the summary is the job's, and the first nine changes are annotations.
 
 exit codes: 0 nothing changed; 1 something did, or is not known; 3 broken machinery
 """
@@ -93,8 +93,11 @@ def _ran(arguments: argparse.Namespace) -> tuple[Ran, PlanFile]:
             arguments.resume / PLAN
         )
     if arguments.refresh:
-        for error in refresh(unasked(arguments.tool), lambda line: print(one_line(line), flush=True)):
+        failed = refresh(unasked(arguments.tool), lambda line: print(one_line(line), flush=True))
+        for error in failed:
             print(f"whiteout-lab: {error}", file=sys.stderr)
+        if failed:
+            print("whiteout-lab: the night goes on with the worlds that are there", file=sys.stderr)
     else:
         build_worlds(arguments.tool, strict=False)
     plan = decided(

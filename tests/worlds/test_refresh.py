@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import nightly
 from harness.cli.main import main
+from harness.errors import UsageError
 from harness.tools.discover import discover
 from harness.worlds.build import ensure, generations, prune, superseded, world_in_place, worlds_in_place
 from harness.worlds.model import Excluded, Tool, World
@@ -100,6 +102,27 @@ def test_the_worlds_before_the_last_go_once_nobody_needs_them(debian: FakeDebian
     ]
     assert prune() == []
     assert len(prune(everything=True)) == 3
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_night_asks_the_archive_and_goes_on_where_it_is_out_of_reach(
+    asks: bool, debian: FakeDebian, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def decided(_wanted: object) -> None:
+        raise UsageError("it is decided what runs")
+
+    monkeypatch.setattr(nightly, "reports_folder", lambda: tmp_path)
+    monkeypatch.setattr(nightly, "decided", decided)
+    words = ["nightly", "--baseline", str(tmp_path / "none"), *([] if asks else ["--no-refresh"])]
+    assert main(words) == 2
+    built = len(debian.builds)
+    debian.has("2.0-1")
+    debian.is_out_of_reach()
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert said.count("it is decided what runs") == 2
+    assert ("the night goes on with the worlds that are there" in said) is asks
+    assert len(debian.builds) == built > 0
 
 
 def world(*versions: str) -> list[World]:
