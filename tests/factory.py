@@ -114,7 +114,7 @@ def _cell(run: Path, cell: FakeCell, number: int) -> CellResult:
     return cell_result(made, judge(made, trees, defects=cell.known), f"cells/{number}")
 
 
-_TOOL = Tool(
+PART_OF = Tool(
     "fuse-overlayfs", Part("fuse-overlayfs", "1.14", "", "/usr/bin/fuse-overlayfs", ""), World("host", Path("/"))
 )
 PARTED = ("one", "two", "three")
@@ -137,7 +137,7 @@ def make_part(
     rewrite_plan(
         PlanFile(
             1, folder.name, str(folder), str(folder / "work"), "6.18.1", {}, False, "always", 60.0,
-            list(made.values()), [f"{name}.toml" for name in PARTED], [_TOOL], decided, [], only=only if shard else [], shard=shard,
+            list(made.values()), [f"{name}.toml" for name in PARTED], [PART_OF], decided, [], only=only if shard else [], shard=shard,
         )
     )  # fmt: skip
     return folder

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
+import sys
 from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from harness.cells.plan import cell_of
-from harness.cli.begin import decided
+from harness.cli.begin import begin_run, decided
 from harness.cli.run import how_it_runs, run_again, run_cells
 from harness.compare.change_words import check_lines
 from harness.compare.changes import Changes, What, changes, settle
@@ -74,16 +75,18 @@ def check(arguments: argparse.Namespace) -> int:
     if not mine or not new or not old:  # it is one program, by two names
         return EXIT_AS_EXPECTED
     quiet = io.StringIO()
-    results = run_cells(replace(plan, only=mine), arguments.jobs, quiet)
+    ran = run_cells(lambda: begin_run(replace(plan, only=mine)), arguments.jobs, quiet)
     keys = {tool.key for tool in new}
-    ours = [cell for cell in results.cells if cell.id.rpartition("[")[2].rpartition("-")[0] in keys]
-    theirs = [cell for cell in results.cells if cell not in ours]
+    ours = [cell for cell in ran.results.cells if cell.id.rpartition("[")[2].rpartition("-")[0] in keys]
+    theirs = [cell for cell in ran.results.cells if cell not in ours]
     found = changes(accounts(theirs), accounts(ours))
     found = settle(found, run_again(found, plan, arguments.jobs, quiet))
-    scripts = {cell.id: f"{plan.folder}/{cell.folder}/script.sh" for cell in results.cells if cell.folder}
+    scripts = {cell.id: f"{plan.folder}/{cell.folder}/script.sh" for cell in ran.results.cells if cell.folder}
     for line in check_lines(found, scripts):
         print(one_line(line))
-    return exit_code(found, results.cells)
+    for trouble in ran.troubles:
+        print(f"whiteout-lab: {trouble}", file=sys.stderr)
+    return EXIT_BROKEN if ran.troubles else exit_code(found, ran.results.cells)
 
 
 def sides(tools: Sequence[Tool], given: Sequence[bool]) -> tuple[list[Tool], list[Tool]]:

@@ -6,7 +6,7 @@ import contextlib
 
 from harness.errors import BrokenMachinery, LabError
 from harness.runs.folders import reports_folder
-from harness.runs.results import Results, write_results
+from harness.runs.results import Results, without, write_results
 from harness.runs.run import Run, drop_recordings
 
 
@@ -16,8 +16,11 @@ def finish_run(run: Run, results: Results) -> None:
 
     try:
         write_results(results, run.folder)
-        for cell in write_report(run.folder, run.folder / "report.html").damaged:
-            run.problems.append(BrokenMachinery(cell.damage, where=str(cell.folder)))
+        damaged = write_report(run.folder, run.folder / "report.html").damaged
+        if damaged:
+            run.problems += [BrokenMachinery(cell.damage, where=str(cell.folder)) for cell in damaged]
+            run.ended = results = without(results, [cell.result for cell in damaged])
+            write_results(results, run.folder)
         if run.plan.keep != "always":
             drop_recordings(run, results)
     except LabError as error:

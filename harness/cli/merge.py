@@ -12,6 +12,7 @@ from harness.judge.findings import Outcome
 from harness.names import one_line
 from harness.report.html import write_report
 from harness.runs.merge import merge as put_together
+from harness.runs.results import without, write_results
 
 _MOST = 5  # ids that are named
 
@@ -31,6 +32,9 @@ def merge(arguments: argparse.Namespace) -> int:
     """Put runs together."""
     merged = put_together(arguments.runs, arguments.output)
     damaged = write_report(arguments.output, arguments.output / "report.html").damaged
+    results = without(merged.results, [cell.result for cell in damaged])
+    if damaged:
+        write_results(results, arguments.output)
     for error in merged.unread:
         print(f"whiteout-lab: left out: {error}", file=sys.stderr)
     for cell in damaged:
@@ -39,7 +43,7 @@ def merge(arguments: argparse.Namespace) -> int:
         if ids:
             more = f" and {len(ids) - _MOST} more" if len(ids) > _MOST else ""
             print(one_line(f"{count(len(ids), 'cell')} {what}: {', '.join(ids[:_MOST])}{more}"))
-    cells = [cell for cell in merged.results.cells if not cell.excluded]
+    cells = [cell for cell in results.cells if not cell.excluded]
     print(
         one_line(
             f"{count(len(cells), 'cell')} of {count(len(arguments.runs), 'run')} · {arguments.output / 'report.html'}"

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.cells.plan import cell_of
-from harness.cli.begin import decided
-from harness.cli.run import a_part, build_worlds, how_it_runs, run_again, run_cells
+from harness.cli.begin import begin_run, decided, resume_run
+from harness.cli.night import is_whole, told
+from harness.cli.run import Ran, a_part, build_worlds, how_it_runs, need_no_words, run_again, run_cells
+from harness.cli.worlds import unasked
 from harness.compare.change_words import text_lines
-from harness.compare.changes import Changes, What, changes, settle, without
+from harness.compare.changes import Changes, What
 from harness.compare.nights import remembered
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
-from harness.evidence.recording import AGAIN
 from harness.judge.findings import Outcome
 from harness.machine.cache import write_whole
 from harness.names import one_line
@@ -26,26 +26,25 @@ from harness.report.html import write_report
 from harness.report.junit import junit
 from harness.report.night import night_words
 from harness.report.summary import markdown, workflow_commands
-from harness.runs.accounts import Accounts, accounts
+from harness.runs.accounts import Accounts
 from harness.runs.baseline import baseline_folder, read_baseline
 from harness.runs.decide import Wanted
 from harness.runs.folders import reports_folder
 from harness.runs.history import NAME as HISTORY
 from harness.runs.history import Night, remember
-from harness.runs.merge import PARTS
-from harness.runs.planfile import PLAN, PlanFile, read_plan
-from harness.runs.results import NAME as RESULTS
-from harness.runs.results import Results, read_results
-from harness.runs.resume import results_of
+from harness.runs.planfile import PLAN, read_plan
+from harness.runs.results import Results
 from harness.tools.asked import HELP as TOOL_HELP
+from harness.worlds.refresh import refresh
 
 _MOST = 20  # paragraphs on the terminal
 
 _EPILOG = """\
-Runs everything that this machine can run, compares it with the baseline (whiteout-lab baseline), runs again what changed, and writes
-into the run's folder: report.html, changes.html, junit.xml, summary.md. A night of everything enters the history of nights, which the
-report shows; one of some scenarios, of some tools or of a part does not: the worst of other cells says nothing beside it. On a runner of
-GitHub Actions the summary is the job's, and the first nine changes are annotations.
+Builds worlds of what the suites have now, runs everything that this machine can run, compares it with the baseline
+(whiteout-lab baseline), runs again what changed, and writes into the run's folder: report.html, changes.html, junit.xml, summary.md. A
+night of everything enters the history of nights, which the report shows; one of some scenarios, of some tools or of a part does not: the
+worst of other cells says nothing beside it. On a runner of GitHub Actions the summary is the job's, and the first nine changes are
+annotations.
 
 exit codes: 0 nothing changed; 1 something did, or is not known; 3 broken machinery
 """
@@ -70,6 +69,12 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--history", metavar="FILE", type=Path, help="past nights (default: reports/history.jsonl)")
     how_it_runs(parser)
     a_part(parser)
+    parser.add_argument(
+        "--no-refresh",
+        dest="refresh",
+        action="store_false",
+        help="do not ask the archive whether the suites have newer packages (see: worlds build --refresh)",
+    )
     parser.set_defaults(handler=nightly)
 
 
@@ -77,26 +82,46 @@ def nightly(arguments: argparse.Namespace) -> int:
     """One night."""
     baseline = baseline_folder(arguments.baseline)
     with _alone(reports_folder()):
-        folder = arguments.of or _run(arguments, baseline)
-        results, found, part = told(folder, read_baseline(baseline))
+        before = read_baseline(baseline)  # one that cannot be read costs no night
+        folder, troubles = (arguments.of, ()) if arguments.of else _run(arguments, before)
+        results, found, part = told(folder, before)
         if found is None:
             found = Changes()
             print(
                 "there is no baseline: read the report, then whiteout-lab baseline update --reason TEXT",
                 file=sys.stderr,
             )
-        history = (arguments.history or reports_folder() / HISTORY) if _is_whole(folder, results) else None
+        history = (arguments.history or reports_folder() / HISTORY) if is_whole(folder, results) else None
         if arguments.history and not history:
             print("this was not a night of everything, and does not enter the history", file=sys.stderr)
         write_night(found, results, folder, part=part, history=history)
     print()
     print("\n".join(map(one_line, text_lines(found, _MOST))))
-    return exit_code(found, results)
+    return EXIT_BROKEN if troubles else exit_code(found, results)
 
 
-def _run(arguments: argparse.Namespace, baseline: Path) -> Path:
-    """Run everything, and what changed again; returns the run's folder."""
-    build_worlds(arguments.tool, strict=False)
+def _run(arguments: argparse.Namespace, before: Accounts) -> tuple[Path, tuple[str, ...]]:
+    """Run everything, and what changed again; returns the run's folder, and what went wrong beside its cells."""
+    ran, folder = _ran(arguments)
+    _, found, _ = told(folder, before)
+    if found is not None:
+        run_again(found, read_plan(folder / PLAN), arguments.jobs, sys.stdout)
+    return folder, ran.troubles
+
+
+def _ran(arguments: argparse.Namespace) -> tuple[Ran, Path]:
+    """The run of the night, and its folder."""
+    if arguments.resume is not None:
+        need_no_words(arguments)
+        return run_cells(lambda: resume_run(arguments.resume), arguments.jobs, sys.stdout), arguments.resume
+    if arguments.refresh:
+        failed = refresh(unasked(arguments.tool), lambda line: print(one_line(line), flush=True))
+        for error in failed:
+            print(f"whiteout-lab: {error}", file=sys.stderr)
+        if failed:
+            print("whiteout-lab: the night goes on with the worlds that are there", file=sys.stderr)
+    else:
+        build_worlds(arguments.tool, strict=False)
     plan = decided(
         Wanted(
             tuple(arguments.scenarios),
@@ -106,49 +131,7 @@ def _run(arguments: argparse.Namespace, baseline: Path) -> Path:
             shard=arguments.shard,
         )
     )
-    run_cells(plan, arguments.jobs, sys.stdout)
-    _, found, _ = told(Path(plan.folder), read_baseline(baseline))
-    if found is not None:
-        run_again(found, plan, arguments.jobs, sys.stdout)
-    return Path(plan.folder)
-
-
-def told(folder: Path, before: Accounts) -> tuple[Results, Changes | None, bool]:
-    """The results of a run, what changed since *before*, and whether the run is a part of one; a run put together is read as one.
-
-    What changed and was run again is settled by that. None: *before* says nothing. Raises BrokenMachinery.
-    """
-    results = results_of(folder)
-    if not before.of:
-        return results, None, False
-    runs, plans = _runs(folder), _plans(folder)
-    now = accounts(results.cells)
-    narrow = not plans or any(plan.narrow for plan in plans)
-    found = changes(before.within(now) if narrow else before, now)
-    part = len(plans) == 1 and bool(plans[0].shard)
-    if part:
-        cells = {cell_of(one).id for one in plans[0].cells()}
-        found = without(found, cells, {(tool.name, tool.version) for tool in plans[0].tools})
-    again = [read_results(one / AGAIN) for one in runs if (one / AGAIN / RESULTS).exists()]
-    return results, settle(found, {cell.id: cell for one in again for cell in one.cells}), part
-
-
-def _runs(folder: Path) -> list[Path]:
-    """A run, and those that it was put together of."""
-    return [folder, *sorted((folder / PARTS).glob("*"))]
-
-
-def _plans(folder: Path) -> list[PlanFile]:
-    return [read_plan(one / PLAN) for one in _runs(folder) if (one / PLAN).exists()]
-
-
-def _is_whole(folder: Path, results: Results) -> bool:
-    """Whether a run is one of everything, seen to its end: what others say cannot stand in a row with other nights."""
-    plans = _plans(folder)
-    shards = {plan.shard for plan in plans}
-    parts = {int(one.partition("/")[2]) for one in shards if one}
-    of_all = "" in shards or len(shards) == max(parts, default=0)
-    return bool(plans) and of_all and not any(plan.narrow for plan in plans) and not results.run.unfinished
+    return run_cells(lambda: begin_run(plan), arguments.jobs, sys.stdout), Path(plan.folder)
 
 
 def write_night(

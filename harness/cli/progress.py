@@ -131,7 +131,7 @@ class Progress:
         self._begin(ids)
 
     def _begin(self, ids: Sequence[str]) -> None:
-        if self.total:
+        if self.total or not ids:
             return
         plan = self.run.plan
         self.total = len(ids)

@@ -170,7 +170,7 @@ class CellItem(pytest.Item):
             pytest.skip(f"{self.one.reason}" + (f" — {self.one.remedy}" if self.one.remedy else ""))
         cell = self.one
         keep_at = Path(plan.folder) / "cells" / cell.id
-        context = CellContext(Path(plan.work), plan.kernel, plan.environment, plan.timeout)
+        context = CellContext(Path(plan.work), plan.kernel, plan.environment, plan.timeout, of_run=True)
         try:
             ran = run_and_judge(cell, context, keep_at, plan.repeat or cell.scenario.repeat, plan.defects)
         except BrokenMachinery as error:  # nothing was recorded

@@ -9,6 +9,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -34,12 +35,14 @@ from harness.errors import (
     WorldError,
     text_path,
 )
+from harness.evidence.recording import AGAIN
+from harness.machine.guarded import remove_tree
 from harness.machine.room import need_limits
 from harness.names import one_line
 from harness.profile import Profile
 from harness.runs.decide import Wanted
 from harness.runs.folders import project_folder, scenario_files
-from harness.runs.planfile import PLAN, PlanFile
+from harness.runs.planfile import PLAN, PlanFile, is_taken
 from harness.runs.results import CellResult, Results
 from harness.runs.run import Run
 from harness.tools.asked import HELP as TOOL_HELP
@@ -79,12 +82,6 @@ def register(parser: argparse.ArgumentParser) -> None:
     )
     how_it_runs(parser)
     a_part(parser)
-    parser.add_argument(
-        "--resume",
-        type=Path,
-        metavar="RUN",
-        help="go on with a run that was killed: what is whole of it is not run again",
-    )
     parser.add_argument(
         "--keep",
         choices=["never", "failed", "always"],
@@ -129,9 +126,15 @@ def how_it_runs(parser: argparse.ArgumentParser) -> None:
 
 
 def a_part(parser: argparse.ArgumentParser) -> None:
-    """The word of those that may run a part."""
+    """The words of those that may run a part, or go on with one."""
     parser.add_argument(
         "--shard", default="", metavar="I/N", help="the I-th of N parts of the cells alone, even by time (see: merge)"
+    )
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="RUN",
+        help="go on with a run that was killed: what is whole of it is not run again",
     )
 
 
@@ -204,7 +207,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _resumed(arguments)
     if arguments.out is not None:
         text_path(arguments.out.absolute())  # before worlds are built and tools looked for, of which a strict run ends
-    if arguments.out is not None and arguments.out.exists() and any(arguments.out.iterdir()):
+    if arguments.out is not None and is_taken(arguments.out):
         raise UsageError(
             "the run's folder is not empty", where=str(arguments.out), remedy="name a new folder with --out"
         )
@@ -227,15 +230,23 @@ def _leave_nothing(begun: Run) -> None:
         begun.abandon()
 
 
-def run_cells(plan: PlanFile, jobs: int, stream: TextIO) -> Results:
-    """For other commands: run what is decided, with what people read of it on *stream*.
+@dataclass(frozen=True)
+class Ran:
+    """What a run gave. ``troubles``: what was left behind, could not be written, or is not as it was written."""
 
-    Raises what ``run`` raises, BrokenMachinery where it came to no end, and KeyboardInterrupt where somebody wanted its end.
+    results: Results
+    troubles: tuple[str, ...] = ()
+
+
+def run_cells(begin: Callable[[], Run], jobs: int, stream: TextIO) -> Ran:
+    """For other commands: run what *begin* begins, with what people read of it on *stream*.
+
+    Raises what that and ``run`` raise, BrokenMachinery where it came to no end, and KeyboardInterrupt where somebody wanted its end.
     """
     need_limits(jobs)
     with contextlib.ExitStack() as stack:
         with endings.held():
-            begun = begin_run(plan)
+            begun = begin()
             stack.callback(_leave_nothing, begun)
         _need_cells(begun.plan)
         progress = Progress(stream, begun)
@@ -248,22 +259,30 @@ def run_cells(plan: PlanFile, jobs: int, stream: TextIO) -> Results:
             raise BrokenMachinery(
                 f"the run came to no end: {words[-500:]}", where=str(begun.folder), remedy="run it again"
             )
-        return begun.ended
+        return Ran(begun.ended, (*begun.leaks, *map(str, begun.problems)))
 
 
 def run_again(found: Changes, plan: PlanFile, jobs: int, stream: TextIO) -> dict[str, CellResult]:
     """Run each cell of the plan's run that changed again by itself, several times; the results by id."""
     only = [one.cell for one in found.of(What.CHANGED)]
-    again = run_cells(planned_again(plan, only, TIMES), jobs, stream).cells if only else ()
-    return {cell.id: cell for cell in again}
+    remove_tree(Path(plan.folder) / AGAIN)  # a night that was killed while it did the same
+    if not only:
+        return {}
+    again = run_cells(lambda: begin_run(planned_again(plan, only, TIMES)), jobs, stream)
+    return {cell.id: cell for cell in again.results.cells}
+
+
+def need_no_words(arguments: argparse.Namespace, *more: object) -> None:
+    """Raises UsageError where ``--resume`` comes with what was decided when the run began; *more*: words of one command alone."""
+    if any((arguments.scenarios, arguments.tool, arguments.out, arguments.shard, *more)):
+        raise UsageError(
+            "its plan is made", where="--resume", remedy="name the run alone: which cells, tools and folder is decided"
+        )
 
 
 def _resumed(arguments: argparse.Namespace) -> int:
     """Go on with a run; what the plan says cannot be said again."""
-    if arguments.scenarios or arguments.tool or arguments.profile or arguments.only or arguments.out or arguments.shard:
-        raise UsageError(
-            "its plan is made", where="--resume", remedy="name the run alone: which cells, tools and folder is decided"
-        )
+    need_no_words(arguments, arguments.profile, arguments.only)
     need_limits(arguments.jobs)
     with contextlib.ExitStack() as stack:
         with endings.held():

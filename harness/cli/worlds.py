@@ -14,7 +14,8 @@ from harness.names import one_line
 from harness.tools.asked import NATIVE, parse_words
 from harness.tools.crate import crates_in_place, ensure_crate
 from harness.tools.installed import installations
-from harness.worlds.build import ensure, prune, world_in_place
+from harness.worlds.build import ensure, generations, prune, world_in_place
+from harness.worlds.refresh import refresh
 from harness.worlds.suites import SUITES, wanted
 
 _CRATE = "crate"
@@ -30,8 +31,13 @@ def register(parser: argparse.ArgumentParser) -> None:
         metavar="SUITE",
         help=f"{', '.join(SUITES)} (default: those that can be used here); or {_CRATE}",
     )
+    build.add_argument(
+        "--refresh",
+        action="store_true",
+        help="ask the archive too: where a suite has newer packages, a new world is built beside the old one",
+    )
     build.set_defaults(handler=_build)
-    gone = actions.add_parser("prune", help="delete what older recipes and killed builds left")
+    gone = actions.add_parser("prune", help="delete worlds that nobody needs any more, and what killed builds left")
     gone.add_argument(
         "--all", action="store_true", help="delete every world and crate, and what was unpacked of archives"
     )
@@ -54,6 +60,8 @@ def _list(_arguments: argparse.Namespace) -> int:
             else f"not built: whiteout-lab worlds build {suite.name}"
         )
         print(f"  {suite.name:9} {state}\n            {suite.why}")
+        for older in generations(suite.name)[1:]:
+            print(f"  {older.name:9} its world of before, {count(len(older.packages), 'package')}")
     crates = ", ".join(version for version, _ in crates_in_place())
     print(
         f"  {_CRATE:9} {f'built: fuse-overlayfs {crates}' if crates else 'not built: whiteout-lab worlds build crate'}"
@@ -67,10 +75,12 @@ def _build(arguments: argparse.Namespace) -> int:
     if unknown := [name for name in arguments.names if name not in known]:
         raise UsageError(f"there is no world {unknown[0]!r}", where="worlds build", remedy=f"known: {', '.join(known)}")
     suites = [name for name in arguments.names if name != _CRATE] if arguments.names else unasked()
-    done = ensure(suites, _say)
+    if arguments.refresh:
+        failed = refresh(suites, _say)
+    else:
+        failed = [world for world in ensure(suites, _say).values() if isinstance(world, WorldError)]
     if _CRATE in arguments.names:
         ensure_crate(_say)
-    failed = [world for world in done.values() if isinstance(world, WorldError)]
     for error in failed:
         print(f"whiteout-lab: {error}", file=sys.stderr)
     return EXIT_BROKEN if failed else EXIT_AS_EXPECTED

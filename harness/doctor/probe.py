@@ -25,7 +25,7 @@ from harness.machine.cache import cache_folder, write_whole
 from harness.machine.guarded import claim
 from harness.machine.process import run, which
 from harness.machine.room import Room
-from harness.machine.workfolder import locked_folder
+from harness.machine.workfolder import reaped_folder
 from harness.worlds.host import host_world
 from harness.worlds.inside import NOBODY
 from harness.worlds.ledger import Ledger
@@ -168,7 +168,7 @@ def _tried(work: Path, facts: Facts) -> dict[str, Tried]:
 
 def _try(work: Path) -> dict[str, Tried]:
     try:
-        with locked_folder(work, "probe", secrets.token_hex(4)) as folder:
+        with reaped_folder(work, "probe", secrets.token_hex(4)) as folder:
             return _try_in(folder)
     except (LabError, OSError) as error:
         return {"userns": Tried(ok=False, message=str(error).splitlines()[0])}

@@ -50,6 +50,9 @@ class CellContext:
     timeout: float = 60.0
     uid: int = NOBODY  # who the profile user is when the program is root
     patience: float = whole.PATIENCE  # seconds of silence from which on a cell may be said to hang
+    of_run: bool = (
+        False  # whether a run holds the work folder: once nobody does, a cell ends, and leaves what is recorded alone
+    )
 
 
 @cache
@@ -137,15 +140,20 @@ def staged(cell: Cell, context: CellContext, folder: Path, files: Mapping[str, b
 
 
 def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:
+    _need_run(context)
     room = Room(context.work)
     room.need()
-    of_run = context.work if is_held(context.work) else None
     script = compile_cell(cell)
     stage, enclosure = staged(cell, context, folder, {"script.sh": script})
+
+    def watch() -> None:
+        room.look()
+        _need_run(context)
+
     started = datetime.datetime.now(datetime.UTC)
     before = time.perf_counter()
     ended = run_on_lifeline(
-        enclosure.argv(stage), timeout=context.timeout, env=enclosure.environment(), cwd=context.work, watch=room.look
+        enclosure.argv(stage), timeout=context.timeout, env=enclosure.environment(), cwd=context.work, watch=watch
     )
     seconds = time.perf_counter() - before
     out = stage / "out"
@@ -159,8 +167,22 @@ def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:
         raise
     record = _record(cell, context, out, ended, started=started.isoformat(timespec="milliseconds"), seconds=seconds)
     problem = reached or room.problem or record.broken or whole.cut(out, trees)
-    record = _store(msgspec.structs.replace(record, broken=problem), trees, out, script, keep_at, of_run=of_run)
+    record = _store(msgspec.structs.replace(record, broken=problem), trees, out, script, keep_at, context=context)
     return Ran(record, trees, raw)
+
+
+def _need_run(context: CellContext) -> None:
+    """Raises BrokenMachinery where the run that the cell is of was killed.
+
+    The work folder is then deleted under its cells, which look as if they found something; and who goes on with the run records the
+    same cells at the same places.
+    """
+    if context.of_run and not is_held(context.work):
+        raise BrokenMachinery(
+            "the run was killed while the cell was running",
+            where=str(context.work),
+            remedy="go on with it: run --resume",
+        )
 
 
 def _store(
@@ -170,30 +192,32 @@ def _store(
     script: bytes,
     keep_at: Path,
     *,
-    of_run: Path | None,
+    context: CellContext,
 ) -> Recording:
-    """The recording on disk; what cannot be written as a whole leaves nothing there.
-
-    *of_run*: the work folder that a run holds. Of a run that is killed it is deleted under its cells, which then look as if they found
-    something: so nothing is written when nobody holds it any more.
-    """
+    """The recording on disk; what cannot be written as a whole leaves nothing there. Of a run that was killed nothing is touched there."""
     try:
         pack_images(out)
+        _need_run(context)
         _keep(out, script, keep_at)
         evidence.write_snapshots(trees, keep_at)
-        if of_run is not None and not is_held(of_run):
-            shutil.rmtree(keep_at, ignore_errors=True)
-            raise BrokenMachinery(
-                "the run was killed while the cell was running", where=str(of_run), remedy="go on with it: run --resume"
-            )
+        _need_run(context)  # on another disk the evidence was copied, file by file
         return records.write(record, keep_at)
     except OSError as error:
+        _need_run(context)
         shutil.rmtree(keep_at, ignore_errors=True)
         raise BrokenMachinery(
-            f"the recording cannot be written: {error.strerror or error}",
+            f"the recording cannot be written: {_why(error)}",
             where=str(keep_at),
             remedy="make room there, or name a folder on another disk with --out",
         ) from error
+
+
+def _why(error: OSError) -> str:
+    """The system's words; of a folder that could not be copied those of its first file."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        said = str(error.args[0][0][-1])
+        return said.partition("] ")[2].partition(":")[0] or said
+    return error.strerror or str(error)
 
 
 def _record(cell: Cell, context: CellContext, out: Path, ended: Ended, *, started: str, seconds: float) -> Recording:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from harness.errors import BrokenMachinery, text_path
 from harness.machine.guarded import claim, is_marked, remove_tree
 
 Say = Callable[[str], None]
+_PARTIAL = re.compile(r"\..+\.[a-z0-9_]{8}")  # as tempfile names them
 
 
 def cache_folder() -> Path:
@@ -91,12 +93,15 @@ def locked(name: str, waiting: Callable[[], None]) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def write_whole(path: Path, content: bytes, *, sync: bool = False) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part; with *sync* after a power cut too. Raises OSError."""
+def write_whole(path: Path, content: bytes | Iterable[bytes], *, sync: bool = False) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part; with *sync* after a power cut too. Raises OSError.
+
+    *content*: whole, or piece by piece.
+    """
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
@@ -105,3 +110,8 @@ def write_whole(path: Path, content: bytes, *, sync: bool = False) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def partial_files(folder: Path) -> list[Path]:
+    """What :func:`write_whole` left in a folder when it was killed. Raises OSError."""
+    return [path for path in folder.iterdir() if _PARTIAL.fullmatch(path.name) and path.is_file()]

@@ -1,6 +1,6 @@
 """The folders in which a run's cells, or the looks at a machine, work: made, locked, and gone at the end, whatever ends the program.
 
-Who works in one holds a lock on it. A *reaper*, a small process on a lifeline, deletes a run's when the run is killed; whoever makes a
+Who works in one holds a lock on it. A *reaper*, a small process on a lifeline, deletes it when its program is killed; whoever makes a
 folder first sweeps those whose lock is free (the reaper was killed too). Folders are made and swept under a lock of their parent, so
 that one without a lock of its own is never one that is just being made: whoever made it was killed in the midst.
 """
@@ -105,12 +105,19 @@ def locked_folder(parent: Path, kind: str, name: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def reaped_folder(parent: Path, kind: str, name: str) -> Iterator[Path]:
+    """A locked folder that goes when this program is killed, too."""
+    with locked_folder(parent, kind, name) as folder, reaper(folder, folder / MARKER):
+        yield folder
+        remove_tree(folder)
+
+
+@contextlib.contextmanager
 def work_folder(parent: Path, run: str) -> Iterator[Path]:
     """A work folder for one run, below *parent*.
 
     Raises BrokenMachinery when it cannot be written to, when its disk has no room, and when it cannot be deleted at the end.
     """
     Room(claim(parent)).need()
-    with locked_folder(parent, "run", run) as folder, reaper(folder, folder / MARKER):
+    with reaped_folder(parent, "run", run) as folder:
         yield folder
-        remove_tree(folder)

@@ -5,11 +5,12 @@ The recordings stay where they are: ``parts/N`` of the merged run leads to the N
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from harness.errors import BrokenMachinery, LabError, UsageError
 from harness.runs.planfile import PLAN, PlanFile, read_plan
@@ -40,9 +41,10 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
         )
     read: list[tuple[Path, Results, PlanFile]] = []
     unread: list[LabError] = []
+    known: dict[tuple[str, bytes], Any] = {}
     for folder in folders:
         try:
-            read.append((folder, results_of(folder), read_plan(folder / PLAN)))
+            read.append((folder, results_of(folder), read_plan(folder / PLAN, known)))
         except LabError as error:
             unread.append(error)
     if not read:
@@ -50,7 +52,7 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
     read.sort(key=lambda one: one[1].run.started)
     _must_fit(read)
     merged, doubled = _cells(read)
-    planned = {cell_id for _, _, plan in read for cell_id in _whole_plan(plan)}
+    planned = _planned(plan for _, _, plan in read)
     missing = tuple(sorted(planned - merged.keys()))
     whole = Results(read[-1][1].schema, _facts(read), tuple(merged.values()), read[-1][1].defects)
     try:
@@ -65,9 +67,20 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
     return Merged(whole, missing, doubled, tuple(unread))
 
 
-def _whole_plan(plan: PlanFile) -> list[str]:
-    """The cells of the run that a part is a part of."""
-    return [cell_id for cell_id, _ in (msgspec.structs.replace(plan, only=[]) if plan.shard else plan).chosen()]
+def _planned(plans: Iterable[PlanFile]) -> set[str]:
+    """The cells of the runs that the parts are parts of. The parts of one run were decided alike, and are asked once."""
+    asked: list[PlanFile] = []
+    found: set[str] = set()
+    for plan in plans:
+        # a folder, a day and a machine say nothing of which cells there are
+        whole = replace(
+            plan, run="", folder="", work="", environment={}, whole=[], **({"only": []} if plan.shard else {})
+        )
+        alike = replace(whole, shard="")
+        if alike not in asked:
+            asked.append(alike)
+            found.update(cell_id for cell_id, _ in whole.chosen())
+    return found
 
 
 def _must_fit(read: Sequence[tuple[Path, Results, PlanFile]]) -> None:
@@ -105,8 +118,8 @@ def _cells(read: Sequence[tuple[Path, Results, PlanFile]]) -> tuple[dict[str, Ce
             if before is not None and not before.excluded and not cell.excluded:
                 doubled[cell.id] = None
             if before is None or not cell.excluded:
-                folder = f"{PARTS}/{number}/{cell.folder}" if cell.folder else ""
-                found[cell.id] = msgspec.structs.replace(cell, folder=folder)
+                folder = f"{PARTS}/{number}/{cell.folder}"
+                found[cell.id] = replace(cell, folder=folder) if cell.folder else cell
     return found, tuple(doubled)
 
 
@@ -114,7 +127,7 @@ def _facts(read: Sequence[tuple[Path, Results, PlanFile]]) -> RunFacts:
     """Of all together: the first's beginning, the last's machine, the time of all."""
     every = [results.run for _, results, _ in read]
     unavailable = {tuple(sorted(one.items())): one for run in every for one in run.unavailable}
-    return msgspec.structs.replace(
+    return replace(
         every[-1],
         id="+".join(dict.fromkeys(run.id for run in every))[:80],
         started=every[0].started,

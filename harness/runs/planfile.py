@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import fcntl
+import os
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +16,10 @@ from harness.cells.plan import Cell, NotRun, cell_of
 from harness.errors import BrokenMachinery, UsageError, text_path
 from harness.evidence.recording import check_schema
 from harness.judge.defects.model import Defect
-from harness.machine.cache import write_whole
+from harness.machine.cache import partial_files, write_whole
 from harness.machine.guarded import MARKER
 from harness.profile import Profile
+from harness.runs.shards import parse_shard
 from harness.scenario.model import Scenario
 from harness.worlds.model import Tool
 
@@ -67,6 +72,11 @@ class PlanFile(msgspec.Struct, frozen=True):
             if not (isinstance(one, NotRun) and one.excluded) and (not self.only or cell_id in self.only)
         ]
 
+    def tells(self, cell_id: str) -> bool:
+        """Whether the run tells of an excluded cell: of those each part of a run tells of a share, or they would be the most of each."""
+        part, parts = parse_shard(self.shard) if self.shard else (1, 1)
+        return zlib.crc32(cell_id.encode()) % parts == part - 1
+
     def cells(self) -> list[Cell | NotRun]:
         """The plan's cells, in its order."""
         found: list[Cell | NotRun] = []
@@ -95,9 +105,10 @@ def write_plan(decided: PlanFile) -> Path:
     folder = text_path(Path(decided.folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _take(folder)
         path = folder / PLAN
-        write_whole(path, msgspec.json.encode(decided, enc_hook=_to_plain))
+        with locked_run(folder):
+            _take(folder)
+            write_whole(path, msgspec.json.encode(decided, enc_hook=_to_plain))
     except OSError as error:
         raise BrokenMachinery(
             f"the run's folder cannot be written: {error.strerror}", where=str(folder), remedy="name another with --out"
@@ -114,27 +125,79 @@ def rewrite_plan(decided: PlanFile) -> None:
         raise BrokenMachinery(f"cannot be written: {error.strerror}", where=str(path)) from error
 
 
-def _take(folder: Path) -> None:
-    """Make an empty folder a run's own; of two runs, one does."""
-    taken = UsageError("the run's folder is not empty", where=str(folder), remedy="name a new folder with --out")
-    if any(folder.iterdir()):
-        raise taken
+@contextlib.contextmanager
+def locked_run(folder: Path) -> Iterator[None]:
+    """Of two that begin a run in one folder, or go on with it, the second waits for the first one's plan. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        (folder / MARKER).touch(exist_ok=False)
-    except FileExistsError:
-        raise taken from None
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
-def read_plan(path: Path) -> PlanFile:
-    """The plan that the run made. Raises BrokenMachinery for one of a later schema, and for what is none."""
+def is_taken(folder: Path) -> bool:
+    """Whether a folder holds something: more than what a run left that was killed before it had a plan. Raises OSError."""
+    return folder.exists() and bool({*folder.iterdir()} - {folder / MARKER, *partial_files(folder)})
+
+
+def _take(folder: Path) -> None:
+    """Make a folder a run's own. Its lock must be held."""
+    if is_taken(folder):
+        raise UsageError("the run's folder is not empty", where=str(folder), remedy="name a new folder with --out")
+    drop_partial(folder)
+    (folder / MARKER).touch()
+
+
+def drop_partial(folder: Path) -> None:
+    """Delete what was half-written in a run's folder when it was killed. Raises OSError."""
+    for path in partial_files(folder):
+        path.unlink(missing_ok=True)
+
+
+# what of a plan is long; the parts of one run have it alike, to the letter
+_LONG: dict[str, Any] = {
+    "scenarios": list[Scenario],
+    "tools": list[Tool],
+    "decisions": list[Decision],
+    "defects": list[Defect],
+}
+
+
+def read_plan(path: Path, known: dict[tuple[str, bytes], Any] | None = None) -> PlanFile:
+    """The plan that the run made. Raises BrokenMachinery for one of a later schema, and for what is none.
+
+    *known*: the long lists of plans that were read before, by their text; it grows.
+    """
     try:
         raw = path.read_bytes()
-        check_schema(raw, SCHEMA, str(path))
-        return msgspec.json.decode(raw, type=PlanFile, dec_hook=_from_plain)
+        if known is None:
+            check_schema(raw, SCHEMA, str(path))
+            plan: PlanFile = _decoded(raw)
+            return plan
+        return _decoded_once(raw, known, str(path))
     except OSError as error:
         raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
     except (msgspec.MsgspecError, ValueError) as error:
         raise BrokenMachinery(f"is no plan of a run: {error}", where=str(path)) from error
+
+
+def _decoded(raw: bytes, kind: Any = PlanFile) -> Any:
+    return msgspec.json.decode(raw, type=kind, dec_hook=_from_plain)
+
+
+def _decoded_once(raw: bytes, known: dict[tuple[str, bytes], Any], where: str) -> PlanFile:
+    table = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    check_schema(msgspec.json.encode({name: table[name] for name in ("schema",) if name in table}), SCHEMA, where)
+    lists = {}
+    for name, kind in _LONG.items():
+        if name in table:
+            text = name, bytes(table[name])
+            if text not in known:
+                known[text] = _decoded(text[1], kind)
+            lists[name] = known[text]
+    short: PlanFile = _decoded(msgspec.json.encode(table | dict.fromkeys(lists, msgspec.Raw(b"[]"))))
+    return msgspec.structs.replace(short, **lists)
 
 
 def named_cells(decided: Iterable[Cell | NotRun]) -> dict[str, Cell | NotRun]:

@@ -5,6 +5,7 @@ A run is a folder ``reports/<time>-<short id>/`` with ``results.json``, ``report
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from harness.profile import Profile
 
 SCHEMA = 1
 NAME = "results.json"
+_NO_CELLS = b',\n "cells": []'  # no line of a text in JSON begins so: a line's end in it is written as two letters
 
 
 class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,10 +82,16 @@ def cell_result(recording: Recording, verdict: Verdict, folder: str) -> CellResu
     )  # fmt: skip
 
 
+def without(results: Results, damaged: Iterable[CellResult]) -> Results:
+    """The same where some cells are *damaged*: what their recordings were is known no more, and what was said of them is taken back."""
+    instead = {cell.id: cell for cell in damaged}
+    return msgspec.structs.replace(results, cells=tuple(instead.get(cell.id, cell) for cell in results.cells))
+
+
 def write_results(results: Results, folder: Path) -> None:
     """Write ``results.json`` in one step: a reader never sees half of it. Raises BrokenMachinery when it cannot be written."""
     try:
-        write_whole(folder / NAME, msgspec.json.format(msgspec.json.encode(results), indent=1), sync=True)
+        write_whole(folder / NAME, _pieces(results), sync=True)
     except OSError as error:
         raise BrokenMachinery(
             f"cannot be written: {error.strerror}",
@@ -92,13 +100,27 @@ def write_results(results: Results, folder: Path) -> None:
         ) from error
 
 
+def _pieces(results: Results) -> Iterator[bytes]:
+    """The text of ``results.json``, cell by cell: of ten thousand cells it is 60 MB, and would be held several times."""
+    encode, form = msgspec.json.Encoder().encode, msgspec.json.format
+    text = form(encode(msgspec.structs.replace(results, cells=())), indent=1)
+    before, empty, after = text.partition(_NO_CELLS)
+    if not empty or not results.cells:
+        yield text
+        return
+    yield before + b',\n "cells": ['
+    for number, cell in enumerate(results.cells):
+        yield (b",\n  " if number else b"\n  ") + form(encode(cell), indent=1).replace(b"\n", b"\n  ")
+    yield b"\n ]" + after
+
+
 def read_results(folder: Path) -> Results:
     """Read a run. Raises BrokenMachinery when the folder holds none, a damaged one, or one of a later schema."""
     path = folder / NAME
     try:
         raw = path.read_bytes()
         check_schema(raw, SCHEMA, str(path))
-        return msgspec.json.decode(raw, type=Results)
+        return _decoded(raw)
     except OSError as error:
         raise BrokenMachinery(
             f"cannot be read: {error.strerror}",
@@ -107,6 +129,30 @@ def read_results(folder: Path) -> Results:
         ) from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: what is no UTF-8
         raise BrokenMachinery(f"is no results.json: {error}", where=str(path)) from error
+
+
+class _Outer(msgspec.Struct, frozen=True):
+    """``Results``, whose cells are decoded one by one: what they say of tools is alike, and would be the most that is held of them."""
+
+    schema: int
+    run: RunFacts
+    cells: tuple[msgspec.Raw, ...]
+    defects: tuple[Defect, ...] = ()
+
+
+def _decoded(raw: bytes) -> Results:
+    outer = msgspec.json.decode(raw, type=_Outer)
+    decode = msgspec.json.Decoder(CellResult).decode
+    tools: dict[ToolRecord, ToolRecord] = {}
+    cells = []
+    for number, one in enumerate(outer.cells):
+        try:
+            cell = decode(one)
+        except msgspec.ValidationError as error:
+            raise msgspec.ValidationError(f"{error}, cell {number}") from error
+        msgspec.structs.force_setattr(cell, "tool", tools.setdefault(cell.tool, cell.tool))
+        cells.append(cell)
+    return Results(outer.schema, outer.run, tuple(cells), outer.defects)
 
 
 def read_recording(run: Path, cell: CellResult) -> Recording | None:

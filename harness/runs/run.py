@@ -72,7 +72,10 @@ class Run:
             self.leaks.append(str(error))
         self.leaks += find_leaks(Path(self.plan.work))
         for cell_id, one in self.cells.items():
-            if cell_id in self.results or (selected is not None and cell_id not in selected and not is_excluded(one)):
+            unwanted = (
+                not self.plan.tells(cell_id) if is_excluded(one) else selected is not None and cell_id not in selected
+            )
+            if cell_id in self.results or unwanted:
                 continue
             missing = one if isinstance(one, NotRun) else NotRun(one, "the run ended before it", "run again")
             self.unfinished += missing is not one

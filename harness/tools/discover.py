@@ -171,7 +171,7 @@ def _all(suites: Sequence[World], host: World, kernel: str, ledger: Ledger) -> l
 
 def _provides(world: World) -> tuple[str, ...]:
     """The tools that are looked for in a world."""
-    suite = SUITES.get(world.name)
+    suite = SUITES.get(world.suite)
     return suite.provides if suite is not None else tuple(setup.name for setup in setups_of(FUSE))
 
 
@@ -268,7 +268,7 @@ def _check(word: Word, found: Sequence[Found]) -> None:
     keys = [one.key for one in found if isinstance(one, Tool)]
     for name, known, what in (
         (word.name, [*SETUPS, *keys], "tool"),
-        (word.where, ["", HOST, CRATE, *SUITES], "world"),
+        (word.where, ["", HOST, CRATE, *SUITES, *map(where_of, found)], "world"),
     ):
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)

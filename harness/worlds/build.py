@@ -1,8 +1,10 @@
 """Worlds: Debian suites unpacked to folders, side by side, each once, whole or not at all.
 
 A world lies in ``worlds/SUITE-RECIPE/`` of the cache: ``root/``, and ``world.json`` with the version of every package. It is built beside
-its place and renamed into it. Two locks for each suite: one is held by the program that builds, one by ``mmdebstrap`` itself, so that what
-a killed program leaves running is waited for before its leftover is swept.
+its place and renamed into it. One that is built since the suite has newer packages lies beside it, in ``SUITE-RECIPE.2/``, and so on:
+nothing that runs in the older one is disturbed. The newest is called as its suite is, an older one by its number too: ``sid.1``.
+Two locks for each suite: one is held by the program that builds, one by ``mmdebstrap`` itself, so that what a killed program leaves
+running is waited for before its leftover is swept.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import platform
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -29,6 +31,7 @@ from harness.worlds.build_errors import build_error
 from harness.worlds.complete_root import complete_root
 from harness.worlds.model import World
 from harness.worlds.suites import SUITES, Suite
+from harness.worlds.versions import upstream
 
 RECIPE = 3  # goes up when a world made by this module is no longer what an older one made
 _LIST = "whiteout-lab-packages"  # written by a hook inside the root, while the packages' files are still there
@@ -47,6 +50,8 @@ _OPTIONS = (
     '--setup-hook=! [ -f "$1/etc/apt/sources.list" ] || sed -i -e "/-security /d" -e "/-updates /d" "$1/etc/apt/sources.list"',
     f'--extract-hook=ls "$1/var/cache/apt/archives" > "$1/{_LIST}"',
 )
+SIMULATE = "--simulate"
+_ARCHIVE = "http://deb.debian.org/debian"  # what mmdebstrap itself takes for a release of Debian
 _LIMIT = 1800.0  # seconds for one build, also over a slow line
 
 
@@ -74,20 +79,30 @@ def package_versions(names: Sequence[str]) -> dict[str, str]:
     return {piece[0]: piece[1].replace("%3a", ":") for piece in sorted(pieces) if len(piece) == 3}
 
 
-def world_in_place(suite: str) -> World | None:
-    """The world of a suite, if it has been built by the recipe of today."""
+def generations(suite: str) -> list[World]:
+    """The worlds of a suite that were built by the recipe of today, the newest first. No network, no process."""
     recipe = recipe_digest(SUITES[suite])
-    folder = cache_folder() / "worlds" / f"{suite}-{recipe}"
-    try:
-        record = msgspec.json.decode((folder / "world.json").read_bytes(), type=Record)
-    except (OSError, msgspec.MsgspecError):
-        return None
-    return World(suite, folder / "root", record.packages, suite, recipe)
+    found: list[tuple[int, World]] = []
+    for folder in (cache_folder() / "worlds").glob(f"{suite}-{recipe}*"):
+        _, dot, number = folder.name.partition(".")
+        if dot and not number.isdigit():
+            continue
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            record = msgspec.json.decode((folder / "world.json").read_bytes(), type=Record)
+            found.append((int(number or 1), World(suite, folder / "root", record.packages, suite, recipe)))
+    found.sort(key=lambda one: -one[0])
+    return [world if not place else replace(world, name=f"{suite}.{n}") for place, (n, world) in enumerate(found)]
+
+
+def world_in_place(suite: str) -> World | None:
+    """The newest world of a suite, if it has been built by the recipe of today."""
+    return next(iter(generations(suite)), None)
 
 
 def worlds_in_place() -> list[World]:
-    """Every world that is ready, in the order of the suites. No network, no process."""
-    return [world for suite in SUITES if (world := world_in_place(suite)) is not None]
+    """Every world that is ready, in the order of the suites, and behind them those that a newer one stands beside."""
+    every = [generations(suite) for suite in SUITES]
+    return [*(worlds[0] for worlds in every if worlds), *(world for worlds in every for world in worlds[1:])]
 
 
 def ensure(suites: Sequence[str], say: Say) -> dict[str, World | WorldError]:
@@ -112,11 +127,7 @@ def _ensure_one(suite: str, say: Say) -> World | WorldError:
             there = world_in_place(suite)
             if there is not None:
                 return there
-            with locked(
-                f"{suite}.unpack", lambda: say(f"{suite}: the rest of a killed build is still running, waiting")
-            ) as lock:
-                _sweep(suite)
-            return _build(SUITES[suite], lock, say)
+            return build_beside(suite, say)
     except WorldError as error:
         return error
     except LabError as error:
@@ -127,41 +138,52 @@ def _ensure_one(suite: str, say: Say) -> World | WorldError:
         )
 
 
-def _sweep(suite: str) -> None:
-    """Delete what killed builds of a suite left. Its locks must be held."""
-    for leftover in worlds_folder().glob(f".building-{suite}-*"):
-        remove_tree(leftover)
-
-
-def _build(suite: Suite, lock: Path, say: Say) -> World:
+def building(suite: str, say: Say) -> tuple[Path, Path]:
+    """A new folder for a build of a suite, marked, and the lock that ``mmdebstrap`` is to hold. The lock of its builds must be held."""
+    with locked(
+        f"{suite}.unpack", lambda: say(f"{suite}: the rest of a killed build is still running, waiting")
+    ) as lock:
+        for leftover in worlds_folder().glob(f".building-{suite}-*"):
+            remove_tree(leftover)
     if which("mmdebstrap") is None:
         raise WorldError(
-            "mmdebstrap is not installed", where=suite.name, remedy="apt-get install mmdebstrap debian-archive-keyring"
+            "mmdebstrap is not installed", where=suite, remedy="apt-get install mmdebstrap debian-archive-keyring"
         )
-    recipe = recipe_digest(suite)
-    target = worlds_folder() / f"{suite.name}-{recipe}"
-    building = worlds_folder() / f".building-{suite.name}-{os.getpid()}"
-    building.mkdir(mode=0o755)
-    mark(building)
-    root = building / "root"
+    folder = worlds_folder() / f".building-{suite}-{os.getpid()}"
+    folder.mkdir(mode=0o755)
+    mark(folder)
+    return folder, lock
+
+
+def build_beside(name: str, say: Say) -> World:
+    """A new world of a suite, beside those that there are. The lock of its builds must be held.
+
+    Raises LabError, and OSError.
+    """
+    suite, recipe = SUITES[name], recipe_digest(SUITES[name])
+    there = generations(name)
+    newest = max((int(world.root.parent.name.partition(".")[2] or 1) for world in there), default=0)
+    target = worlds_folder() / (f"{name}-{recipe}.{newest + 1}" if newest else f"{name}-{recipe}")
+    folder, lock = building(name, say)
+    root = folder / "root"
     try:
-        _unpack(suite, root, lock, say)
+        unpack(suite, root, lock, say)
         listed = root / _LIST
         packages = _unpacked(suite, listed.read_text(encoding="utf-8").splitlines())
         listed.unlink()
         complete_root(root, mtab=suite.images)
         now = datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds")
-        record = Record(1, suite.name, recipe, suite.packages, packages, now)
-        write_whole(building / "world.json", msgspec.json.format(msgspec.json.encode(record), indent=1))
-        if target.exists():  # without a readable world.json, or we would not be here
+        record = Record(1, name, recipe, suite.packages, packages, now)
+        write_whole(folder / "world.json", msgspec.json.format(msgspec.json.encode(record), indent=1))
+        if target.exists():  # without a readable world.json, or it would be one of those
             remove_tree(target)
-        building.rename(target)
+        folder.rename(target)
     except BaseException:
         with contextlib.suppress(BrokenMachinery):
-            remove_tree(building)
+            remove_tree(folder)
         raise
-    say(f"{suite.name}: ready, {len(packages)} packages")
-    return World(suite.name, target / "root", packages, suite.name, recipe)
+    say(f"{name}: ready, {len(packages)} packages")
+    return World(name, target / "root", packages, name, recipe)
 
 
 def _unpacked(suite: Suite, names: Sequence[str]) -> dict[str, str]:
@@ -175,11 +197,14 @@ def _unpacked(suite: Suite, names: Sequence[str]) -> dict[str, str]:
     return packages
 
 
-def _unpack(suite: Suite, root: Path, lock: Path, say: Say) -> None:
+def unpack(suite: Suite, root: Path, lock: Path, say: Say, *more: str) -> str:
+    """Call ``mmdebstrap`` for a suite, with *more* options; returns its words. Raises WorldError."""
     mirror = os.environ.get("WHITEOUT_LAB_MIRROR", "")
+    if SIMULATE in more and not mirror:  # it calls no hook then, and would take updates and security in
+        mirror = _ARCHIVE
     command = [
         *(["flock", str(lock)] if which("flock") else []),
-        "mmdebstrap", *_OPTIONS, f"--include={','.join(suite.packages)}",
+        "mmdebstrap", *_OPTIONS, *more, f"--include={','.join(suite.packages)}",
         suite.debian, str(root), *([mirror] if mirror else []),
     ]  # fmt: skip
     stages = {
@@ -198,21 +223,53 @@ def _unpack(suite: Suite, root: Path, lock: Path, say: Say) -> None:
         raise build_error(
             suite.name, f"{done.out}\n{done.err}", done.code, shutil.disk_usage(root.parent).free, root.parent.parent
         )
+    return f"{done.out}\n{done.err}"
+
+
+KEPT = 3  # worlds of a suite that a newer one stands beside, and that have a version of a program of their own
+
+
+def superseded(worlds: Sequence[World], kept: int = KEPT) -> list[World]:
+    """Of the worlds of a suite, the newest first, those that nobody needs any more. Pure.
+
+    The newest stays, and the one before it, in which a run may still be at work, or be gone on with. Of those before these the newest
+    *kept* stay that have a program under test at a version that no newer world has.
+    """
+    programs = {name.partition("+")[0] for name in SUITES[worlds[0].suite].provides} if worlds else set()
+    seen: set[tuple[str, str]] = set()
+    gone: list[World] = []
+    own = 0
+    for place, world in enumerate(worlds):
+        has = {(program, upstream(world.packages.get(program, ""))) for program in programs}
+        own += place > 1 and not has <= seen
+        if place > 1 and (has <= seen or own > kept):
+            gone.append(world)
+        seen |= has
+    return gone
+
+
+def prune_suite(suite: str) -> list[str]:
+    """Delete the worlds of a suite that nobody needs any more; returns the names of their folders. The lock of its builds must be held."""
+    gone = [world.root.parent for world in superseded(generations(suite))]
+    for folder in gone:
+        remove_tree(folder)
+    return [folder.name for folder in gone]
 
 
 def prune(*, everything: bool = False) -> list[str]:
-    """Delete worlds of older recipes and leftovers, or *everything*; returns the names of what went."""
+    """Delete worlds of older recipes, those that nobody needs any more, and leftovers, or *everything*; returns the names of what went."""
     folder = cache_folder() / "worlds"
     if not is_marked(folder):
         return []
-    keep = set() if everything else {f"{name}-{recipe_digest(suite)}" for name, suite in SUITES.items()}
     gone: list[str] = []
     with contextlib.ExitStack() as stack:
         for suite in SUITES:  # a build under way is waited for
             stack.enter_context(locked(f"{suite}.build", lambda: None))
             stack.enter_context(locked(f"{suite}.unpack", lambda: None))
+        every = [] if everything else [generations(suite) for suite in SUITES]
+        keep = {world.root.parent for worlds in every for world in worlds if world not in superseded(worlds)}
         for path in sorted(folder.iterdir()):
-            if path.is_dir() and path.name not in keep:
+            if path.is_dir() and path not in keep:
                 remove_tree(path)
                 gone.append(path.name)
     return gone

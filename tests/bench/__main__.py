@@ -17,17 +17,24 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness.cells.plan import Cell
+from harness.cli.nightly import write_night
+from harness.compare.changes import changes
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING
 from harness.evidence.recording import read
 from harness.judge.findings import Outcome
 from harness.judge.judge import judge
 from harness.launch.cell import CellContext, enclosure_of, run_cell
 from harness.machine.workfolder import work_folder
+from harness.names import one_line
+from harness.runs.accounts import accounts
+from harness.runs.baseline import read_baseline, write_baseline
 from harness.runs.decide import Wanted, decide, obstacles_here
 from harness.runs.folders import work_parent
 from harness.runs.results import Results, read_results, write_results
 from tests.bench.bare import bare
+from tests.bench.kills import killed_nights
 from tests.bench.measure import NotDone, counted, done, failed, ratio, row, timed
+from tests.bench.parts import CELLS, PARTS, deal_out, merged
 
 
 @dataclass(frozen=True)
@@ -269,10 +276,60 @@ def report(work: Path) -> None:
     row("a report over 1,000 cells", measure, "3 s, 5 MB")
 
 
+def merge(work: Path) -> None:
+    """Twenty parts of 500 cells each, put together; and the same with the report, for which every recording is read."""
+    (work / "merge").mkdir()
+
+    def measure() -> str:
+        run_of(work / "merge/run")
+        parts = deal_out(work / "merge/run", work / "merge/parts")
+        every = [merged(parts, work / f"merge/whole-{number}") for number in range(5)]
+        seconds, own, megabytes = (statistics.median(column) for column in zip(*every, strict=True))
+        return f"{seconds:.2f} s ({own:.2f} s of the processor), {megabytes:.0f} MB | | "
+
+    row(f"{PARTS} parts of {CELLS} cells each put together, without the report", measure, "2 s, 200 MB")
+
+
+def comparison(work: Path) -> None:
+    """What a night does beyond a run: the baseline is read and compared, and its files are written. A share of what the run took."""
+
+    def measure() -> str:
+        results = run_of(work / "night")
+        scenarios = {cell.scenario for cell in results.cells}
+        write_baseline(work / "baseline", accounts(results.cells), "for the bench", scenarios)
+
+        def mine() -> None:
+            before = read_baseline(work / "baseline")
+            if not before.of:
+                raise NotDone("there is no baseline")
+            write_night(changes(before, accounts(results.cells)), results, work / "night")
+
+        seconds = statistics.median(timed(mine) for _ in range(5))
+        return f"{seconds:.3f} s | {results.run.seconds:.1f} s, the run | {seconds / results.run.seconds:.2%}"
+
+    row("a baseline read and compared, and the files of a night", measure, "3 %")
+
+
+def kills(work: Path, number: int = 1000) -> None:
+    """A night of a few cells that is killed so often, and gone on with: what is left or is otherwise."""
+
+    def measure() -> str:
+        lanes = killed_nights(work / "kills", number)
+        problems = [one for lane in lanes for one in lane.problems]
+        for one in problems:
+            print(f"  {one_line(one)}", file=sys.stderr)
+        there = sum((lane.kills for lane in lanes), Counter[str]())
+        print(f"  ({', '.join(f'{count} {state}' for state, count in sorted(there.items()))})")
+        print(f"  (what was left was gone after at most {max(lane.longest for lane in lanes):.1f} s)")
+        return f"{len(problems)} | | "
+
+    row(f"what {number:,} kills left behind, or made otherwise", measure, "0")
+
+
 def main() -> int:
-    """Everything, or what is named: cell, image, snapshot, inspect, matrix, bare, report. Returns 3 where a row could not be measured."""
-    wanted = sys.argv[1:] or ["cell", "image", "snapshot", "inspect", "matrix", "bare", "report"]
-    parts = {
+    """All but the kills, which take an hour, or what is named (``kills=20``: so many). Returns 3 where a row could not be measured."""
+    wanted = sys.argv[1:] or ["cell", "image", "snapshot", "inspect", "matrix", "bare", "report", "merge", "baseline"]
+    parts: dict[str, Callable[[Path], None]] = {
         "cell": one_more_cell,
         "image": one_more_image,
         "matrix": whole_matrix,
@@ -280,13 +337,20 @@ def main() -> int:
         "snapshot": snapshot,
         "inspect": inspect,
         "report": report,
+        "merge": merge,
+        "baseline": comparison,
+        "kills": kills,
     }
     print(
         "| what | this program | plain shell | ratio (least–most) | wanted at most |\n|---|---|---|---|---|", flush=True
     )
     with work_folder(work_parent(), f"bench-{os.getpid()}") as work:
         for name in wanted:
-            parts[name](work)
+            what, _, number = name.partition("=")
+            if number:
+                kills(work, int(number))
+            else:
+                parts[what](work)
     return EXIT_BROKEN if failed() else EXIT_AS_EXPECTED
 
 

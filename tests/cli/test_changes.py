@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -11,6 +12,7 @@ import pytest
 
 from harness.cli import check, nightly
 from harness.cli.main import main
+from harness.cli.run import Ran
 from harness.compare.changes import Change, Changes, What, changes
 from harness.runs.accounts import Subject, accounts
 from harness.runs.planfile import PLAN, read_plan, rewrite_plan
@@ -180,6 +182,28 @@ def test_two_nights_at_once_are_one(
     assert "another night is running" in capsys.readouterr().err
     with nightly._alone(tmp_path):
         pass
+
+
+def test_a_baseline_of_a_later_schema_costs_no_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(nightly, "reports_folder", lambda: tmp_path)
+    monkeypatch.setattr(nightly, "_ran", lambda _arguments: pytest.fail("it ran"))
+    (tmp_path / "b/kernel").mkdir(parents=True)
+    (tmp_path / "b/kernel/6.1.txt").write_text("whiteout-lab baseline 2\ntool kernel 6.1\n")
+    assert main(["nightly", "--baseline", str(tmp_path / "b")]) == 3
+    assert "has schema 2, and this version reads 1" in capsys.readouterr().err
+
+
+def test_a_night_of_which_something_was_left_or_lost_ends_with_3(
+    nights: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = SimpleNamespace(folder=str(nights[0]), narrow=False)
+    for troubles, code in (((), 1), (("a mount is left",), 3)):
+        ran = Ran(read_results(nights[0]), troubles)
+        monkeypatch.setattr(nightly, "reports_folder", lambda: tmp_path)
+        monkeypatch.setattr(nightly, "_ran", lambda _arguments, ran=ran: (ran, plan))
+        assert main(["nightly", "--baseline", str(tmp_path / "none")]) == code
 
 
 @pytest.mark.parametrize(

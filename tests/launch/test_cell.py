@@ -107,13 +107,19 @@ def test_the_honest_tool_deletes(trixie: World, context: CellContext, tmp_path: 
     assert list(context.work.iterdir()) == []
 
 
-def test_a_cell_whose_run_was_killed_records_nothing(trixie: World, tmp_path: Path) -> None:
-    """The run's reaper deletes its work folder while a worker is still in a cell: what that saw is nobody's finding."""
+def test_a_cell_whose_run_was_killed_ends_and_leaves_what_is_recorded_alone(trixie: World, tmp_path: Path) -> None:
+    """The run's reaper deletes its work folder while a worker is still in a cell: what that saw is nobody's finding.
+
+    And who goes on with the run may have recorded the same cell by then.
+    """
     program = tool(tmp_path / "fo", f'exec {real_program(trixie)} "$@"\n')
-    folder = tmp_path / "parent"
-    with locked_folder(folder, "run", "x") as work:
-        go(DELETE, program, CellContext(work, "6.0", {}, timeout=5), tmp_path)
-        assert (tmp_path / "recording/recording.json").exists()
+    with locked_folder(tmp_path / "parent", "run", "x") as work:
+        of_run = CellContext(work, "6.0", {}, timeout=30, of_run=True)
+        go(DELETE, program, of_run, tmp_path)
+    there = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "recording").iterdir()}
+    assert "recording.json" in there
+    with pytest.raises(BrokenMachinery, match="the run was killed while the cell was running"):
+        go(DELETE, program, of_run, tmp_path)  # it has not even begun
     work.mkdir()
     descriptor = os.open(work / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -122,13 +128,18 @@ def test_a_cell_whose_run_was_killed_records_nothing(trixie: World, tmp_path: Pa
         while not list(work.glob("cell-*/cell/out/phases")):
             time.sleep(0.005)
         os.close(descriptor)
+        while list(work.glob("cell-*")):
+            late.extend(work.glob("cell-*/cell/upper/late"))
+            time.sleep(0.01)
 
+    late: list[Path] = []
     killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(BrokenMachinery, match="the run was killed while the cell was running"):
-        go(DELETE, program, CellContext(work, "6.0", {}, timeout=5), tmp_path)
+        go(DELETE, tool(tmp_path / "slow", "sleep 4; : >upper/late; sleep 1\n"), of_run, tmp_path)
     killer.join()
-    assert not (tmp_path / "recording").exists()
+    assert not late, "it was not waited for"
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "recording").iterdir()} == there
 
 
 def test_a_dropped_marker_is_found(trixie: World, context: CellContext, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from harness.launch.enclosure import INIT, Enclosure
 from harness.launch.leaks import find_leaks
 from harness.machine.guarded import MARKER, claim, mark, remove_tree
 from harness.machine.process import run
-from harness.machine.workfolder import locked_folder, sweep, work_folder
+from harness.machine.workfolder import locked_folder, reaped_folder, sweep, work_folder
 from harness.profile import Profile
 from tests.namespaces import own_mounts
 
@@ -68,6 +68,28 @@ def test_sigkill_at_any_moment_of_the_making_leaves_what_the_next_start_sweeps(k
         os.waitpid(child, 0)
         assert sweep(parent) == []
         assert list(parent.glob(f"{kind}-*")) == []
+
+
+@pytest.mark.parametrize("kind", ["run", "probe"])
+def test_the_folder_of_a_program_that_is_killed_goes_by_itself(kind: str, tmp_path: Path) -> None:
+    parent = claim(tmp_path / "work")
+    told, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with reaped_folder(parent, kind, "x") as folder:
+            (folder / "cell/deep").mkdir(parents=True)
+            os.write(tell, b".")
+            signal.pause()
+    os.close(tell)
+    os.read(told, 1)
+    os.close(told)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    for _ in range(1500):
+        if [path.name for path in parent.iterdir()] == [MARKER]:
+            break
+        time.sleep(0.02)
+    assert [path.name for path in parent.iterdir()] == [MARKER], "nobody swept it"
 
 
 def test_what_goes_at_the_same_time_is_no_trouble(tmp_path: Path) -> None:

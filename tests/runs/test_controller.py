@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from harness.cells.plan import NotRun
+from harness.cli.finish import finish_run
 from harness.judge.findings import Outcome
 from harness.machine.guarded import mark
 from harness.profile import Profile
@@ -126,6 +127,36 @@ def test_recordings_that_are_not_wanted_go_and_the_results_say_so(keep: str, lef
         msgspec.structs.replace(cell, folder="") for cell in before.cells
     ]
     assert {f"cells/{one.name}" for one in (folder / "cells").iterdir()} == {c.folder for c in after.cells if c.folder}
+
+
+def test_a_recording_that_is_damaged_at_the_end_of_a_run_is_named_and_its_cell_is_broken(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", [FakeCell(), FakeCell(version="1.10")])
+    run = run_of(folder, RUNS)
+    results = read_results(folder)
+    (folder / "cells/1/upper.jsonl").write_bytes(b"")
+    finish_run(run, results)
+    (problem,) = run.problems
+    assert "upper.jsonl" in problem.what
+    assert problem.where.endswith("cells/1")
+    for told in (run.ended, read_results(folder)):
+        assert told is not None
+        assert [(cell.outcome, bool(cell.findings)) for cell in told.cells] == [
+            (results.cells[0].outcome, True),
+            (Outcome.BROKEN, False),
+        ]
+
+
+def test_each_part_of_a_run_tells_of_a_share_of_what_is_excluded(tmp_path: Path) -> None:
+    told: list[str] = []
+    for number in range(1, 4):
+        run = run_of(tmp_path / f"run{number}", RUNS, EXCLUDED, replaced(EXCLUDED, Profile.USER))
+        run.plan = msgspec.structs.replace(run.plan, shard=f"{number}/3", only=["none"])
+        told += [cell.id for cell in run.finish(set()).cells]
+    assert sorted(told) == ["other[fuse-overlayfs-1.14-root]", "other[fuse-overlayfs-1.14-user]"]
+
+
+def replaced(one: Decision, profile: Profile) -> Decision:
+    return msgspec.structs.replace(one, profile=profile)
 
 
 def test_only_what_would_say_nothing_is_excluded(tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from harness.errors import BrokenMachinery
-from harness.runs.results import SCHEMA, read_results, write_results
+from harness.runs.results import SCHEMA, Results, read_results, write_results
 from tests.factory import FakeCell, make_run
 
 
@@ -57,3 +58,13 @@ def test_other_programs_read_sentence_facts_and_key_of_a_finding(tmp_path: Path)
     assert ghost["message"].startswith("a character device 0:0 deletes .wh..opq, which is a marker's own name")
     assert ghost["facts"] == {"rule": "marker-of-a-marker", "encoding": "device", "name": ".wh..opq"}
     assert ghost["key"] == "WL101 upper a/new/.wh..opq encoding=device name=.wh..opq"
+
+
+def test_what_is_written_cell_by_cell_is_what_the_whole_would_be(tmp_path: Path) -> None:
+    hostile = FakeCell(version="2", skipped='",\n "cells": [] \x1b</script>')
+    for name, cells in (("none", []), ("some", [FakeCell(), FakeCell(version="1.10"), hostile])):
+        folder = make_run(tmp_path / name, cells)
+        results = read_results(folder)
+        raw = (folder / "results.json").read_bytes()
+        assert raw == msgspec.json.format(msgspec.json.encode(results), indent=1)
+        assert results == msgspec.json.decode(raw, type=Results)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +15,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from harness.cli import begin
 from harness.compare.changes import changes
 from harness.errors import BrokenMachinery, UsageError
+from harness.evidence import recording as recordings
+from harness.judge.findings import Outcome
 from harness.machine.process import Finished, run
 from harness.runs.accounts import accounts
+from harness.runs.baseline import write_baseline
 from harness.runs.folders import project_folder
-from harness.runs.planfile import PLAN, read_plan, rewrite_plan
-from harness.runs.results import NAME, read_results
-from harness.runs.resume import interrupted_results, plan_to_resume, results_of
+from harness.runs.planfile import PLAN, PlanFile, read_plan, rewrite_plan
+from harness.runs.results import NAME, CellResult, read_results
+from harness.runs.resume import interrupted_results, plan_to_resume, results_of, whole_cells
 
 WORDS = ("--tool", "kernel", "--profile", "user", "--jobs", "2")
 
@@ -128,3 +133,79 @@ def test_what_is_no_run_or_is_asked_for_otherwise_is_refused(undisturbed: Path, 
     rewrite_plan(msgspec.structs.replace(plan, folder=str(there), tools=other))
     with pytest.raises(UsageError, match="is not here any more, or is another one"):
         plan_to_resume(there)
+
+
+@pytest.mark.real
+def test_a_night_that_was_killed_after_its_run_is_gone_on_with_and_what_changed_is_run_again(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    there = shutil.copytree(undisturbed / "run", tmp_path / "run")
+    rewrite_plan(msgspec.structs.replace(read_plan(there / PLAN), folder=str(there)))
+    results = read_results(there)
+    write_baseline(tmp_path / "baseline", accounts(results.cells), "first", {cell.scenario for cell in results.cells})
+    (file,) = (tmp_path / "baseline").glob("kernel/*.txt")
+    lines = file.read_text().splitlines(keepends=True)
+    lines.remove(next(line for line in lines if line.startswith("  mark")))
+    file.write_text("".join(lines))
+    (there / "again").mkdir()  # it was killed in the midst of running what changed again
+    (there / "again/half").touch()
+    (there / ".summary.md.abcdefgh").touch()
+    done = lab(tmp_path, "nightly", "--resume", there, "--jobs", "2", "--baseline", tmp_path / "baseline")
+    assert done.code == 1, done
+    again = [cell for cell in read_results(there / "again").cells if not cell.excluded]
+    assert {(cell.runs, cell.outcome) for cell in again} == {(3, Outcome.PASSED)}
+    assert {"summary.md", "junit.xml", "changes.html"} < {path.name for path in there.iterdir()}
+    assert not (there / ".summary.md.abcdefgh").exists()
+    assert lab(tmp_path, "nightly", "--resume", there, "--tool", "kernel").code == 2
+
+
+@pytest.mark.real
+def test_what_was_broken_is_run_again_and_a_run_without_a_plan_is_begun_anew(undisturbed: Path, tmp_path: Path) -> None:
+    there = shutil.copytree(undisturbed / "run", tmp_path / "run")
+    rewrite_plan(msgspec.structs.replace(read_plan(there / PLAN), folder=str(there)))
+    (there / NAME).unlink()
+    broken = min((there / "cells").iterdir())
+    recordings.write(msgspec.structs.replace(recordings.read(broken), broken="the disk was full"), broken)
+    assert {cell.outcome for cell in results_of(there).cells} == {Outcome.PASSED, Outcome.BROKEN}
+    done = lab(tmp_path, "run", "--resume", there, "--jobs", "2")
+    assert (done.code, " 1 to run" in done.out) == (0, True), done
+    assert {cell.outcome for cell in read_results(there).cells if not cell.excluded} == {Outcome.PASSED}
+    early = tmp_path / "early"
+    early.mkdir()
+    (early / ".whiteout-lab").touch()
+    (early / ".plan.json.abcdefgh").touch()
+    done = lab(tmp_path, "run", "ghost-marker", *WORDS, "--out", early)
+    assert done.code == 0, done
+    assert sorted(path.name for path in early.iterdir()) == [
+        ".whiteout-lab", "cells", "plan.json", "report.html", "results.json",
+    ]  # fmt: skip
+
+
+@pytest.mark.real
+def test_of_two_that_go_on_with_a_run_at_once_one_does(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHITEOUT_LAB_WORK", str(tmp_path / "work"))
+    there = shutil.copytree(undisturbed / "run", tmp_path / "run")
+    rewrite_plan(msgspec.structs.replace(read_plan(there / PLAN), folder=str(there)))
+    refused: list[UsageError] = []
+
+    def second() -> None:
+        try:
+            begin.resume_run(there).stack.close()
+        except UsageError as error:
+            refused.append(error)
+
+    other = threading.Thread(target=second)
+
+    def meanwhile(plan: PlanFile, folder: Path) -> dict[str, CellResult]:
+        if not other.ident:
+            other.start()
+            other.join(1)
+        return whole_cells(plan, folder)
+
+    monkeypatch.setattr(begin, "whole_cells", meanwhile)
+    run = begin.resume_run(there)
+    other.join()
+    run.stack.close()
+    assert [error.what for error in refused] == ["it is still running"]

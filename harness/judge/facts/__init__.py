@@ -6,6 +6,7 @@ A finding's ``message`` is made of its facts by the row of its rule (``harness.j
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import get_args
 from urllib.parse import quote
 
@@ -75,6 +76,7 @@ def _value(value: Flat) -> str:
     return ",".join(_word(one) for one in value) if isinstance(value, list) else _word(str(value))
 
 
+@lru_cache(maxsize=8192)  # the findings of a run say the same words again and again
 def _word(text: str) -> str:
     return quote(text, safe="/:", errors="backslashreplace")
 
