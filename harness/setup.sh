@@ -76,8 +76,8 @@ END
 
 install_packages() {
     # shellcheck disable=SC2086
-    apt-get install -y --no-install-recommends $1 >&2 ||
-        { apt-get update >&2 && apt-get install -y --no-install-recommends $1 >&2; }
+    apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends $1 >&2 ||
+        { apt-get update >&2 && apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends $1 >&2; }
 }
 
 see_what_is_missing() {
