@@ -27,7 +27,7 @@ shard: venv  ## a part of a night, for machines that share it: make shard SHARD=
 	$(HAND_BACK); [ $$code = 1 ] || exit $$code
 
 merge: venv  ## the parts of a night that lie in reports/NIGHT, put together; says what changed since the baseline (NIGHT=: of today)
-	@code=0; $(BIN)/whiteout-lab merge reports/$(NIGHT)/part-* --output reports/$(NIGHT)/whole || code=$$?; \
+	@code=0; $(BIN)/whiteout-lab merge reports/$(NIGHT)/part-*/ --output reports/$(NIGHT)/whole || code=$$?; \
 	case $$code in 0 | 1 | 3) ;; *) exit $$code ;; esac; \
 	whole=0; $(BIN)/whiteout-lab nightly --of reports/$(NIGHT)/whole $(ARGS) || whole=$$?; \
 	[ $$code != 3 ] || exit 3; exit $$whole

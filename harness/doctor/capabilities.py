@@ -178,14 +178,27 @@ def _userns_remedy(facts: Facts) -> tuple[str, str]:
         return "kernel.unprivileged_userns_clone is 0", "as root: sysctl -w kernel.unprivileged_userns_clone=1"
     if settings.get("kernel.apparmor_restrict_unprivileged_userns") == "1":
         return (
-            "AppArmor restricts them (kernel.apparmor_restrict_unprivileged_userns is 1, as in Ubuntu since 23.10)",
-            "as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+            "AppArmor takes every privilege from a process in one, unless a profile lets its program make them"
+            " (kernel.apparmor_restrict_unprivileged_userns is 1, as in Ubuntu since 23.10, and on GitHub's runners)",
+            _apparmor_remedy(facts),
         )
     if facts.seccomp:
         return "a seccomp filter is in force, as in a container", _CONTAINER
     if not facts.programs.get("unshare", "?"):
         return "unshare is not installed", "apt-get install util-linux"
     return "", "see that the kernel is built with CONFIG_USER_NS, and that no security module forbids it"
+
+
+def _apparmor_remedy(facts: Facts) -> str:
+    """For all programs until the next boot, or for the one by which cells are started, for good. A profile is attached by path."""
+    unshare = facts.programs.get("unshare") or "/usr/bin/unshare"
+    path = "/{,usr/}bin/unshare" if unshare in {"/bin/unshare", "/usr/bin/unshare"} else unshare  # /bin is a link
+    profile = f"abi <abi/4.0>, profile whiteout-lab {path} flags=(unconfined) {{ userns, }}"
+    file = "/etc/apparmor.d/whiteout-lab"
+    return (
+        "as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (until the next boot, for every program; make userns);"
+        f" or, for {unshare} alone, whoever starts it: echo '{profile}' > {file} && apparmor_parser -r {file}"
+    )
 
 
 def _mounts(facts: Facts) -> list[Capability]:
