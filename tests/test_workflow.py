@@ -64,7 +64,7 @@ def test_whatever_a_step_runs_is_a_target_that_help_names(file: Path) -> None:
     for step in _steps(_read(file)):
         if "run" not in step:
             continue
-        words = shlex.split(step["run"])
+        words = shlex.split(_filled(step["run"], {"part": 1}))
         words = words[len(AS_ROOT) :] if words[: len(AS_ROOT)] == AS_ROOT else words
         words = words[1:] if words[0] == "sudo" else words
         assert words[0] == "make", step
@@ -113,7 +113,7 @@ def test_all_parts_of_a_night_are_made_and_meet_again() -> None:
             assert [fnmatch.fnmatch(name, _filled(download["pattern"], {"os": other})) for other in matrix["os"]] == [
                 other == system for other in matrix["os"]
             ]
-            assert fnmatch.fnmatch(f"{download['path']}/{name}", parts)
+            assert fnmatch.fnmatch(f"{download['path']}/{name}/", parts)
     assert upload["include-hidden-files"]  # the marks by which folders are known as ours
     kept = {Path(line).parent for line in _step("night", "actions/upload-artifact")["path"].split()}
     assert {str(folder) for folder in kept} == set(re.findall(r"--of (\S+)", merged))
@@ -230,6 +230,28 @@ def test_the_action_uses_each_of_its_inputs() -> None:
     action = _read(ACTION)
     text = str(action["runs"])
     assert {name for name in action["inputs"] if f"${{{{ inputs.{name} }}}}" in text} == set(action["inputs"])
+
+
+@pytest.mark.parametrize("asked", [{}, {"PARTS": "2"}])
+def test_the_script_of_the_page_on_slurm_makes_all_parts_and_then_the_whole(tmp_path: Path, asked: dict[str, str]) -> None:
+    """Slurm itself is a stand-in here; the script of the page has been run by Slurm 24.11."""
+    page = (PROJECT / "docs/slurm.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"^```sh script=night.sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "night.sh").write_text(script)
+    (tmp_path / "sbatch").write_text('#!/bin/sh\nprintf "%s<%s>" "$NIGHT" "$@" >>words; echo >>words; echo 77\n')
+    (tmp_path / "sbatch").chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", **asked}
+    done = run(["sh", "night.sh"], cwd=tmp_path, env=env)
+    assert done.code == 0, done.err
+    array, merge = (tmp_path / "words").read_text().splitlines()
+    parts = asked.get("PARTS", "4")
+    assert f"<--array=1-{parts}>" in array
+    assert f"<--wrap=make shard SHARD=$SLURM_ARRAY_TASK_ID/{parts}>" in array
+    assert "<--dependency=afterany:77>" in merge
+    assert "<--wrap=make merge>" in merge
+    (night,) = (path.name for path in (tmp_path / "reports").iterdir())
+    assert array.startswith(f"{night}<")
+    assert merge.startswith(f"{night}<")
 
 
 def test_actionlint_finds_nothing(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import sys
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -83,7 +84,21 @@ def check(arguments: argparse.Namespace) -> int:
     scripts = {cell.id: f"{plan.folder}/{cell.folder}/script.sh" for cell in results.cells if cell.folder}
     for line in check_lines(found, scripts):
         print(one_line(line))
+    for line in broken_lines(results.cells):
+        print(one_line(line), file=sys.stderr)
     return exit_code(found, results.cells)
+
+
+def broken_lines(cells: Sequence[CellResult]) -> list[str]:
+    """What could not be seen on either side, and why: each reason once, with a cell that has it."""
+    reasons: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.outcome is Outcome.BROKEN:
+            reasons.setdefault(cell.reason, []).append(cell.id)
+    return [
+        f"whiteout-lab: broken: {ids[0]}{f' and {len(ids) - 1} more' if len(ids) > 1 else ''}: {reason}"
+        for reason, ids in reasons.items()
+    ]
 
 
 def sides(tools: Sequence[Tool], given: Sequence[bool]) -> tuple[list[Tool], list[Tool]]:
