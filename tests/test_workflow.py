@@ -1,6 +1,6 @@
 """The workflow and the action: what they run is in the Makefile, parts meet again under their names, and no name of a caller is a command.
 
-That a runner does what is said here is seen on runners alone; each step's shell has been run by hand in userlands of Ubuntu 22.04 and 24.04.
+What a runner does is seen on runners alone; each step's shell has been run in userlands of Ubuntu 22.04 and 24.04.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def lab(tmp_path: Path) -> Path:
     programs = folder / ".venv/bin"
     programs.mkdir(parents=True)
     (programs / "whiteout-lab").write_text(
-        f'#!/bin/sh\nprintf \'<%s>\' "$@" >>{shlex.quote(str(tmp_path))}/words; echo >>{shlex.quote(str(tmp_path))}/words\n'
+        f"#!/bin/sh\nprintf '<%s>' \"$@\" >>{shlex.quote(str(tmp_path))}/words; echo >>{shlex.quote(str(tmp_path))}/words\n"
         'eval "exit \\${CODE_$1:-0}"\n'
     )
     (programs / "sudo").write_text('#!/bin/sh\nwhile [ "$1" = --preserve-env ]; do shift; done\nexec "$@"\n')
@@ -214,12 +214,12 @@ def test_the_action_builds_the_suite_it_compares_with_and_ends_as_check_does(lab
 
 
 def test_what_a_caller_of_the_action_says_is_no_command(lab: Path) -> None:
+    chosen = ["--scenario", "ghost-marker", "--scenario", "replace-loop"]
     evil = f"x$(touch {lab.parent}/pwned); touch {lab.parent}/pwned"
     ended, out = _check(lab, BUILD=evil, AGAINST="fuse-overlayfs=old @ home/f", SCENARIOS="ghost-marker  replace-loop")
     assert ended == 0
     assert _words(lab) == [
-        ["check", f"fuse-overlayfs={evil}", "--against", "fuse-overlayfs=old @ home/f", "--out", out]
-        + ["--scenario", "ghost-marker", "--scenario", "replace-loop"]
+        ["check", f"fuse-overlayfs={evil}", "--against", "fuse-overlayfs=old @ home/f", "--out", out, *chosen]
     ]
     assert not (lab.parent / "pwned").exists()
     for step in _read(ACTION)["runs"]["steps"]:
@@ -233,12 +233,16 @@ def test_the_action_uses_each_of_its_inputs() -> None:
 
 
 @pytest.mark.parametrize("asked", [{}, {"PARTS": "2"}])
-def test_the_script_of_the_page_on_slurm_makes_all_parts_and_then_the_whole(tmp_path: Path, asked: dict[str, str]) -> None:
+def test_the_script_of_the_page_on_slurm_makes_all_parts_and_then_the_whole(
+    tmp_path: Path, asked: dict[str, str]
+) -> None:
     """Slurm itself is a stand-in here; the script of the page has been run by Slurm 24.11."""
     page = (PROJECT / "docs/slurm.md").read_text(encoding="utf-8")
     (script,) = re.findall(r"^```sh script=night.sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     (tmp_path / "night.sh").write_text(script)
-    (tmp_path / "sbatch").write_text('#!/bin/sh\nprintf "%s<%s>" "$NIGHT" "$@" >>words; echo >>words; echo 77\n')
+    (tmp_path / "sbatch").write_text(
+        '#!/bin/sh\nprintf %s "$NIGHT" >>words; printf "<%s>" "$@" >>words; echo >>words; echo 77\n'
+    )
     (tmp_path / "sbatch").chmod(0o755)
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", **asked}
     done = run(["sh", "night.sh"], cwd=tmp_path, env=env)

@@ -202,7 +202,8 @@ def test_a_check_fails_where_something_is_worse(
 def test_a_check_says_what_broke(tmp_path: Path) -> None:
     """It ended with code 3, and said nothing."""
     broken = make_run(
-        tmp_path / "run", [FakeCell(), FakeCell(version="1.15", broken="no room"), FakeCell(version="1.10", broken="no room")]
+        tmp_path / "run",
+        [FakeCell(), FakeCell(version="1.15", broken="no room"), FakeCell(version="1.10", broken="no room")],
     )
     assert check.broken_lines(read_results(broken).cells) == [
         "whiteout-lab: broken: ghost-marker[fuse-overlayfs-1.15-root] and 1 more: no room"

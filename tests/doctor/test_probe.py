@@ -102,7 +102,11 @@ def test_a_namespace_in_which_nothing_can_be_mounted_is_none() -> None:
 
 @pytest.mark.parametrize(
     ("unshare", "path"),
-    [("/usr/bin/unshare", "/{,usr/}bin/unshare"), ("", "/{,usr/}bin/unshare"), ("/opt/bin/unshare", "/opt/bin/unshare")],
+    [
+        ("/usr/bin/unshare", "/{,usr/}bin/unshare"),
+        ("", "/{,usr/}bin/unshare"),
+        ("/opt/bin/unshare", "/opt/bin/unshare"),
+    ],
 )
 def test_what_apparmor_forbids_is_allowed_to_all_or_to_the_launcher_alone(unshare: str, path: str) -> None:
     """The words of the profile are those that apparmor_parser of Ubuntu 24.04 takes."""
