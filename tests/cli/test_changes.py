@@ -12,7 +12,10 @@ import pytest
 from harness.cli import check, nightly
 from harness.cli.main import main
 from harness.compare.changes import Change, Changes, What, changes
+from harness.errors import UsageError
 from harness.runs.accounts import Subject, accounts
+from harness.runs.baseline import read_baseline
+from harness.runs.merge import merge
 from harness.runs.planfile import PLAN, read_plan, rewrite_plan
 from harness.runs.results import read_results, write_results
 from tests.factory import PARTED, PLAIN_UPPER, FakeCell, make_part, make_run
@@ -169,6 +172,29 @@ def test_a_history_that_cannot_be_kept_is_told_and_the_night_has_its_files_all_t
     assert "is a regular file, and this is none" in capsys.readouterr().err
     assert "What changed since the baseline" in (run / "report.html").read_text()
     assert (run / "junit.xml").exists()
+
+
+def test_a_runners_page_is_of_the_night_also_where_one_part_is_all_that_is_left(tmp_path: Path) -> None:
+    part = make_part(tmp_path / "1", ("one",), "1/2")
+    assert merge([part], tmp_path / "whole").missing
+    for before in (read_baseline(tmp_path / "none"), accounts(read_results(part).cells)):
+        assert nightly.told(part, before)[2]
+        assert not nightly.told(tmp_path / "whole", before)[2]
+
+
+def test_parts_of_a_night_do_not_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The nodes of a cluster share a disk."""
+    monkeypatch.setattr(nightly, "reports_folder", lambda: tmp_path)
+
+    def begun(*_: object) -> Path:
+        raise UsageError("begun")
+
+    monkeypatch.setattr(nightly, "_run", begun)
+    with nightly._alone(tmp_path):
+        assert main(["nightly", "--shard", "1/2"]) == 2
+        assert "begun" in capsys.readouterr().err
 
 
 def test_two_nights_at_once_are_one(
