@@ -119,6 +119,7 @@ bring_keys() {
     for suite in $newest bookworm bullseye; do
         folder=$(mktemp -d)
         if mmdebstrap --quiet --variant=extract --mode=chrootless --skip=check/chrootless --include=debian-archive-keyring \
+            --aptopt='Acquire::http::Timeout "20"' \
             --setup-hook='! [ -f "$1/etc/apt/sources.list" ] || sed -i -e "/-security /d" -e "/-updates /d" "$1/etc/apt/sources.list"' \
             --extract-hook="cp \"\$1\"/var/cache/apt/archives/debian-archive-keyring_*.deb $folder" \
             "$suite" "$folder/root" ${WHITEOUT_LAB_MIRROR:+"$WHITEOUT_LAB_MIRROR"} >/dev/null 2>&1 &&
