@@ -109,7 +109,7 @@ fi
 # --- Debian's keys -----------------------------------------------------------------------------------------------------------
 
 # Ubuntu's keyring of Debian is older than Debian's suites. Debian's own package has the newer keys; it is taken from the newest suite that
-# the keys which are here vouch for. Those of Ubuntu 22.04 know bullseye alone, whose package knows bookworm, whose package knows trixie.
+# the keys which are here vouch for. Those of Ubuntu 22.04 know bullseye alone, whose package has the key by which trixie is signed too.
 newest=trixie
 keys_are_old() {
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] &&
