@@ -1,8 +1,11 @@
 # The two that anybody needs: make reproduce, make test. ARGS is handed on: make reproduce ARGS="ghost-marker --profile user"
 .DEFAULT_GOAL := help
-.PHONY: help setup venv reproduce nightly test bench mutants lint worlds clean
+.PHONY: help setup venv reproduce nightly shard merge test bench mutants lint worlds userns clean
 BIN := .venv/bin
 ARGS ?=
+SHARD ?= 1/1
+NIGHT ?= night-$(shell date -u +%F)
+PACK ?=
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +21,16 @@ reproduce: venv  ## every scenario on every tool that can be had here, and the r
 
 nightly: venv  ## run everything, and say what changed since the baseline was written
 	@$(BIN)/whiteout-lab nightly $(ARGS)
+
+shard: venv  ## a part of a night, for machines that share it: make shard SHARD=2/3; that something changed fails the merged night alone
+	@code=0; $(BIN)/whiteout-lab nightly --no-refresh --shard $(SHARD) --out reports/$(NIGHT)/part-$(subst /,-of-,$(SHARD)) $(ARGS) || code=$$?; \
+	$(HAND_BACK); [ $$code = 1 ] || exit $$code
+
+merge: venv  ## the parts of a night that lie in reports/NIGHT, put together; says what changed since the baseline (NIGHT=: of today)
+	@code=0; $(BIN)/whiteout-lab merge reports/$(NIGHT)/part-*/ --output reports/$(NIGHT)/whole || code=$$?; \
+	case $$code in 0 | 1 | 3) ;; *) exit $$code ;; esac; \
+	whole=0; $(BIN)/whiteout-lab nightly --of reports/$(NIGHT)/whole $(ARGS) || whole=$$?; \
+	[ $$code != 3 ] || exit 3; exit $$whole
 
 test:  ## lint, types and all tests
 	@sh harness/setup.sh test
@@ -37,8 +50,13 @@ lint: venv  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-worlds: venv  ## the Debian userlands, those that are not in place yet
+worlds: venv  ## the Debian userlands, those that are not in place yet; PACK=FILE takes them from that tar, or makes it where it is not
+	@if [ -n "$(PACK)" ] && [ -e "$(PACK)" ]; then tar -xpf "$(PACK)" -C "$$($(WORLDS))"; fi
 	@$(BIN)/whiteout-lab worlds build || $(MISSING)
+	@if [ -n "$(PACK)" ] && ! [ -e "$(PACK)" ]; then $(MAKE_PACK); fi
+
+userns:  ## lets ordinary users make user namespaces until the next boot, where AppArmor forbids it (as root; Ubuntu since 23.10)
+	@! [ -e $(APPARMOR) ] || echo 0 >$(APPARMOR)
 
 clean:  ## what setup and tests made in this folder (the worlds stay: whiteout-lab worlds prune --all)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
@@ -46,3 +64,12 @@ clean:  ## what setup and tests made in this folder (the worlds stay: whiteout-l
 
 # A world that cannot be had is a skip with its reason, unless WHITEOUT_LAB_STRICT says that it must be there.
 MISSING = { test -z "$$WHITEOUT_LAB_STRICT" && echo "going on with the worlds that are there" >&2; }
+
+# Root in somebody's clone, by sudo: what was made belongs to the owner, who uploads it. A link in a recording is not followed.
+HAND_BACK = { test -z "$$SUDO_UID" || chown -hR "$$SUDO_UID:$$SUDO_GID" reports; }
+
+WORLDS = $(BIN)/python -c 'from harness.machine.cache import worlds_folder; print(worlds_folder())'
+# A world is one that is in place by its world.json, which is therefore packed, and so unpacked, after everything else.
+MAKE_PACK = { packed=$$(realpath -m "$(PACK)"); cd "$$($(WORLDS))"; tar -cf "$$packed.part" --exclude=world.json --exclude='.building-*' . && \
+	tar -rf "$$packed.part" -- */world.json && mv "$$packed.part" "$$packed"; }
+APPARMOR = /proc/sys/kernel/apparmor_restrict_unprivileged_userns

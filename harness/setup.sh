@@ -42,7 +42,7 @@ python_packages() {
             return
         fi
     done
-    echo "python3 python3-venv"
+    there python3 || echo "python3 python3-venv"
 }
 
 # --- which system packages ---------------------------------------------------------------------------------------------------
@@ -62,6 +62,7 @@ mount mount
 setfattr attr
 fusermount3 fuse3
 mke2fs e2fsprogs
+fuse2fs fuse2fs
 tar tar
 perl perl-base
 mmdebstrap mmdebstrap
@@ -75,18 +76,24 @@ END
 
 install_packages() {
     # shellcheck disable=SC2086
-    apt-get install -y --no-install-recommends $1 >&2 ||
-        { apt-get update >&2 && apt-get install -y --no-install-recommends $1 >&2; }
+    apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends $1 >&2 ||
+        { apt-get update >&2 && apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends $1 >&2; }
 }
 
-missing=$(missing_packages | sort -u | tr '\n' ' ')
-missing=${missing% }
-if [ -n "$missing" ] && is_root && there apt-get; then
-    tell "installing $missing"
-    install_packages "$missing" || tell "they could not all be installed: see above; going on without"
+see_what_is_missing() {
     missing=$(missing_packages | sort -u | tr '\n' ' ')
     missing=${missing% }
-fi
+}
+
+see_what_is_missing
+asked=
+# Twice at most: which packages bring a Python that is recent enough is known once the index has been read.
+while [ -n "$missing" ] && [ "$missing" != "$asked" ] && is_root && there apt-get; do
+    tell "installing $missing"
+    asked=$missing
+    install_packages "$missing" || tell "they could not all be installed: see above; going on without"
+    see_what_is_missing
+done
 if [ -n "$missing" ]; then
     if there apt-get && is_root; then
         tell "still missing; what needs them is skipped. To try again, type:"
@@ -97,6 +104,43 @@ if [ -n "$missing" ]; then
     else
         tell "some programs are missing; what needs them is skipped. Install them (Debian's names): $missing"
     fi
+fi
+
+# --- Debian's keys -----------------------------------------------------------------------------------------------------------
+
+# Ubuntu's keyring of Debian is older than Debian's suites. Debian's own package has the newer keys; it is taken from the newest suite that
+# the keys which are here vouch for. Those of Ubuntu 22.04 know bullseye alone, whose package has the key by which trixie is signed too.
+newest=trixie
+keys_are_old() {
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] &&
+        ! ls /usr/share/keyrings/debian-archive-$newest-automatic.* >/dev/null 2>&1
+}
+bring_keys() {
+    for suite in $newest bookworm bullseye; do
+        folder=$(mktemp -d)
+        if mmdebstrap --quiet --variant=extract --mode=chrootless --skip=check/chrootless --include=debian-archive-keyring \
+            --aptopt='Acquire::http::Timeout "20"' \
+            --setup-hook='! [ -f "$1/etc/apt/sources.list" ] || sed -i -e "/-security /d" -e "/-updates /d" "$1/etc/apt/sources.list"' \
+            --extract-hook="cp \"\$1\"/var/cache/apt/archives/debian-archive-keyring_*.deb $folder" \
+            "$suite" "$folder/root" ${WHITEOUT_LAB_MIRROR:+"$WHITEOUT_LAB_MIRROR"} >/dev/null 2>&1 &&
+            dpkg --install "$folder"/*.deb >/dev/null 2>&1; then
+            tell "brought Debian's keys, as $suite has them"
+            rm -rf "$folder"
+            return
+        fi
+        rm -rf "$folder"
+    done
+    return 1
+}
+
+if is_root && there dpkg && there mmdebstrap; then
+    for _ in 1 2 3; do
+        if keys_are_old; then bring_keys || break; fi
+    done
+fi
+if keys_are_old; then
+    tell "Debian's keys here are older than its suite $newest: worlds of it and of sid are skipped. To bring newer ones, type:"
+    tell "    sudo make setup"
 fi
 
 tell_next() {
@@ -116,6 +160,7 @@ fi
 python=$(find_python complete)
 if [ -z "$python" ]; then
     tell "no Python 3.11 or later with venv was found: nothing can run without it"
+    tell "    remedy: install one (Ubuntu 22.04: apt-get install python3.11-venv, from universe and jammy-updates), or put its folder first in PATH"
     exit 3
 fi
 if [ -L .venv ]; then # what is made anew there would be emptied first, wherever it is

@@ -84,9 +84,23 @@ def check(arguments: argparse.Namespace) -> int:
     scripts = {cell.id: f"{plan.folder}/{cell.folder}/script.sh" for cell in ran.results.cells if cell.folder}
     for line in check_lines(found, scripts):
         print(one_line(line))
+    for line in broken_lines(ran.results.cells):
+        print(one_line(line), file=sys.stderr)
     for trouble in ran.troubles:
         print(f"whiteout-lab: {trouble}", file=sys.stderr)
     return EXIT_BROKEN if ran.troubles else exit_code(found, ran.results.cells)
+
+
+def broken_lines(cells: Sequence[CellResult]) -> list[str]:
+    """What could not be seen on either side, and why: each reason once, with a cell that has it."""
+    reasons: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.outcome is Outcome.BROKEN:
+            reasons.setdefault(cell.reason, []).append(cell.id)
+    return [
+        f"whiteout-lab: broken: {ids[0]}{f' and {len(ids) - 1} more' if len(ids) > 1 else ''}: {reason}"
+        for reason, ids in reasons.items()
+    ]
 
 
 def sides(tools: Sequence[Tool], given: Sequence[bool]) -> tuple[list[Tool], list[Tool]]:

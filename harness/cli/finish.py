@@ -10,17 +10,25 @@ from harness.runs.results import Results, without, write_results
 from harness.runs.run import Run, drop_recordings
 
 
-def finish_run(run: Run, results: Results) -> None:
-    """``results.json``, the report, the link ``latest``, and what need not be kept. What cannot be written is the run's trouble."""
+def _reported(run: Run, results: Results) -> Results:
+    """Write the report; what turned out to be damaged on the way is taken back from the results."""
     from harness.report.html import write_report  # noqa: PLC0415 - the report's templates cost a worker's start
 
+    damaged = write_report(run.folder, run.folder / "report.html").damaged
+    if not damaged:
+        return results
+    run.problems += [BrokenMachinery(cell.damage, where=str(cell.folder)) for cell in damaged]
+    results = without(results, [cell.result for cell in damaged])
+    write_results(results, run.folder)
+    return results
+
+
+def finish_run(run: Run, results: Results) -> None:
+    """``results.json``, the report, the link ``latest``, and what need not be kept. What cannot be written is the run's trouble."""
     try:
         write_results(results, run.folder)
-        damaged = write_report(run.folder, run.folder / "report.html").damaged
-        if damaged:
-            run.problems += [BrokenMachinery(cell.damage, where=str(cell.folder)) for cell in damaged]
-            run.ended = results = without(results, [cell.result for cell in damaged])
-            write_results(results, run.folder)
+        if run.reports:
+            run.ended = results = _reported(run, results)
         if run.plan.keep != "always":
             drop_recordings(run, results)
     except LabError as error:

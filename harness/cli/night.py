@@ -21,14 +21,15 @@ def told(folder: Path, before: Accounts) -> tuple[Results, Changes | None, bool]
     What changed and was run again is settled by that. None: *before* says nothing. Raises BrokenMachinery.
     """
     results = results_of(folder)
-    if not before.of:
-        return results, None, False
     runs, plans = _runs(folder), _plans(folder)
+    lone = len(plans) == 1 and bool(plans[0].shard)
+    part = lone and (folder / PLAN).exists()  # and not all that is left of a night of which the other parts are lost
+    if not before.of:
+        return results, None, part
     now = accounts(results.cells)
     narrow = not plans or any(plan.narrow for plan in plans)
     found = changes(before.within(now) if narrow else before, now)
-    part = len(plans) == 1 and bool(plans[0].shard)
-    if part:
+    if lone:
         cells = {cell_of(one).id for one in plans[0].cells()}
         found = without(found, cells, {(tool.name, tool.version) for tool in plans[0].tools})
     again = [read_results(one / AGAIN) for one in runs if (one / AGAIN / RESULTS).exists()]

@@ -22,8 +22,9 @@ from harness.judge.findings import Outcome
 from harness.machine.cache import write_whole
 from harness.names import one_line
 from harness.report.changes_page import write_page
-from harness.report.html import write_report
+from harness.report.html import page_of, write_html
 from harness.report.junit import junit
+from harness.report.load import LoadedRuns, load
 from harness.report.night import night_words
 from harness.report.summary import markdown, workflow_commands
 from harness.runs.accounts import Accounts
@@ -33,7 +34,8 @@ from harness.runs.folders import reports_folder
 from harness.runs.history import NAME as HISTORY
 from harness.runs.history import Night, remember
 from harness.runs.planfile import PLAN, read_plan
-from harness.runs.results import Results
+from harness.runs.results import Results, read_results, without, write_results
+from harness.runs.resume import was_killed
 from harness.tools.asked import HELP as TOOL_HELP
 from harness.worlds.refresh import refresh
 
@@ -81,9 +83,10 @@ def register(parser: argparse.ArgumentParser) -> None:
 def nightly(arguments: argparse.Namespace) -> int:
     """One night."""
     baseline = baseline_folder(arguments.baseline)
-    with _alone(reports_folder()):
+    with contextlib.nullcontext() if arguments.shard else _alone(reports_folder()):  # parts may share a disk
         before = read_baseline(baseline)  # one that cannot be read costs no night
         folder, troubles = (arguments.of, ()) if arguments.of else _run(arguments, before)
+        loaded = _whole(folder)
         results, found, part = told(folder, before)
         if found is None:
             found = Changes()
@@ -94,10 +97,24 @@ def nightly(arguments: argparse.Namespace) -> int:
         history = (arguments.history or reports_folder() / HISTORY) if is_whole(folder, results) else None
         if arguments.history and not history:
             print("this was not a night of everything, and does not enter the history", file=sys.stderr)
-        write_night(found, results, folder, part=part, history=history)
+        write_night(found, results, folder, part=part, history=history, loaded=loaded)
     print()
     print("\n".join(map(one_line, text_lines(found, _MOST))))
-    return EXIT_BROKEN if troubles else exit_code(found, results)
+    return EXIT_BROKEN if troubles or loaded.damaged else exit_code(found, results)
+
+
+def _whole(folder: Path) -> LoadedRuns:
+    """The recordings of a run. What is damaged is told, and taken back from its results. Raises BrokenMachinery."""
+    if was_killed(folder):
+        raise BrokenMachinery(
+            "it was killed before its end", where=str(folder), remedy=f"go on with it: nightly --resume {folder}"
+        )
+    loaded = load([folder])
+    for cell in loaded.damaged:
+        print(one_line(f"whiteout-lab: {cell.folder}: {cell.damage}"), file=sys.stderr)
+    if loaded.damaged:
+        write_results(without(read_results(folder), [cell.result for cell in loaded.damaged]), folder)
+    return loaded
 
 
 def _run(arguments: argparse.Namespace, before: Accounts) -> tuple[Path, tuple[str, ...]]:
@@ -113,7 +130,9 @@ def _ran(arguments: argparse.Namespace) -> tuple[Ran, Path]:
     """The run of the night, and its folder."""
     if arguments.resume is not None:
         need_no_words(arguments)
-        return run_cells(lambda: resume_run(arguments.resume), arguments.jobs, sys.stdout), arguments.resume
+        return run_cells(
+            lambda: resume_run(arguments.resume), arguments.jobs, sys.stdout, reports=False
+        ), arguments.resume
     if arguments.refresh:
         failed = refresh(unasked(arguments.tool), lambda line: print(one_line(line), flush=True))
         for error in failed:
@@ -131,15 +150,22 @@ def _ran(arguments: argparse.Namespace) -> tuple[Ran, Path]:
             shard=arguments.shard,
         )
     )
-    return run_cells(lambda: begin_run(plan), arguments.jobs, sys.stdout), Path(plan.folder)
+    return run_cells(lambda: begin_run(plan), arguments.jobs, sys.stdout, reports=False), Path(plan.folder)
 
 
 def write_night(
-    found: Changes, results: Results, folder: Path, *, part: bool = False, history: Path | None = None
+    found: Changes,
+    results: Results,
+    folder: Path,
+    *,
+    part: bool = False,
+    history: Path | None = None,
+    loaded: LoadedRuns | None = None,
 ) -> None:
     """The files of a night. Raises BrokenMachinery where one cannot be written.
 
     *part*: the run is a part of one: a runner's page and its annotations are of the whole. *history*: the file that the night enters.
+    *loaded*: the run's recordings, where they were read already.
     """
     facts = [f"kernel {results.run.kernel}", f"run {results.run.id}, {results.run.seconds:.0f} s"]
     text = markdown(f"Whiteout Lab: {results.run.started[:10]}", found, facts)
@@ -159,7 +185,7 @@ def write_night(
     try:
         nights = _entered(remembered(results, found, exit_code(found, results)), history) if history else ()
     finally:  # a history that cannot be written takes nothing else from the report
-        write_report(folder, folder / "report.html", night=night_words(found, nights))
+        write_html(page_of(loaded or load([folder]), night_words(found, nights)), folder / "report.html")
     if os.environ.get("GITHUB_ACTIONS") == "true" and not part:
         for line in workflow_commands(found):
             print(line)

@@ -238,8 +238,8 @@ class Ran:
     troubles: tuple[str, ...] = ()
 
 
-def run_cells(begin: Callable[[], Run], jobs: int, stream: TextIO) -> Ran:
-    """For other commands: run what *begin* begins, with what people read of it on *stream*.
+def run_cells(begin: Callable[[], Run], jobs: int, stream: TextIO, *, reports: bool = True) -> Ran:
+    """For other commands: run what *begin* begins, with what people read of it on *stream*. *reports*: with a report at its end.
 
     Raises what that and ``run`` raise, BrokenMachinery where it came to no end, and KeyboardInterrupt where somebody wanted its end.
     """
@@ -248,6 +248,7 @@ def run_cells(begin: Callable[[], Run], jobs: int, stream: TextIO) -> Ran:
         with endings.held():
             begun = begin()
             stack.callback(_leave_nothing, begun)
+        begun.reports = reports
         _need_cells(begun.plan)
         progress = Progress(stream, begun)
         code, words = _tested(begun, progress, jobs=jobs)
@@ -268,7 +269,7 @@ def run_again(found: Changes, plan: PlanFile, jobs: int, stream: TextIO) -> dict
     remove_tree(Path(plan.folder) / AGAIN)  # a night that was killed while it did the same
     if not only:
         return {}
-    again = run_cells(lambda: begin_run(planned_again(plan, only, TIMES)), jobs, stream)
+    again = run_cells(lambda: begin_run(planned_again(plan, only, TIMES)), jobs, stream, reports=False)
     return {cell.id: cell for cell in again.results.cells}
 
 

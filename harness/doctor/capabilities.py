@@ -13,6 +13,7 @@ _ROOM = 600 * _MEGABYTE  # four worlds and one run
 _CONTAINER = "run the container with --privileged, or with --security-opt seccomp=unconfined --cap-add SYS_ADMIN"
 _ELSEWHERE = "name a folder on ext4, xfs or btrfs in WHITEOUT_LAB_WORK"
 _AS_ROOT_TOO = "run it as root (sudo): the profile user is then an ordinary user with uid 1000"
+_WHERE = "(kernel.apparmor_restrict_unprivileged_userns is 1, as in Ubuntu since 23.10, and on GitHub's runners)"
 _AS_ROOT = "run it as root (sudo), or take the profile user alone: --profile user"
 
 PROGRAMS: Mapping[str, str] = {  # program: what it is for. Whatever a command starts is here
@@ -177,15 +178,26 @@ def _userns_remedy(facts: Facts) -> tuple[str, str]:
     if settings.get("kernel.unprivileged_userns_clone") == "0":
         return "kernel.unprivileged_userns_clone is 0", "as root: sysctl -w kernel.unprivileged_userns_clone=1"
     if settings.get("kernel.apparmor_restrict_unprivileged_userns") == "1":
-        return (
-            "AppArmor restricts them (kernel.apparmor_restrict_unprivileged_userns is 1, as in Ubuntu since 23.10)",
-            "as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        return f"AppArmor takes every privilege from a process in one, unless a profile lets its program {_WHERE}", (
+            _apparmor_remedy(facts)
         )
     if facts.seccomp:
         return "a seccomp filter is in force, as in a container", _CONTAINER
     if not facts.programs.get("unshare", "?"):
         return "unshare is not installed", "apt-get install util-linux"
     return "", "see that the kernel is built with CONFIG_USER_NS, and that no security module forbids it"
+
+
+def _apparmor_remedy(facts: Facts) -> str:
+    """For all programs until the next boot, or for the one by which cells are started, for good. A profile is attached by path."""
+    unshare = facts.programs.get("unshare") or "/usr/bin/unshare"
+    path = "/{,usr/}bin/unshare" if unshare in {"/bin/unshare", "/usr/bin/unshare"} else unshare  # /bin is a link
+    profile = f"abi <abi/4.0>, profile whiteout-lab {path} flags=(unconfined) {{ userns, }}"
+    file = "/etc/apparmor.d/whiteout-lab"
+    return (
+        "as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (until the next boot, for every program; make userns);"
+        f" or, for {unshare} alone, whoever starts it: echo '{profile}' > {file} && apparmor_parser -r {file}"
+    )
 
 
 def _mounts(facts: Facts) -> list[Capability]:

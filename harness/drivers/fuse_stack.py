@@ -28,7 +28,7 @@ class FuseStack(Mounter):
             prepare.append(f'squashfuse -f {target}.sqfs {target} >>"$out/parts.log" 2>&1 </dev/null &')
             prepare.append(f'await {target} $! || die "squashfuse did not mount: $(tail -n 3 "$out/parts.log")"')
         prepare.append(
-            f'truncate -s 8M {_EXT3}.img && mke2fs -q -F -t ext3 -J size=1 {_EXT3}.img >>"$out/parts.log" 2>&1 ||\n'
+            f'truncate -s 8M {_EXT3}.img && mke2fs -q -F -t ext3 -b 1024 -J size=1 {_EXT3}.img >>"$out/parts.log" 2>&1 ||\n'
             '  die "mke2fs: $(tail -n 3 "$out/parts.log")"'
         )
         prepare.append(f'fuse2fs -f {_EXT3}.img {_EXT3} >>"$out/parts.log" 2>&1 </dev/null &')
@@ -53,7 +53,7 @@ class FuseStack(Mounter):
         for source, target in zip(stack.lowers, squashed, strict=True):
             begin += [f"mksquashfs {source} {target}.sqfs -quiet -no-progress", f"squashfuse {target}.sqfs {target}"]
         begin += [
-            f"truncate -s 8M {_EXT3}.img && mke2fs -q -F -t ext3 -J size=1 {_EXT3}.img",
+            f"truncate -s 8M {_EXT3}.img && mke2fs -q -F -t ext3 -b 1024 -J size=1 {_EXT3}.img",
             f"fuse2fs {_EXT3}.img {_EXT3}",
             f"mkdir {self.work} {self.upper}",
             *([f"cp -a {stack.upper}/. {self.upper}"] if stack.prepared else []),

@@ -60,18 +60,16 @@ def write_report(
     *,
     judge_again: bool = False,
     defects: Sequence[Defect] = (),
-    night: NightWords | None = None,
 ) -> LoadedRuns:
     """Write the report of a run, or of several, in one step: a reader never sees half of it. Returns what it was made of.
 
     With *judge_again* the recordings are judged by the rules of now and by *defects*, and the page says so.
-    *night*: what the report of a night says besides.
     It becomes a new regular file, or takes the place of one; through a symbolic link, that which the link leads to. Raises UsageError
     where something else stands there, BrokenMachinery where it cannot be written.
     """
     _regular(output)  # before all else is read
     loaded = load([runs] if isinstance(runs, Path) else runs, judge_again=judge_again, defects=defects)
-    write_html(page_of(loaded, night), output)
+    write_html(page_of(loaded), output)
     return loaded
 
 

@@ -37,6 +37,7 @@ class Run:
         self.problems: list[LabError] = []  # what could not be written at the end
         self.unfinished = 0  # cells that the run ended before
         self.resumed = False  # its folder was there before
+        self.reports = True  # whether its end writes the report; otherwise whoever runs it does
         self.ended: Results | None = None
         self.folder = Path(plan.folder)
         self.cells = named_cells(plan.cells())

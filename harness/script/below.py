@@ -61,7 +61,7 @@ def _ext4(features: str) -> tuple[list[str], list[str]]:
 
 def _ext3_fuse() -> tuple[list[str], list[str]]:
     return _made(
-        'truncate -s 8M below.img && mke2fs -q -F -t ext3 -J size=1 below.img >"$out/below.log" 2>&1 ||\n'
+        'truncate -s 8M below.img && mke2fs -q -F -t ext3 -b 1024 -J size=1 below.img >"$out/below.log" 2>&1 ||\n'
         '  die "mke2fs: $(cat "$out/below.log")"',
         'fuse2fs -f below.img below >>"$out/below.log" 2>&1 </dev/null &',
         "below=$!",

@@ -23,7 +23,7 @@ once() {
 
 # empty_ext3: the file "overlay", an ext3 image that holds upper and work.
 empty_ext3() {
-  $who mkdir -p empty/upper empty/work && $who truncate -s 16M overlay && $who mke2fs -q -F -t ext3 -J size=1 -d empty overlay
+  $who mkdir -p empty/upper empty/work && $who truncate -s 16M overlay && $who mke2fs -q -F -t ext3 -b 1024 -J size=1 -d empty overlay
 }
 
 # An ordinary user, for a script that is started as root and hands over from one privilege to another.

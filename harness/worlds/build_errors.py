@@ -23,7 +23,7 @@ _SIGNS: tuple[tuple[str, str, str], ...] = (
     (
         r"NO_PUBKEY|is not signed|signed-by.*not (found|exist)|couldn't be verified|keyring",
         "the archive's signature cannot be checked: its key is missing",
-        "apt-get install debian-archive-keyring gpg (newer ones, when they are older than the suite)",
+        "apt-get install debian-archive-keyring gpg; where its keys are older than the suite, as on Ubuntu, as root: make setup",
     ),
     (
         r"is not valid yet|expired",

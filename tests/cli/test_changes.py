@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
 
-from harness.cli import check, nightly
+from harness.cli import check, night, nightly
 from harness.cli.main import main
 from harness.cli.run import Ran
 from harness.compare.changes import Change, Changes, What, changes
+from harness.errors import UsageError
 from harness.runs.accounts import Subject, accounts
+from harness.runs.baseline import read_baseline
+from harness.runs.merge import merge
 from harness.runs.planfile import PLAN, read_plan, rewrite_plan
 from harness.runs.results import read_results, write_results
 from tests.factory import PARTED, PLAIN_UPPER, FakeCell, make_part, make_run
@@ -173,6 +175,29 @@ def test_a_history_that_cannot_be_kept_is_told_and_the_night_has_its_files_all_t
     assert (run / "junit.xml").exists()
 
 
+def test_a_runners_page_is_of_the_night_also_where_one_part_is_all_that_is_left(tmp_path: Path) -> None:
+    part = make_part(tmp_path / "1", ("one",), "1/2")
+    assert merge([part], tmp_path / "whole").missing
+    for before in (read_baseline(tmp_path / "none"), accounts(read_results(part).cells)):
+        assert night.told(part, before)[2]
+        assert not night.told(tmp_path / "whole", before)[2]
+
+
+def test_parts_of_a_night_do_not_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The nodes of a cluster share a disk."""
+    monkeypatch.setattr(nightly, "reports_folder", lambda: tmp_path)
+
+    def begun(*_: object) -> Path:
+        raise UsageError("begun")
+
+    monkeypatch.setattr(nightly, "_run", begun)
+    with nightly._alone(tmp_path):
+        assert main(["nightly", "--shard", "1/2"]) == 2
+        assert "begun" in capsys.readouterr().err
+
+
 def test_two_nights_at_once_are_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -198,11 +223,10 @@ def test_a_baseline_of_a_later_schema_costs_no_night(
 def test_a_night_of_which_something_was_left_or_lost_ends_with_3(
     nights: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = SimpleNamespace(folder=str(nights[0]), narrow=False)
     for troubles, code in (((), 1), (("a mount is left",), 3)):
         ran = Ran(read_results(nights[0]), troubles)
         monkeypatch.setattr(nightly, "reports_folder", lambda: tmp_path)
-        monkeypatch.setattr(nightly, "_ran", lambda _arguments, ran=ran: (ran, plan))
+        monkeypatch.setattr(nightly, "_ran", lambda _arguments, ran=ran: (ran, nights[0]))
         assert main(["nightly", "--baseline", str(tmp_path / "none")]) == code
 
 
@@ -221,6 +245,17 @@ def test_a_check_fails_where_something_is_worse(
     what: What, come: tuple[str, ...], gone: tuple[str, ...], code: int
 ) -> None:
     assert check.exit_code(Changes((Change(what, SUBJECT, "2", "1", come, gone),)), []) == code
+
+
+def test_a_check_says_what_broke(tmp_path: Path) -> None:
+    """It ended with code 3, and said nothing."""
+    broken = make_run(
+        tmp_path / "run",
+        [FakeCell(), FakeCell(version="1.15", broken="no room"), FakeCell(version="1.10", broken="no room")],
+    )
+    assert check.broken_lines(read_results(broken).cells) == [
+        "whiteout-lab: broken: ghost-marker[fuse-overlayfs-1.15-root] and 1 more: no room"
+    ]
 
 
 def test_a_check_is_of_one_program(capsys: pytest.CaptureFixture[str]) -> None:

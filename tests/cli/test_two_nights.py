@@ -56,7 +56,7 @@ def test_a_marker_that_goes_is_all_that_the_second_night_says(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(nightly, "reports_folder", lambda: tmp_path)
-    monkeypatch.setattr(nightly, "_is_whole", lambda *_arguments: True)  # as if it were of everything
+    monkeypatch.setattr(nightly, "is_whole", lambda *_arguments: True)  # as if it were of everything
     here = ["--baseline", str(tmp_path / "baseline")]
     night = ["nightly", "ghost-marker", "first-step", "--tool", "fuse-overlayfs@trixie", *here, "--jobs", "2"]
 

@@ -100,6 +100,38 @@ def test_a_namespace_in_which_nothing_can_be_mounted_is_none() -> None:
     assert "nothing can be mounted in one; mount: permission denied; AppArmor" in facts.obstacles()["userns"].reason
 
 
+@pytest.mark.parametrize(
+    ("unshare", "path"),
+    [
+        ("/usr/bin/unshare", "/{,usr/}bin/unshare"),
+        ("", "/{,usr/}bin/unshare"),
+        ("/opt/bin/unshare", "/opt/bin/unshare"),
+    ],
+)
+def test_what_apparmor_forbids_is_allowed_to_all_or_to_the_launcher_alone(unshare: str, path: str) -> None:
+    """The words of the profile are those that apparmor_parser of Ubuntu 24.04 takes."""
+    facts = replace(
+        _without(WELL, mount__user="mount: permission denied"),
+        settings={"kernel.apparmor_restrict_unprivileged_userns": "1"},
+        programs={"unshare": unshare},
+    )
+    told = _one(facts, "userns")
+    assert told.needed_for == "the profile user"
+    assert "every privilege" in told.detail
+    everyone, one = told.remedy.split("; or, ")
+    assert "until the next boot, for every program" in everyone
+    assert f"'abi <abi/4.0>, profile whiteout-lab {path} flags=(unconfined) {{ userns, }}'" in one
+    assert one.endswith("> /etc/apparmor.d/whiteout-lab && apparmor_parser -r /etc/apparmor.d/whiteout-lab")
+    text = doctor_text(assess(facts), [])
+    assert any("NO  user namespaces" in line and "on GitHub's runners" in line for line in text)
+
+
+def test_apparmor_is_not_blamed_where_a_profile_lets_the_launcher_make_them() -> None:
+    facts = replace(WELL, settings={"kernel.apparmor_restrict_unprivileged_userns": "1"})
+    assert facts.obstacles() == {}
+    assert not any("AppArmor" in one.detail for one in assess(facts))
+
+
 def test_fuse_that_only_root_may_open_has_its_remedy() -> None:
     facts = replace(_without(WELL, fuse__user="sh: cannot create /dev/fuse: Permission denied"), is_root=False)
     assert set(facts.obstacles()) == {"root", "container", "fuse@user"}

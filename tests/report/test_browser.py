@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 from harness.compare.changes import Change, Changes, What
-from harness.report.html import write_report
+from harness.report.html import page_of, write_html, write_report
+from harness.report.load import load
 from harness.report.night import night_words
 from harness.runs.accounts import Subject
 from harness.runs.history import State
@@ -51,11 +52,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for key, run in made.items():
         write_report(run, folder / f"{key}.html")
     made["night"] = made["hostile"]
-    write_report(
-        made["night"],
-        folder / "night.html",
-        night=night_words(EVIL, nights_of(made["night"], 30, hostile=State.FLAKY, ghost_marker=State.PASSED)),
-    )
+    words = night_words(EVIL, nights_of(made["night"], 30, hostile=State.FLAKY, ghost_marker=State.PASSED))
+    write_html(page_of(load([made["night"]]), words), folder / "night.html")
     return {key: (folder / f"{key}.html").as_uri() for key in made}
 
 
