@@ -6,8 +6,9 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from harness.compare.words import count as counted
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, EXIT_USAGE, UsageError
 from harness.judge.codes import CODES
 from harness.judge.inspected import Below, Judged, judge_layer
+from harness.layers.seen import Seen, seen_by_all
+from harness.machine.quote import quote
 from harness.names import escape, one_line
 from harness.snapshot.image import Layer, Opened, open_tree
 from harness.snapshot.jsonl import to_json
@@ -26,6 +29,7 @@ from harness.whiteouts.markers import find_markers
 from harness.whiteouts.readers import IMPORTER
 
 _MOST_MISSED = 20  # lines
+_MOST_NAMED = 5  # paths in one line
 _EPILOG = """\
 examples:
   whiteout-lab inspect /var/lib/containers/storage/overlay/ID/diff
@@ -73,17 +77,26 @@ def _show(arguments: argparse.Namespace) -> int:
     lower = [layer for path in arguments.lower for layer in open_tree(Path(path)).layers]
     for layer in lower:
         below.add(layer)
-    judged = []
+    judged: list[Judged] = []
+    seen: dict[int, tuple[Seen, ...]] = {}  # by the place among those judged
     for number, layer in enumerate(opened.layers):
         if number in chosen:
+            if below and below.whole and _sees_all(layer, below) and find_markers(layer.snapshot):
+                seen[len(judged)] = seen_by_all(layer.snapshot, below.tree)
             judged.append(judge_layer(layer, below))
         below.add(layer)
     if arguments.json:
-        _print_json(opened, judged)
+        _print_json(opened, judged, seen)
     else:
-        _print_text(arguments.path, opened, judged)
+        _print_text(arguments.path, opened, judged, seen)
+        _print_repair(arguments, opened, judged)
     broken = _exit_code([*lower, *(one.layer for one in judged)])
     return broken or (EXIT_FINDING if any(one.findings for one in judged) else EXIT_AS_EXPECTED)
+
+
+def _sees_all(layer: Layer, below: Below) -> bool:
+    """Whether no mark can be there that was not seen."""
+    return below.trusted and "trusted" not in layer.snapshot.unseen and not layer.missed
 
 
 def _exit_code(layers: Sequence[Layer]) -> int:
@@ -120,9 +133,26 @@ def _as_json(one: Judged) -> dict[str, Any]:
     }
 
 
-def _print_json(opened: Opened, judged: list[Judged]) -> None:
+def _readers(seen: Sequence[Seen]) -> list[dict[str, Any]]:
+    """Who would see what: empty where nothing is known of what lies below."""
+    return [
+        {
+            "reader": one.reader.name,
+            "same": one.same,
+            "back": [escape(path) for path in one.back],
+            "marks_shown": [escape(path) for path in one.marks],
+            "lost": [escape(path) for path in one.lost],
+        }
+        for one in seen
+    ]
+
+
+def _print_json(opened: Opened, judged: list[Judged], seen: Mapping[int, tuple[Seen, ...]]) -> None:
     """An object for each layer, under ``layers``; a tree alone is one of them."""
-    layers = [{"name": one.layer.name, "form": one.layer.form, **_as_json(one)} for one in judged]
+    layers = [
+        {"name": one.layer.name, "form": one.layer.form, **_as_json(one), "readers": _readers(seen.get(number, ()))}
+        for number, one in enumerate(judged)
+    ]
     whole = {"schema": 1, "kind": opened.kind, "notes": opened.notes, "layers": layers}
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
 
@@ -138,17 +168,60 @@ def _print_mtree(layers: list[Layer]) -> None:
             sys.stdout.writelines(f"{line}\n" for line in mtree(layer.snapshot))
 
 
-def _print_text(path: str, opened: Opened, judged: list[Judged]) -> None:
+def _print_text(
+    path: str, opened: Opened, judged: list[Judged], seen: Mapping[int, tuple[Seen, ...]] = MappingProxyType({})
+) -> None:
     shown = escape(os.fsencode(path))
     if len(opened.layers) != 1 or opened.notes:
         print(f"{shown}: {opened.kind}, {counted(len(opened.layers), 'layer')}")
         for note in opened.notes:
             print(f"  note: {one_line(note)}")
-    for one in judged:
+    for number, one in enumerate(judged):
         if one.layer.unread:
             print(_unread(one.layer))
         else:
             _print_layer(one, _called(one.layer) or f"{shown} ({opened.kind})")
+            for line in reader_lines(seen.get(number, ())):
+                print(f"  {line}")
+
+
+def reader_lines(seen: Sequence[Seen]) -> list[str]:
+    """Who would see what, a line for each reader that does not see what is meant, and one for the others."""
+    if not seen:
+        return []
+    lines = ["who would see what, by the documented rules of each reader:"]
+    same = [one.reader.name for one in seen if one.same]
+    lines += [f"  as it is meant: {', '.join(same)}"] if same else []
+    for one in seen:
+        told = [
+            f"{what}: {_some(paths)}"
+            for what, paths in (("comes back", one.back), ("a mark is shown", one.marks), ("is lost", one.lost))
+            if paths
+        ]
+        lines += [f"  {one.reader.name}: {'; '.join(told)}"] if told else []
+    return lines
+
+
+def _some(paths: Sequence[bytes]) -> str:
+    shown = ", ".join(escape(path) for path in paths[:_MOST_NAMED])
+    return shown + (f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else "")
+
+
+def _print_repair(arguments: argparse.Namespace, opened: Opened, judged: list[Judged]) -> None:
+    """The line to type that makes a layer which says the same once."""
+    if not any(one.findings for one in judged) or any(one.layer.unread for one in judged):
+        return
+    words = ["whiteout-lab", "seal", arguments.path]
+    words += [word for path in arguments.lower for word in ("--lower", path)]
+    if len(opened.layers) > 1:
+        number = next(place for place, layer in enumerate(opened.layers, 1) if layer is judged[-1].layer)
+        words += ["--layer", str(number)]
+    words += ["--for", "oci", "--output", "layer.tar"]
+    print(
+        one_line(
+            "a layer that says the same once, for oci, kernel, userxattr, fuse or all: " + " ".join(map(quote, words))
+        )
+    )
 
 
 def _unread(layer: Layer) -> str:

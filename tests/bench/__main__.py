@@ -326,9 +326,62 @@ def kills(work: Path, number: int = 1000) -> None:
     row(f"what {number:,} kills left behind, or made otherwise", measure, "0")
 
 
+def bundle(work: Path) -> None:
+    """The attachment of the founding case, tried once before it is packed: its size."""
+    folder, output = work / "founding", work / "founding.tar.gz"
+    cell, lab = "ghost-marker[fuse-overlayfs-1.14-user]", [sys.executable, "-m", "harness"]
+
+    def mine() -> None:
+        done("this program", [*lab, "bundle", cell, "--run", folder, "--times", "1", "--output", output])
+
+    def measure() -> str:
+        done("the run", [*lab, "run", "-q", "--only", cell, "--out", folder])
+        return f"{timed(mine):.2f} s | | {output.stat().st_size / 1e6:.3f} MB"
+
+    row("the bundle of the founding case", measure, "1 MB")
+
+
+def seal(work: Path) -> None:
+    """An upper of 100,000 entries and 1 GB sealed for OCI, and GNU tar with xattrs to a file, which bsdtar reads back."""
+    tree, output = work / "sealed-upper", work / "sealed.tar"
+    pack = 'tar -C "$1" --xattrs --xattrs-include=\'*\' --format=posix -cf "$2" . && bsdtar -tf "$2" >/dev/null'
+
+    def mine() -> None:
+        output.unlink(missing_ok=True)
+        done("this program", [sys.executable, "-m", "harness", "seal", tree, "--for", "oci", "--output", output])
+
+    def plain() -> None:
+        done("plain shell", ["sh", "-c", pack, "sh", tree, output])
+
+    def measure() -> str:
+        content = os.urandom(10_000)
+        for folder in range(100):
+            (tree / f"d{folder}").mkdir(parents=True)
+            for number in range(1000):
+                path = tree / f"d{folder}" / f"f{number}"
+                path.write_bytes(content)
+                if number % 4 == 0:
+                    os.setxattr(path, "user.own", b"of this file")
+        return ratio(mine, plain)
+
+    row("an upper of 100,000 entries and 1 GB, sealed", measure, "1.0", ("bsdtar",))
+
+
 def main() -> int:
     """All but the kills, which take an hour, or what is named (``kills=20``: so many). Returns 3 where a row could not be measured."""
-    wanted = sys.argv[1:] or ["cell", "image", "snapshot", "inspect", "matrix", "bare", "report", "merge", "baseline"]
+    wanted = sys.argv[1:] or [
+        "cell",
+        "image",
+        "snapshot",
+        "inspect",
+        "matrix",
+        "bare",
+        "report",
+        "merge",
+        "baseline",
+        "bundle",
+        "seal",
+    ]
     parts: dict[str, Callable[[Path], None]] = {
         "cell": one_more_cell,
         "image": one_more_image,
@@ -339,6 +392,8 @@ def main() -> int:
         "report": report,
         "merge": merge,
         "baseline": comparison,
+        "bundle": bundle,
+        "seal": seal,
         "kills": kills,
     }
     print(

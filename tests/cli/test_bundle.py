@@ -24,7 +24,7 @@ from tests.namespaces import own_mounts
 
 CELL = "ghost-marker[fuse-overlayfs-1.14-root]"
 PLANTED = {
-    "USER": "ada-lovelace",
+    "SUDO_USER": "ada-lovelace",
     "HOSTNAME": "analytical-engine.example",
     "token": "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
     "address": "192.168.77.66",
@@ -35,7 +35,7 @@ title = "seen at {PLANTED["address"]}"
 guards = "g"
 steps = [
   {{ do = "mkdir", path = "a/new" }},
-  {{ do = "write", path = "a/k", text = "{PLANTED["token"]} {PLANTED["USER"]} password={PLANTED["password"]}" }},
+  {{ do = "write", path = "a/k", text = "{PLANTED["token"]} {PLANTED["SUDO_USER"]} password={PLANTED["password"]}" }},
 ]
 
 [[layers]]
@@ -186,9 +186,9 @@ def test_it_reproduces_in_a_userland_that_has_the_tools_alone(
 @pytest.mark.skipif(os.geteuid() != 0, reason="enters a userland by chroot; run as root")
 def test_what_is_private_is_in_none_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "planted.toml").write_text(SCENARIO)
-    for name in ("USER", "HOSTNAME"):
+    for name in ("SUDO_USER", "HOSTNAME"):
         monkeypatch.setenv(name, PLANTED[name])
-    made = tmp_path / PLANTED["USER"] / "run"
+    made = tmp_path / PLANTED["SUDO_USER"] / "run"
     assert main(
         ["run", str(tmp_path / "planted.toml"), "--tool", "fuse-overlayfs@trixie", "--out", str(made), "-q"]
     ) in {0, 1}

@@ -288,3 +288,27 @@ def test_an_image_without_layers_is_told(tmp_path: Path, capsys: pytest.CaptureF
     for one in (path, layout(tmp_path / "layout", []), saved):
         assert main(["inspect", str(one)]) == 3
         assert "has no layers" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="looks at marks in trusted.*; run as root")
+def test_who_would_see_what_is_told_and_how_to_repair_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "lower/d").mkdir(parents=True)
+    (tmp_path / "lower/d/old").touch()
+    (tmp_path / "upper/d").mkdir(parents=True)
+    (tmp_path / "upper/d/.wh..wh..opq").touch()
+    words = ["inspect", str(tmp_path / "upper"), "--lower", str(tmp_path / "lower")]
+    assert main(words) == 1
+    said = capsys.readouterr().out
+    assert "as it is meant: fuse-overlayfs (root), fuse-overlayfs (user), an importer of OCI layers\n" in said
+    assert "kernel overlay (root): comes back: d/old; a mark is shown: d/.wh..wh..opq\n" in said
+    repair = said.splitlines()[-1].partition(": ")[2].split()
+    assert repair[:2] == ["whiteout-lab", "seal"]
+    out = str(tmp_path / "layer.tar")
+    assert main([*repair[1:-1], out]) == 0
+    assert main(["inspect", out, "--lower", str(tmp_path / "lower")]) == 0
+    capsys.readouterr()
+    assert main([*words, "--json"]) == 1
+    (layer,) = json.loads(capsys.readouterr().out)["layers"]
+    assert layer["readers"][0] == {
+        "reader": "kernel overlay (root)", "same": False, "back": ["d/old"], "marks_shown": ["d/.wh..wh..opq"], "lost": [],
+    }  # fmt: skip
