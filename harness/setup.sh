@@ -69,6 +69,9 @@ mmdebstrap mmdebstrap
 gpg gpg
 END
     if [ "$purpose" = bench ] && ! there bsdtar; then echo libarchive-tools; fi
+    # The readers of images are held against what these make and read.
+    if [ "$purpose" = test ] && ! there mksquashfs; then echo squashfs-tools; fi
+    if [ "$purpose" = test ] && ! there sqfs2tar; then echo squashfs-tools-ng; fi
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
     # The report is tested in the distribution's own Chromium; Ubuntu has it as a snap alone, which cannot be driven.
     if [ "$purpose" = test ] && [ "$(distribution)" = debian ] && ! there chromium; then echo chromium; fi

@@ -164,7 +164,7 @@ def test_that_something_changed_does_not_fail_a_part_and_broken_machinery_does(l
     link.symlink_to(lab)
     done = _make("shard", f"BIN={link}/.venv/bin", "SHARD=2/3", "NIGHT=n", "SUDO_UID=", CODE_nightly=code)
     assert done.code == ends, done.err
-    assert _words(lab) == [["nightly", "--shard", "2/3", "--out", "reports/n/part-2-of-3"]]
+    assert _words(lab) == [["nightly", "--no-refresh", "--shard", "2/3", "--out", "reports/n/part-2-of-3"]]
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def _weight(one: Finding, defects: Mapping[str, Defect]) -> int:
 
 def _finding(one: Finding) -> str:
     times = f" ({often(one)})" if often(one) else ""
-    return f"{_inert(one.message)}{times} [{one.code} {CODES[one.code].name}, {one.place}]"
+    return f"{_inert(f'{one.message}{times}')} [{one.code} {CODES[one.code].name}, {one.place}]"
 
 
 def _expected(case: Case) -> str:

@@ -6,6 +6,7 @@ Nothing is copied to a disk, and no file is held in memory as a whole. Paths are
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import stat
 import struct
@@ -13,7 +14,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, BinaryIO, cast
 
 from harness.errors import BrokenMachinery
 from harness.names import escape
@@ -149,10 +150,40 @@ def _of_ext(blob: Blob, where: str, budget: Budget) -> Iterator[Content]:
 
 
 def _of_squash(blob: Blob, where: str, budget: Budget) -> Iterator[Content]:
-    with blob.open() as file, _errors(where):
-        image = squash_format.open_image(file, budget)
+    with blob.path.open("rb") as file, _errors(where):
+        image = squash_format.open_image(cast("BinaryIO", _Window(file, blob)), budget)
         for path, inode in inodes_of_squash(image):
             yield Content(path, inode.mtime, image.content(inode) if inode.type == squash_format.FILE else iter(()))
+
+
+class _Window(io.RawIOBase):
+    """A part of a file as a file of its own, whose first byte is byte 0."""
+
+    def __init__(self, file: BinaryIO, blob: Blob) -> None:
+        self._file, self._blob, self._at = file, blob, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def seek(self, to: int, whence: int = 0) -> int:
+        self._at = to + {0: 0, 1: self._at, 2: self._blob.size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._blob.size - self._at)
+        self._file.seek(self._blob.offset + self._at)
+        found = self._file.read(left if size < 0 else min(size, left))
+        self._at += len(found)
+        return found
 
 
 @contextlib.contextmanager

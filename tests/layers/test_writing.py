@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tarfile
@@ -25,6 +26,7 @@ from harness.snapshot.tar import entries_of_tar, join_links, read_tar
 from harness.whiteouts.readers import IMPORTER
 from harness.whiteouts.union import merge
 from tests.entries import HOSTILE, file, folder, gone, snapshots, tree
+from tests.snapshot.test_image import EXT3, SQUASHFS, TAR, oci_sif
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes devices and xattrs in trusted.*; run as root")
 CONTENT = b"0123456789" * 200_000  # more than a block of everything
@@ -188,6 +190,23 @@ def test_every_form_gives_the_same_layer(form: Callable[[Path], Path], tmp_path:
     assert set(layer.entries) >= {b"d/.wh..wh..opq", b".wh.gone", b"d/sub/deep", b"caf\xe9 \n", b"link", b"pipe"}
     assert layer.entries[b"d"].xattrs == {}
     assert layer.entries[b"a"].same_as == layer.entries[b"z"].same_as == b"a"
+
+
+@as_root
+@pytest.mark.parametrize("kind", ["squashfs", "ext", "tar"])
+def test_the_uppermost_layer_of_an_image_is_sealed_with_those_below_it(kind: str, tmp_path: Path) -> None:
+    top = upper_folder(tmp_path)
+    made = {"squashfs": (SQUASHFS, as_squashfs), "ext": (EXT3, as_ext), "tar": (TAR, as_tar)}[kind]
+    image = tmp_path / "image.sif"
+    below = io.BytesIO()
+    with tarfile.open(fileobj=below, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("gone"))
+    image.write_bytes(oci_sif([(TAR, below.getvalue()), (made[0], made[1](top).read_bytes())]))
+    assert main(["seal", str(image), "--for", "oci", "-o", str(tmp_path / "x.tar")]) == EXIT_AS_EXPECTED
+    layer = Snapshot.of(read_tar(tmp_path / "x.tar"))
+    assert layer.entries[b"d/large"].digest == hashlib.sha256(CONTENT).hexdigest()
+    assert b".wh.gone" in layer  # which the layer below has
+    assert b"d/.wh..wh..opq" not in layer  # since that has no d
 
 
 @as_root
