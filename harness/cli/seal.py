@@ -18,6 +18,7 @@ from harness.layers.sealing import Sealed, seal
 from harness.layers.targets import TARGETS, Target
 from harness.layers.writing import items, write_folder, write_tar
 from harness.machine.guarded import mark, remove_tree
+from harness.machine.process import feeding
 from harness.names import one_line
 from harness.snapshot.contents import contents
 from harness.snapshot.image import Layer, open_tree
@@ -25,6 +26,8 @@ from harness.whiteouts.markers import find_markers
 from harness.whiteouts.union import merge
 
 _TARS = (".tar", ".tar.gz", ".tgz")
+_SQUASHED = (".sqfs", ".squashfs")
+_LONGEST = 1800.0  # seconds to pack a squashfs
 _MOST = 20  # dropped entries that are told; --verbose tells all
 
 _EPILOG = """\
@@ -67,7 +70,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="PATH",
-        help="a new file .tar or .tar.gz, or a new folder; - is standard output",
+        help="a new file .tar, .tar.gz or .sqfs, or a new folder; - is a tar on standard output",
     )
     parser.add_argument(
         "--unprivileged", action="store_true",
@@ -146,6 +149,12 @@ def _write(sealed: Sealed, layer: Layer, output: Path) -> None:
         if output.name.endswith(_TARS):
             with _new_file(output) as write:
                 write_tar(every, write)
+        elif output.name.endswith(_SQUASHED):
+            with _new_folder(
+                output
+            ) as made:  # by tar2sqfs: sqfstar gives the root a mode of its own, and another image each time
+                with feeding(["tar2sqfs", "--quiet", made], timeout=_LONGEST) as packer:
+                    write_tar(every, packer.write)
         else:
             with _new_folder(output) as folder:
                 write_folder(every, folder)
@@ -172,7 +181,7 @@ def _new_file(output: Path) -> Iterator[Callable[[bytes], object]]:
 
 @contextlib.contextmanager
 def _new_folder(output: Path) -> Iterator[Path]:
-    """A folder that is there when all of it is."""
+    """A folder, or what a program makes, that is there when all of it is."""
     beside = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     mark(beside)
     try:

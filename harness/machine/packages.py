@@ -19,6 +19,7 @@ PACKAGES: Mapping[str, str] = {  # a program that is named as its package is not
     "setfattr": "attr",
     "setpriv": "util-linux",
     "sqfs2tar": "squashfs-tools-ng",
+    "tar2sqfs": "squashfs-tools-ng",
     "unshare": "util-linux",
 }
 

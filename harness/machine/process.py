@@ -169,6 +169,45 @@ def pouring(argv: Sequence[str | Path], *, timeout: float) -> Iterator[Poured]:
         poured.ended = Finished(words, code, "", errors.read(1 << 16).decode("utf-8", "replace"))
 
 
+@contextlib.contextmanager
+def feeding(argv: Sequence[str | Path], *, timeout: float) -> Iterator[IO[bytes]]:
+    """Start a command, and write what it reads; at the end its input ends, and it is waited for.
+
+    *timeout* is in seconds; at its end the command is killed. Where the caller raises it is killed too, and what it made is the caller's to
+    delete. Raises MissingProgram when it does not exist, BrokenMachinery, with its last words, where it ends with another code than 0.
+    """
+    words = tuple(str(word) for word in argv)
+    program = _needed(words[0])
+    with tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(
+            [program, *words[1:]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+        )
+        assert child.stdin is not None
+        clock = threading.Timer(timeout, _kill_session, (child.pid,))
+        clock.start()
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it left early: its words say why
+                yield child.stdin
+                child.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.close()
+            child.wait()
+        finally:
+            clock.cancel()
+            if child.poll() is None:
+                _kill_session(child.pid)
+                child.wait()
+        errors.seek(0)
+        said = _text(errors.read()).strip().splitlines()
+    if child.returncode != 0:
+        why = said[-1] if said else f"exit code {child.returncode}"
+        raise BrokenMachinery(f"{words[0]} did not come to its end: {why}", remedy="is there room where it writes?")
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a child in namespaces ended. ``code`` is negative for a signal; ``timed_out`` when the time limit did it."""

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 
 from harness.cli.main import main
-from harness.errors import EXIT_AS_EXPECTED, EXIT_USAGE, BrokenMachinery
+from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_USAGE, BrokenMachinery
 from harness.layers.sealing import seal
 from harness.layers.targets import TARGETS
 from harness.layers.writing import items, write_tar
@@ -22,6 +22,7 @@ from harness.snapshot.contents import Content, contents
 from harness.snapshot.folder import read_folder
 from harness.snapshot.image import open_tree
 from harness.snapshot.model import Entry, Snapshot
+from harness.snapshot.squash import read_squash
 from harness.snapshot.tar import entries_of_tar, join_links, read_tar
 from harness.whiteouts.readers import IMPORTER
 from harness.whiteouts.union import merge
@@ -190,6 +191,39 @@ def test_every_form_gives_the_same_layer(form: Callable[[Path], Path], tmp_path:
     assert set(layer.entries) >= {b"d/.wh..wh..opq", b".wh.gone", b"d/sub/deep", b"caf\xe9 \n", b"link", b"pipe"}
     assert layer.entries[b"d"].xattrs == {}
     assert layer.entries[b"a"].same_as == layer.entries[b"z"].same_as == b"a"
+
+
+@as_root
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_a_squashfs_is_what_the_tar_is_and_the_same_each_time(name: str, tmp_path: Path) -> None:
+    if which("tar2sqfs") is None:
+        pytest.skip("tar2sqfs is not installed")
+    top = upper_folder(tmp_path)
+    for out in ("x.tar", "x.sqfs", "y.sqfs"):
+        assert main(["seal", str(top), "--for", name, "-o", str(tmp_path / out)]) == EXIT_AS_EXPECTED
+    assert (tmp_path / "x.sqfs").read_bytes() == (tmp_path / "y.sqfs").read_bytes()
+    with (tmp_path / "x.sqfs").open("rb") as file:
+        laid = Snapshot.of(read_squash(file, "x"))
+    packed_ = Snapshot.of(read_tar(tmp_path / "x.tar"))
+    assert {path: same(one) for path, one in laid.entries.items()} == {
+        path: same(one) for path, one in packed_.entries.items()
+    }
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["upper", "x.sqfs", "x.tar", "y.sqfs"]
+
+
+@as_root
+def test_a_packer_that_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    top = upper_folder(tmp_path)
+    (tmp_path / "bin").mkdir()
+    packer = tmp_path / "bin/tar2sqfs"
+    packer.write_text('#!/bin/sh\n: >"$2"; echo it is full >&2; exit 1\n')
+    packer.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    assert main(["seal", str(top), "--for", "all", "-o", str(tmp_path / "x.sqfs")]) == EXIT_BROKEN
+    assert "tar2sqfs did not come to its end: it is full" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "upper"]
 
 
 @as_root
