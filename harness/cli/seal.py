@@ -150,11 +150,9 @@ def _write(sealed: Sealed, layer: Layer, output: Path) -> None:
             with _new_file(output) as write:
                 write_tar(every, write)
         elif output.name.endswith(_SQUASHED):
-            with _new_folder(
-                output
-            ) as made:  # by tar2sqfs: sqfstar gives the root a mode of its own, and another image each time
-                with feeding(["tar2sqfs", "--quiet", made], timeout=_LONGEST) as packer:
-                    write_tar(every, packer.write)
+            # sqfstar gives the root a mode of its own, and makes another image each time
+            with _new_folder(output) as made, feeding(["tar2sqfs", "--quiet", made], timeout=_LONGEST) as packer:
+                write_tar(every, packer.write)
         else:
             with _new_folder(output) as folder:
                 write_folder(every, folder)

@@ -26,6 +26,7 @@ PROGRAMS: Mapping[str, str] = {  # program: what it is for. Whatever a command s
     "mke2fs": "scenarios on an ext3 or ext4 image, on the host's own programs",
     "fuse2fs": "scenarios on an ext3 image by FUSE, on the host's own programs",
     "sqfs2tar": "whiteout-lab inspect of a SIF, an OCI-SIF or a squashfs",
+    "tar2sqfs": "whiteout-lab seal to a squashfs",
     "zstd": "whiteout-lab inspect of an image whose layers are compressed with it",
     "mmdebstrap": "building worlds",
     "gpg": "building worlds",

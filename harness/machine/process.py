@@ -26,6 +26,7 @@ from typing import IO
 import sh
 
 from harness.errors import BrokenMachinery, MissingProgram
+from harness.machine.packages import package_of
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def which(program: str) -> Path | None:
 def _needed(name: str) -> Path:
     program = which(name)
     if program is None:
-        raise MissingProgram(f"the program {name} is not installed", remedy=f"install {name}")
+        raise MissingProgram(f"the program {name} is not installed", remedy=f"apt-get install {package_of(name)}")
     return program
 
 
