@@ -163,7 +163,8 @@ def test_one_that_hangs_is_stopped_and_found(trixie: World, context: CellContext
 def test_one_that_dies_under_the_steps_is_found(trixie: World, context: CellContext, tmp_path: Path) -> None:
     text = (
         f'{real_program(trixie)} "$@" & child=$!\n'
-        "until grep -q ' /mnt/merged ' /proc/self/mountinfo; do :; done\n"
+        # or until it is unmounted again, where this was late to see it
+        "until grep -q ' /mnt/merged ' /proc/self/mountinfo || grep -q '^State:.Z' /proc/$child/status; do :; done\n"
         "kill -9 $child; wait $child; kill -9 $$\n"
     )
     _, verdict = go(DELETE, tool(tmp_path / "fo", text), context, tmp_path)
