@@ -106,7 +106,7 @@ def versions(
         told = who(having, ran.values())[0], who(others, ran.values())[0] if others else ""
         groups.setdefault(told, []).append(f"{finding.code} at {code(finding.path)}")
     return tuple(
-        f"{', '.join(what)}: in {one_line(having)}" + (f"; not in {one_line(others)}" if others else "")
+        f"{', '.join(dict.fromkeys(what))}: in {one_line(having)}" + (f"; not in {one_line(others)}" if others else "")
         for (having, others), what in groups.items()
     )
 

@@ -116,10 +116,11 @@ def _once(lines: Iterable[str]) -> list[str]:
 
 
 def _each(issue: Issue, told: Callable[[Case], str]) -> str:
-    """Of one cell as it is; of several each below its name."""
-    if len(issue.cases) == 1:
-        return told(issue.cases[0])
-    return "\n\n".join(f"{code(case.recording.id)}:\n\n{told(case)}" for case in issue.cases)
+    """Of one cell, and where all are alike, as it is; of several each below its name."""
+    texts = [told(case) for case in issue.cases]
+    if len(set(texts)) == 1:
+        return texts[0]
+    return "\n\n".join(f"{code(case.recording.id)}:\n\n{text}" for case, text in zip(issue.cases, texts, strict=True))
 
 
 def _bullets(lines: Sequence[str]) -> str:
@@ -201,7 +202,7 @@ def _tool(case: Case) -> list[str]:
         *((one.name, one.version, "") for one in tool.parts),
     ]
     lines = [f"{_inert(name)} {_inert(version)}" + (f": {code(says)}" if says else "") for name, version, says in parts]
-    return [*lines, f"kernel {_inert(tool.kernel)}"]
+    return lines if tool.program == "kernel" else [*lines, f"kernel {_inert(tool.kernel)}"]
 
 
 def _installed(case: Case) -> str:
@@ -232,7 +233,13 @@ def _known(issue: Issue) -> str:
     for name in names:
         if name in issue.defects:
             defect = issue.defects[name]
-            versions = f"in {defect.program} {', '.join(map(code, defect.versions))}, as measured"
+            every = defect.versions == ("any",)
+            some = "every version" if every else ", ".join(map(code, defect.versions))
+            versions = (
+                f"in {some} of {defect.program} that was measured"
+                if every
+                else f"in {defect.program} {some}, as measured"
+            )
             lines.append(f"{code(name)}: {_inert(defect.title)}; {versions}. {', '.join(defect.links)}".rstrip())
     return "Known to the harness that made this report as:\n\n" + _bullets(lines) if lines else ""
 
