@@ -80,13 +80,15 @@ def _of_folder(top: bytes, where: str) -> Iterator[Content]:
             raise _unread(where, prefix, error) from error
         inside = []
         try:
-            for name in sorted(map(os.fsencode, os.listdir(here))):  # noqa: PTH208 - of a descriptor
+            with os.scandir(here) as names:
+                every = sorted((os.fsencode(one.name), one.is_file(follow_symlinks=False)) for one in names)
+            for name, regular in every:
                 try:
+                    if regular:
+                        yield from _file(here, name, before + name)
+                        continue
                     status = os.stat(name, dir_fd=here, follow_symlinks=False)
-                    blocks = (
-                        _file(here, name, status, where, before + name) if stat.S_ISREG(status.st_mode) else iter(())
-                    )
-                    yield Content(before + name, int(status.st_mtime), blocks)
+                    yield Content(before + name, int(status.st_mtime), iter(()))
                 except OSError as error:
                     raise _unread(where, before + name, error) from error
                 if stat.S_ISDIR(status.st_mode) and status.st_dev == root.st_dev:
@@ -104,18 +106,20 @@ def _unread(where: str, path: bytes, error: OSError) -> BrokenMachinery:
     )
 
 
-def _file(folder: int, name: bytes, status: os.stat_result, where: str, path: bytes) -> Iterator[bytes]:
+def _file(folder: int, name: bytes, path: bytes) -> Iterator[Content]:
+    """A regular file. What is no longer one has no content, and so is not what was sealed."""
     file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     try:
-        now = os.fstat(file)
-        if (now.st_dev, now.st_ino) != (status.st_dev, status.st_ino):
-            raise BrokenMachinery(
-                f"{escape(path)} was changed while it was read", where=where, remedy="let nobody write there meanwhile"
-            )
-        while block := os.read(file, _BLOCK):
-            yield block
+        status = os.fstat(file)
+        yield Content(path, int(status.st_mtime), _blocks(file, status.st_size if stat.S_ISREG(status.st_mode) else 0))
     finally:
         os.close(file)
+
+
+def _blocks(file: int, left: int) -> Iterator[bytes]:
+    while left and (block := os.read(file, min(_BLOCK, left))):
+        left -= len(block)
+        yield block
 
 
 def _of_tar(blob: Blob, where: str, budget: Budget) -> Iterator[Content]:
