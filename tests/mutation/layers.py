@@ -1,0 +1,18 @@
+"""Mutants of what is sealed and written, taken out of a bundle, remembered of nights: each condition turned round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.mutation.changes import Mutant, inverted
+
+_SEALING = ("tests/layers/test_sealing.py", "tests/layers/test_writing.py")
+
+
+def every() -> Iterator[Mutant]:
+    """All of them."""
+    yield from inverted("harness/layers/sealing.py", _SEALING)
+    yield from inverted("harness/layers/writing.py", ("tests/layers/test_writing.py",))
+    yield from inverted("harness/layers/seen.py", ("tests/layers/test_seen.py",))
+    yield from inverted("harness/report/redact.py", ("tests/report/test_redact.py",))
+    yield from inverted("harness/runs/history.py", ("tests/runs/test_history.py",))
