@@ -167,3 +167,27 @@ def test_hard_links_stay_linked_among_those_that_are_left() -> None:
     whiteouts = [replace(gone(name), same_as=b"x", links=2) for name in ("x", "y")]
     entries = seal(tree(whiteouts), None, TARGETS["kernel"]).entries.entries
     assert [entries[name].same_as for name in (b"x", b"y")] == [None, None]
+
+
+def test_of_names_that_share_an_inode_one_that_is_left_alone_is_linked_to_nothing() -> None:
+    first = b".wh..wh.aufs"
+    upper = tree([file(first, same_as=first, links=2), file("x", same_as=first, links=2)])
+    left = next(one for one in seal(upper, None, TARGETS["oci"]).entries if one.path)
+    assert (left.path, left.same_as, left.links) == (b"x", None, 1)
+
+
+def test_a_users_own_name_that_is_deleted_stays_deleted_where_that_can_be_said() -> None:
+    lower, upper = tree([file(".wh.mine", "somebody's")]), tree([gone(".wh.mine")])
+    layer = seal(upper, lower, TARGETS["kernel"])
+    assert layer.entries.entries[b".wh.mine"].is_whiteout_device
+    with pytest.raises(UsageError, match="is deleted, and somebody's own"):
+        seal(upper, lower, TARGETS["oci"])
+    for known in (None, EMPTY):  # it may be a mark of a mark, and hides nothing
+        assert [one.at for one in seal(upper, known, TARGETS["oci"]).dropped] == [".wh.mine"]
+
+
+def test_a_name_that_is_deleted_and_there_is_told_unless_it_is_a_directory_that_is_opaque_so() -> None:
+    upper = tree([file(".wh.f"), file("f"), file(".wh.d"), folder("d")])
+    layer = seal(upper, LOWER, TARGETS["oci"])
+    assert [(one.at, one.why.partition(":")[0]) for one in layer.dropped] == [("f", "it is deleted, and there")]
+    assert b"d/.wh..wh..opq" in layer.entries

@@ -247,14 +247,17 @@ def test_the_uppermost_layer_of_an_image_is_sealed_with_those_below_it(kind: str
 @pytest.mark.parametrize("name", sorted(TARGETS))
 def test_a_folder_is_what_the_tar_is(name: str, tmp_path: Path) -> None:
     top = upper_folder(tmp_path)
+    for made in (top / "d/sub", top / "d", top):
+        os.utime(made, (1_000_000_000, 1_000_000_000))
     assert main(["seal", str(top), "--for", name, "-o", str(tmp_path / "x.tar")]) == EXIT_AS_EXPECTED
     assert main(["seal", str(top), "--for", name, "-o", str(tmp_path / "x")]) == EXIT_AS_EXPECTED
     packed_, laid = Snapshot.of(read_tar(tmp_path / "x.tar")), read_folder(os.fsencode(tmp_path / "x"))
     assert {path: same(one) for path, one in laid.entries.items()} == {
         path: same(one) for path, one in packed_.entries.items()
     }
-    times = [int((tmp_path / where / "d/large").stat().st_mtime) for where in ("upper", "x")]
-    assert times[0] == times[1]
+    for path in ("d/large", "d", "d/sub", "."):  # of a folder too, though something was made in it
+        times = [int((tmp_path / where / path).stat().st_mtime) for where in ("upper", "x")]
+        assert times[0] == times[1], path
 
 
 @as_root

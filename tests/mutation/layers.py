@@ -15,4 +15,6 @@ def every() -> Iterator[Mutant]:
     yield from inverted("harness/layers/writing.py", ("tests/layers/test_writing.py",))
     yield from inverted("harness/layers/seen.py", ("tests/layers/test_seen.py",))
     yield from inverted("harness/report/redact.py", ("tests/report/test_redact.py",))
-    yield from inverted("harness/runs/history.py", ("tests/runs/test_history.py",))
+    # without a night before, the clock cannot have gone back: the other way round that cannot even be asked
+    history = inverted("harness/runs/history.py", ("tests/runs/test_history.py",))
+    yield from (one for one in history if "last is not None" not in one.what)
