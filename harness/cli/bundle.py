@@ -29,8 +29,8 @@ from harness.report.issue import Case, Issue, issue_text, title
 from harness.report.projects import OF, PROJECTS
 from harness.report.redact import Private, Redactor, listing
 from harness.runs.folders import project_folder, reports_folder, work_parent
-from harness.runs.merge import PARTS
-from harness.runs.planfile import PLAN, PlanFile, read_plan
+from harness.runs.merge import plans_of
+from harness.runs.planfile import PlanFile
 from harness.runs.results import CellResult, Results
 from harness.runs.resume import results_of
 from harness.scenario.loader import parse
@@ -207,8 +207,7 @@ def _job(arguments: argparse.Namespace) -> _Job:
     run = arguments.run or reports_folder() / "latest"
     results = results_of(run)
     wanted = tuple(_named(cell, results) for cell in dict.fromkeys(map(plain_id, arguments.cells)))
-    parts = (run, *sorted((run / PARTS).glob("*")))
-    plans = tuple(read_plan(one / PLAN) for one in parts if (one / PLAN).exists())
+    plans = tuple(plans_of(run))
     given = [
         Path(tool.main.path).parent for plan in plans for tool in plan.tools if tool.origin in {"given", "installed"}
     ]

@@ -8,8 +8,8 @@ from harness.cells.plan import cell_of
 from harness.compare.changes import Changes, changes, settle, without
 from harness.evidence.recording import AGAIN
 from harness.runs.accounts import Accounts, accounts
-from harness.runs.merge import PARTS
-from harness.runs.planfile import PLAN, PlanFile, read_plan
+from harness.runs.merge import plans_of, runs_of
+from harness.runs.planfile import PLAN
 from harness.runs.results import NAME as RESULTS
 from harness.runs.results import Results, read_results
 from harness.runs.resume import results_of
@@ -21,7 +21,7 @@ def told(folder: Path, before: Accounts) -> tuple[Results, Changes | None, bool]
     What changed and was run again is settled by that. None: *before* says nothing. Raises BrokenMachinery.
     """
     results = results_of(folder)
-    runs, plans = _runs(folder), _plans(folder)
+    runs, plans = runs_of(folder), plans_of(folder)
     lone = len(plans) == 1 and bool(plans[0].shard)
     part = lone and (folder / PLAN).exists()  # and not all that is left of a night of which the other parts are lost
     if not before.of:
@@ -36,18 +36,9 @@ def told(folder: Path, before: Accounts) -> tuple[Results, Changes | None, bool]
     return results, settle(found, {cell.id: cell for one in again for cell in one.cells}), part
 
 
-def _runs(folder: Path) -> list[Path]:
-    """A run, and those that it was put together of."""
-    return [folder, *sorted((folder / PARTS).glob("*"))]
-
-
-def _plans(folder: Path) -> list[PlanFile]:
-    return [read_plan(one / PLAN) for one in _runs(folder) if (one / PLAN).exists()]
-
-
 def is_whole(folder: Path, results: Results) -> bool:
     """Whether a run is one of everything, seen to its end: what others say cannot stand in a row with other nights."""
-    plans = _plans(folder)
+    plans = plans_of(folder)
     shards = {plan.shard for plan in plans}
     parts = {int(one.partition("/")[2]) for one in shards if one}
     of_all = "" in shards or len(shards) == max(parts, default=0)

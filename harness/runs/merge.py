@@ -67,6 +67,16 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
     return Merged(whole, missing, doubled, tuple(unread))
 
 
+def runs_of(folder: Path) -> list[Path]:
+    """A run, and those that it was put together of."""
+    return [folder, *sorted((folder / PARTS).glob("*"))]
+
+
+def plans_of(folder: Path) -> list[PlanFile]:
+    """The plans of a run, and of those that it was put together of, where they are there. Raises BrokenMachinery."""
+    return [read_plan(one / PLAN) for one in runs_of(folder) if (one / PLAN).exists()]
+
+
 def _planned(plans: Iterable[PlanFile]) -> set[str]:
     """The cells of the runs that the parts are parts of. The parts of one run were decided alike, and are asked once."""
     asked: list[PlanFile] = []
