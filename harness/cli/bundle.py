@@ -23,7 +23,7 @@ from harness.machine.cache import cache_folder, write_whole
 from harness.machine.identity import identity
 from harness.names import one_line, printable
 from harness.places import REMOUNT, UPPER, PlaceName
-from harness.report.bundle import archive, check_output, folder_of, names, redacted, tar_of, versions, whole, write_run
+from harness.report.bundle import archive, check_output, folder_of, names, redacted, versions, whole, write_run
 from harness.report.html import write_report
 from harness.report.issue import Case, Issue, issue_text, title
 from harness.report.projects import OF, PROJECTS
@@ -37,6 +37,7 @@ from harness.scenario.loader import parse
 from harness.scenario.model import Scenario
 from harness.script.alone import Alone, alone, reproduce
 from harness.script.typed import typed
+from harness.snapshot.tar_write import tar_of
 
 _EPILOG = """\
 The archive holds report.html of these cells alone, reproduce.sh (plain sh; says what it needs; exit codes 0, 1, 125, 77, so that git

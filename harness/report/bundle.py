@@ -26,7 +26,6 @@ from harness.places import PlaceName
 from harness.report.redact import Redactor
 from harness.report.summary import code
 from harness.runs.results import NAME, CellResult, Results
-from harness.snapshot.model import Kind, Snapshot
 
 LARGEST = 25_000_000  # bytes: what GitHub takes as an attachment
 SUFFIXES = (".tar.gz", ".tgz")  # of the kinds that GitHub takes those that keep names and modes
@@ -109,40 +108,6 @@ def versions(
         f"{', '.join(dict.fromkeys(what))}: in {one_line(having)}" + (f"; not in {one_line(others)}" if others else "")
         for (having, others), what in groups.items()
     )
-
-
-def tar_of(tree: Snapshot) -> bytes:
-    """A tree as a PAX tar, of which a snapshot alone is there: a content that it does not hold is as many zeros."""
-    out = io.BytesIO()
-    with tarfile.open(
-        fileobj=out, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8", errors="surrogateescape"
-    ) as tar:
-        for entry in tree:
-            path = entry.path.decode("utf-8", "surrogateescape")
-            info = tarfile.TarInfo(f"./{path}" if path else ".")
-            info.mode, info.uid, info.gid = entry.mode, entry.uid, entry.gid
-            info.pax_headers = {
-                f"SCHILY.xattr.{name.decode('utf-8', 'surrogateescape')}": value.decode("utf-8", "surrogateescape")
-                for name, value in entry.xattrs.items()
-            }
-            first = tree.get(entry.same_as) if entry.same_as not in {None, entry.path} else None
-            if first is not None:
-                info.type, info.linkname = tarfile.LNKTYPE, f"./{first.path.decode('utf-8', 'surrogateescape')}"
-                tar.addfile(info)
-                continue
-            info.type = _TYPES[entry.kind]
-            info.linkname = (entry.target or b"").decode("utf-8", "surrogateescape")
-            info.devmajor, info.devminor = entry.device or (0, 0)
-            content = (entry.text if entry.text is not None else bytes(entry.size)) if entry.kind is Kind.FILE else b""
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return out.getvalue()
-
-
-_TYPES = {
-    Kind.FILE: tarfile.REGTYPE, Kind.DIR: tarfile.DIRTYPE, Kind.LINK: tarfile.SYMTYPE, Kind.CHAR: tarfile.CHRTYPE,
-    Kind.BLOCK: tarfile.BLKTYPE, Kind.FIFO: tarfile.FIFOTYPE, Kind.SOCKET: tarfile.REGTYPE, Kind.UNKNOWN: tarfile.REGTYPE,
-}  # fmt: skip
 
 
 def archive(folder: str, files: Mapping[str, bytes], started: str) -> bytes:

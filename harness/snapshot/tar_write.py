@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import tarfile
 
-from harness.snapshot.model import Entry, Kind
+from msgspec.structs import replace
+
+from harness.snapshot.model import Entry, Kind, Snapshot
 
 END = bytes(1024)  # two blocks of zeros
 _BLOCK = 512
@@ -85,3 +87,16 @@ def _record(key: bytes, value: bytes) -> bytes:
 def padding(size: int) -> bytes:
     """What follows a content of *size* bytes up to the next block."""
     return bytes(-size % _BLOCK)
+
+
+def tar_of(tree: Snapshot) -> bytes:
+    """A tree of which a snapshot alone is there: content that it does not hold is as many zeros; what has no type is an empty file."""
+    out = bytearray()
+    for entry in tree:
+        member = entry if entry.kind in _TYPES else replace(entry, kind=Kind.FILE, size=0, text=b"")
+        first = entry.same_as if entry.same_as not in {None, entry.path} and entry.same_as in tree else None
+        content = b""
+        if member.kind is Kind.FILE and first is None:
+            content = member.text if member.text is not None else bytes(member.size)
+        out += header(replace(member, size=len(content)), 0, first) + content + padding(len(content))
+    return bytes(out) + END

@@ -13,10 +13,11 @@ from harness.cli.main import main
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_USAGE
 from harness.machine.process import run
 from harness.places import UPPER
-from harness.report.bundle import LARGEST, archive, check_output, folder_of, tar_of, versions
+from harness.report.bundle import LARGEST, archive, check_output, folder_of, versions
 from harness.report.load import load
 from harness.runs.results import read_results
 from harness.snapshot.tar import read_tar
+from harness.snapshot.tar_write import tar_of
 from harness.worlds.build import worlds_in_place
 from tests.entries import file, folder, gone, tree
 from tests.factory import PLAIN_UPPER, FakeCell, make_run

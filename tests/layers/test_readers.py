@@ -23,7 +23,6 @@ from harness.layers.targets import TARGETS
 from harness.layers.writing import items, write_tar
 from harness.machine.workfolder import work_folder
 from harness.profile import Profile
-from harness.report.bundle import tar_of
 from harness.runs.decide import Wanted, decide
 from harness.runs.folders import work_parent
 from harness.runs.results import read_results
@@ -31,6 +30,7 @@ from harness.scenario.layers import layer
 from harness.snapshot.contents import Content
 from harness.snapshot.model import EMPTY, Snapshot
 from harness.snapshot.tar import read_tar
+from harness.snapshot.tar_write import tar_of
 from harness.whiteouts.union import merge
 from harness.worlds.build import worlds_in_place
 from harness.worlds.model import Part, Tool
