@@ -8,6 +8,7 @@ import difflib
 import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from harness.cells.plan import Cell, cell_of
@@ -86,9 +87,10 @@ def bundle(arguments: argparse.Namespace) -> int:
     """Write the archive, and print the text's title and what was taken out."""
     folder = check_output(arguments.output)
     job = _job(arguments)
-    files, cases = job.files(folder)
+    files, cases = job.files()
     cases = [
-        tried(case, job.planned(case.recording.id)[0], files, arguments.times, arguments.timeout) for case in cases
+        tried(case, job.planned.get(case.recording.id, (None,))[0], files, arguments.times, arguments.timeout)
+        for case in cases
     ]
     taken = listing(job.redactor.counts, job.redactor.private)
     issue = Issue(tuple(cases), job.defects, arguments.output.name, folder, tuple(taken))
@@ -100,7 +102,7 @@ def bundle(arguments: argparse.Namespace) -> int:
         write_whole(arguments.output, packed)
     except OSError as error:
         raise BrokenMachinery(f"cannot be written: {error.strerror}", where=str(arguments.output)) from error
-    print(one_line(f"{arguments.output} ({len(packed) / 1e3:,.0f} KB): {title(issue)}"))
+    print(one_line(f"{arguments.output} ({len(packed) / 1e3:,.0f} KB): {title(cases[0], job.defects)}"))
     for case in cases:
         shown = case.script.why_not or f"it showed in {case.script.shown} of {count(case.script.runs, 'run')}"
         print(one_line(f"{case.recording.id}: {shown}"))
@@ -125,16 +127,18 @@ class _Job:
     def defects(self) -> dict[str, Defect]:
         return {one.name: one for one in self.results.defects}
 
-    def planned(self, cell_id: str) -> tuple[Cell | None, bytes]:
-        """The cell as its run planned it, and the file of its scenario as it is now, where both are there."""
-        for plan in self.plans:
-            for decision, one in zip(plan.decisions, plan.cells(), strict=True):
-                if cell_of(one).id == cell_id:
-                    file = Path(plan.files[decision.scenario])
-                    return cell_of(one), file.read_bytes() if file.is_file() else b""
-        return None, b""
+    @cached_property
+    def planned(self) -> dict[str, tuple[Cell, Path]]:
+        """Of the cells that are wanted how their run planned them, and the files of their scenarios."""
+        ids = {one.id for one in self.wanted}
+        return {
+            cell.id: (cell, Path(plan.files[decision.scenario]))
+            for plan in reversed(self.plans)  # the first that has it counts
+            for decision, cell in zip(plan.decisions, map(cell_of, plan.cells()), strict=True)
+            if cell.id in ids
+        }
 
-    def files(self, folder: str) -> tuple[dict[str, bytes], list[Case]]:
+    def files(self) -> tuple[dict[str, bytes], list[Case]]:
         """The files of the archive but for the text, and what that is made of. Raises BrokenMachinery."""
         files: dict[str, bytes] = {}
         cases: list[Case] = []
@@ -154,7 +158,7 @@ class _Job:
         except OSError as error:
             raise BrokenMachinery(f"cannot be read or written: {error.strerror}", where=str(error.filename)) from error
         about = [
-            title(Issue(tuple(cases), self.defects, "", folder, ())),
+            title(cases[0], self.defects),
             *(f"cell {case.recording.id}" for case in cases),
         ]
         files["reproduce.sh"] = reproduce(alones, about)
@@ -166,13 +170,14 @@ class _Job:
     ) -> tuple[dict[str, bytes], Case, Alone | None]:
         """Of one cell: what lies in its folder of the archive, what is told of it, and how it is run alone. *clean*: its recording."""
         recording = whole(self.run / result.folder, result)
-        cell, file = self.planned(result.id)
+        cell, file = self.planned.get(result.id, (None, Path()))
         files = {"script.sh": clean["script.sh"]}
         trees = read_trees(self.run / result.folder)
         if UPPER in trees:
             files["upper.tar"] = clean.get("upper.tar") or self.redactor.tar(tar_of(trees[UPPER]))
-        if _is_of(file, recording.scenario):
-            files["scenario.toml"] = self.redactor.text(file)
+        text = file.read_bytes() if file.is_file() else b""
+        if _is_of(text, recording.scenario):
+            files["scenario.toml"] = self.redactor.text(text)
         again = any(finding.place == REMOUNT for finding in result.findings)
         steps = self.redactor.text(typed(cell, again=again)) if cell is not None else b""
         files |= {"steps.sh": steps} if steps else {}

@@ -14,9 +14,9 @@ from harness.evidence.recording import Recording
 from harness.judge.codes import CODES
 from harness.judge.defects.model import Defect, Effect
 from harness.judge.findings import Finding, often
-from harness.names import one_line, printable
+from harness.names import one_line
 from harness.report.projects import Part, Project
-from harness.report.summary import code
+from harness.report.summary import code, fenced
 
 LONGEST = 65_536  # characters; GitHub's limit of an issue's text
 _OUTPUT = (120, 40, 12, 0)  # lines of what commands print, tried in this order
@@ -61,16 +61,13 @@ class Issue:
     taken_out: tuple[str, ...]
 
 
-def title(issue: Issue) -> str:
-    """One line: the tool, and the worst that happens. What nobody has named yet comes first."""
-    first = issue.cases[0]
+def title(first: Case, defects: Mapping[str, Defect]) -> str:
+    """One line of the first case: the tool, and the worst that happens. What nobody has named yet comes first."""
     tool = f"{first.recording.tool.title or first.recording.tool.name} {first.recording.tool.version}"
     new = [one for one in first.findings if one.known is None]
     if new:
         return one_line(f"{tool}: {new[0].message}")[:200]
-    named = [
-        issue.defects[one.known.defect] for one in first.findings if one.known and one.known.defect in issue.defects
-    ]
+    named = [defects[one.known.defect] for one in first.findings if one.known and one.known.defect in defects]
     mine = [one for one in named if one.program == first.recording.tool.program] or named
     worst = min(mine, key=lambda one: one.effect.place, default=None)
     return one_line(f"{tool}: {worst.title if worst else first.recording.scenario.title}")[:200]
@@ -103,7 +100,7 @@ def _text(issue: Issue, project: Project, most: int) -> str:
         Part.TAKEN_OUT: lambda: _taken_out(issue),
         Part.PODMAN: lambda: "(to be answered by whoever sends this)",
     }
-    out = [f"# {_inert(title(issue))}"]
+    out = [f"# {_inert(title(issue.cases[0], issue.defects))}"]
     for heading, wanted in project.sections:
         told = [text for text in (parts[one]() for one in wanted) if text]
         if told:
@@ -160,14 +157,14 @@ def _expected(case: Case) -> str:
 def _steps(case: Case, issue: Issue, most: int) -> str:
     if not case.steps:
         return f"See {code(f'{issue.folder}/{case.folder}/script.sh')} in the attached archive: a few commands would not do."
-    out = [_fenced(case.steps, "sh")]
+    out = [fenced(case.steps, "sh")]
     if case.printed.said and most:
         often_ = (
             ""
             if case.printed.runs < 2
             else f" (the same each time in {case.printed.shown} of {case.printed.runs} runs)"
         )
-        out += [f"It prints{often_}:", _fenced(_shortened(case.printed.said, most), "")]
+        out += [f"It prints{often_}:", fenced(_shortened(case.printed.said, most))]
     elif case.printed.why_not:
         out.append(_sentence(case.printed.why_not))
     return "\n\n".join(out)
@@ -177,7 +174,7 @@ def _run(issue: Issue) -> str:
     lines = [f"tar -xzf {issue.archive}", f"sh {issue.folder}/reproduce.sh"]
     out = [
         f"The attached {code(issue.archive)} stands alone: it needs the tools and a POSIX shell, and says what is missing.",
-        _fenced("\n".join(lines), "sh"),
+        fenced("\n".join(lines), "sh"),
         _EXIT_CODES,
     ]
     for case in issue.cases:
@@ -186,7 +183,7 @@ def _run(issue: Issue) -> str:
             out.append(f"{name}It was not run again: {_inert(case.script.why_not)}.")
         elif case.script.shown:
             out.append(f"{name}It showed in {case.script.shown} of {count(case.script.runs, 'run')} here:")
-            out.append(_fenced(_shortened(case.script.said, 20), ""))
+            out.append(fenced(_shortened(case.script.said, 20)))
         else:
             out.append(
                 f"{name}The script's own plain rules saw nothing in {count(case.script.runs, 'run')}: what is wrong is in the report, "
@@ -222,9 +219,7 @@ def _system(issue: Issue) -> str:
     wanted = ("system", "kernel", "machine", "file system of the work folder")
     lines = [f"{key}: {code(environment[key])}" for key in wanted if key in environment]
     mounted = _once(line for case in issue.cases for line in case.recording.mounts)
-    return _bullets(lines) + (
-        "\n\nMounted as (mountinfo):\n\n" + _fenced("\n".join(mounted[:8]), "") if mounted else ""
-    )
+    return _bullets(lines) + ("\n\nMounted as (mountinfo):\n\n" + fenced("\n".join(mounted[:8])) if mounted else "")
 
 
 def _known(issue: Issue) -> str:
@@ -259,13 +254,6 @@ def _inert(text: str) -> str:
     """Text that Markdown shows as it is: no mark-up, no tag, no mention of a person, no link to an issue."""
     quoted = re.sub(r"([\\`*_{}\[\]<>|~])", r"\\\1", one_line(text).replace("&", "&amp;"))
     return re.sub(r"([@#])(?=\w)", r"\1<!-- -->", quoted)
-
-
-def _fenced(text: str, language: str) -> str:
-    """A block that no line of it can end."""
-    inside = printable(text.rstrip("\n"))
-    ticks = "`" * max(3, max((len(run) for run in re.findall(r"`+", inside)), default=0) + 1)
-    return f"{ticks}{language}\n{inside}\n{ticks}"
 
 
 def _shortened(text: str, most: int) -> str:

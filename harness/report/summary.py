@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from harness.compare.change_words import Paragraph, paragraphs, summary, version_lines
 from harness.compare.changes import Changes, What
 from harness.compare.words import count
-from harness.names import one_line
+from harness.names import one_line, printable
 
 LONGEST = 1 << 20  # bytes; GITHUB_STEP_SUMMARY
 SHOWN = 9  # annotations; the tenth counts the rest
@@ -72,10 +72,15 @@ def code(text: str) -> str:
 
 
 def block(lines: Sequence[str]) -> str:
-    """A fenced block that no line can end."""
-    text = "\n".join(map(one_line, lines))
-    fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", text)), default=0) + 1)
-    return f"{fence}diff\n{text}\n{fence}\n"
+    """What came and went, as a fenced block."""
+    return fenced("\n".join(map(one_line, lines)), "diff") + "\n"
+
+
+def fenced(text: str, language: str = "") -> str:
+    """A fenced block that no line of the text can end."""
+    inside = printable(text.rstrip("\n"))
+    fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", inside)), default=0) + 1)
+    return f"{fence}{language}\n{inside}\n{fence}"
 
 
 def workflow_commands(found: Changes) -> list[str]:

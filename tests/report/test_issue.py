@@ -68,8 +68,8 @@ def test_the_title_is_of_the_worst_and_of_what_nobody_has_named_before_it(tmp_pa
     named, _ = case(tmp_path)
     ghost, needless = named.findings
     assert (ghost.known is None, needless.known is None) == (False, True)
-    assert title(issue(named)) == f"fuse-overlayfs 1.14: {needless.message}"
-    assert title(issue(Case(named.recording, (ghost,), "one"))) == f"fuse-overlayfs 1.14: {GHOST.title}"
+    assert title(named, {GHOST.name: GHOST}) == f"fuse-overlayfs 1.14: {needless.message}"
+    assert title(Case(named.recording, (ghost,), "one"), {GHOST.name: GHOST}) == f"fuse-overlayfs 1.14: {GHOST.title}"
 
 
 def test_names_are_inert(tmp_path: Path) -> None:
