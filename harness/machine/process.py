@@ -136,6 +136,28 @@ class Poured:
 
 
 @contextlib.contextmanager
+def _piped(
+    program: Path, words: Sequence[str], *, timeout: float, stdin: int, stdout: int, stderr: IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A child in a session of its own, which is killed at its time limit (in seconds), and where the caller leaves it running."""
+    child = subprocess.Popen([program, *words[1:]], stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True)
+    clock = threading.Timer(timeout, _kill_session, (child.pid,))
+    clock.start()
+    try:
+        yield child
+    finally:
+        clock.cancel()
+        if child.poll() is None:
+            _kill_session(child.pid)
+            child.wait()
+        for pipe in filter(
+            None, (child.stdin, child.stdout)
+        ):  # not before: what is still to be written would wait for a reader
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+
+@contextlib.contextmanager
 def pouring(argv: Sequence[str | Path], *, timeout: float) -> Iterator[Poured]:
     """Start a command and read its output, in bytes, while it runs; what is not read is thrown away.
 
@@ -144,28 +166,14 @@ def pouring(argv: Sequence[str | Path], *, timeout: float) -> Iterator[Poured]:
     words = tuple(str(word) for word in argv)
     program = _needed(words[0])
     with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(
-            [program, *words[1:]],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-        )
-        assert child.stdout is not None
-        poured = Poured(child.stdout)
-        clock = threading.Timer(timeout, _kill_session, (child.pid,))
-        clock.start()
-        try:
+        nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+        with _piped(program, words, timeout=timeout, stdin=nothing, stdout=pipe, stderr=errors) as child:
+            assert child.stdout is not None
+            poured = Poured(child.stdout)
             yield poured
             while child.stdout.read(1 << 20):
                 pass
             code = child.wait()
-        finally:
-            clock.cancel()
-            child.stdout.close()
-            if child.poll() is None:
-                _kill_session(child.pid)
-                child.wait()
         errors.seek(0)
         poured.ended = Finished(words, code, "", errors.read(1 << 16).decode("utf-8", "replace"))
 
@@ -180,32 +188,19 @@ def feeding(argv: Sequence[str | Path], *, timeout: float) -> Iterator[IO[bytes]
     words = tuple(str(word) for word in argv)
     program = _needed(words[0])
     with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(
-            [program, *words[1:]],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            start_new_session=True,
-        )
-        assert child.stdin is not None
-        clock = threading.Timer(timeout, _kill_session, (child.pid,))
-        clock.start()
-        try:
+        pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+        with _piped(program, words, timeout=timeout, stdin=pipe, stdout=nothing, stderr=errors) as child:
+            assert child.stdin is not None
             with contextlib.suppress(BrokenPipeError):  # it left early: its words say why
                 yield child.stdin
                 child.stdin.flush()
             with contextlib.suppress(BrokenPipeError):
                 child.stdin.close()
-            child.wait()
-        finally:
-            clock.cancel()
-            if child.poll() is None:
-                _kill_session(child.pid)
-                child.wait()
+            code = child.wait()
         errors.seek(0)
         said = _text(errors.read()).strip().splitlines()
-    if child.returncode != 0:
-        why = said[-1] if said else f"exit code {child.returncode}"
+    if code != 0:
+        why = said[-1] if said else f"exit code {code}"
         raise BrokenMachinery(f"{words[0]} did not come to its end: {why}", remedy="is there room where it writes?")
 
 
