@@ -6,7 +6,7 @@ import contextlib
 
 from harness.errors import BrokenMachinery, LabError
 from harness.runs.folders import reports_folder
-from harness.runs.results import Results, without, write_results
+from harness.runs.results import Results, taken_back, write_results
 from harness.runs.run import Run, drop_recordings
 
 
@@ -15,12 +15,8 @@ def _reported(run: Run, results: Results) -> Results:
     from harness.report.html import write_report  # noqa: PLC0415 - the report's templates cost a worker's start
 
     damaged = write_report(run.folder, run.folder / "report.html").damaged
-    if not damaged:
-        return results
     run.problems += [BrokenMachinery(cell.damage, where=str(cell.folder)) for cell in damaged]
-    results = without(results, [cell.result for cell in damaged])
-    write_results(results, run.folder)
-    return results
+    return taken_back(results, [cell.result for cell in damaged], run.folder)
 
 
 def finish_run(run: Run, results: Results) -> None:

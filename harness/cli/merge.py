@@ -12,7 +12,7 @@ from harness.judge.findings import Outcome
 from harness.names import one_line
 from harness.report.html import write_report
 from harness.runs.merge import merge as put_together
-from harness.runs.results import without, write_results
+from harness.runs.results import taken_back
 
 _MOST = 5  # ids that are named
 
@@ -32,9 +32,7 @@ def merge(arguments: argparse.Namespace) -> int:
     """Put runs together."""
     merged = put_together(arguments.runs, arguments.output)
     damaged = write_report(arguments.output, arguments.output / "report.html").damaged
-    results = without(merged.results, [cell.result for cell in damaged])
-    if damaged:
-        write_results(results, arguments.output)
+    results = taken_back(merged.results, [cell.result for cell in damaged], arguments.output)
     for error in merged.unread:
         print(f"whiteout-lab: left out: {error}", file=sys.stderr)
     for cell in damaged:

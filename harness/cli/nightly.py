@@ -34,7 +34,7 @@ from harness.runs.folders import reports_folder
 from harness.runs.history import NAME as HISTORY
 from harness.runs.history import Night, remember
 from harness.runs.planfile import PLAN, read_plan
-from harness.runs.results import Results, read_results, without, write_results
+from harness.runs.results import Results, read_results, taken_back
 from harness.runs.resume import was_killed
 from harness.tools.asked import HELP as TOOL_HELP
 from harness.worlds.refresh import refresh
@@ -113,7 +113,7 @@ def _whole(folder: Path) -> LoadedRuns:
     for cell in loaded.damaged:
         print(one_line(f"whiteout-lab: {cell.folder}: {cell.damage}"), file=sys.stderr)
     if loaded.damaged:
-        write_results(without(read_results(folder), [cell.result for cell in loaded.damaged]), folder)
+        taken_back(read_results(folder), [cell.result for cell in loaded.damaged], folder)
     return loaded
 
 

@@ -20,8 +20,6 @@ from harness.report.issue import Case, Tried
 from harness.runs.folders import work_parent
 from harness.worlds.inside import GIVEN
 
-_OUTSIDE = frozenset({"given", "crate"})  # origins of a program that is not in the cell's world
-
 
 def tried(case: Case, cell: Cell | None, files: Mapping[str, bytes], times: int, timeout: float) -> Case:
     """Run what is in the archive, and what a person types, in the cell's world: *times*, each for *timeout* seconds at most.
@@ -48,7 +46,7 @@ def _run(case: Case, cell: Cell, files: Mapping[str, bytes], times: int, context
     name = case.folder
     script, steps = f"{name}/script.sh", f"{name}/steps.sh"
     mine = {key: files[key] for key in ("reproduce.sh", script, steps) if key in files}
-    program = f" PROGRAM={GIVEN}" if cell.tool.origin in _OUTSIDE else ""
+    program = f" PROGRAM={GIVEN}" if cell.program == GIVEN else ""
     said = [run_alone(cell, context, mine, f"sh reproduce.sh {name}{program}") for _ in range(times)]
     lacking = next((one for one in said if one.code not in {0, 1}), None)
     if lacking is not None:
@@ -65,7 +63,7 @@ def _run(case: Case, cell: Cell, files: Mapping[str, bytes], times: int, context
 
 def _called(cell: Cell) -> dict[str, bytes]:
     """A program that is not in its world, under the name by which a person calls it."""
-    if cell.tool.origin not in _OUTSIDE:
+    if cell.program != GIVEN:
         return {}
     return {cell.driver.program: f'#!/bin/sh\nexec {GIVEN} "$@"\n'.encode()}
 

@@ -168,6 +168,11 @@ def exports(env: Mapping[str, str]) -> str:
     return "".join(f"export {key}={quote(value)}\n" for key, value in env.items())
 
 
+def assigned(env: Mapping[str, str]) -> str:
+    """The same as words before a command, which has it alone."""
+    return "".join(f"{key}={quote(value)} " for key, value in env.items())
+
+
 def option_words(*parts: str) -> str:
     """Mount options in one word; empty parts fall away."""
     return ",".join(part for part in parts if part)

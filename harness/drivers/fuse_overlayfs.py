@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.drivers.base import Mounter, MountText, Stack, Typed, option_words
+from harness.drivers.base import Mounter, MountText, Stack, Typed, assigned, option_words
 from harness.machine.quote import quote
 
 PROGRAM = "fuse-overlayfs"
@@ -16,7 +16,7 @@ def daemon(stack: Stack) -> MountText:
         "lowerdir=" + ":".join(reversed(stack.lowers)), f"upperdir={stack.upper}", f"workdir={stack.work}",
         stack.options.get(PROGRAM, ""),
     )  # fmt: skip
-    environment = "".join(f"{key}={quote(value)} " for key, value in stack.env.items())
+    environment = assigned(stack.env)
     return MountText(
         mount=(
             f'{environment}{stack.program} -f -o {quote(options)} {stack.merged} >>"$out/daemon.log" 2>&1 </dev/null &\n'

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, Typed, exports
-from harness.machine.quote import quote
+from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, Typed, assigned, exports
 from harness.places import SEALED
 from harness.profile import Profile
 from harness.worlds.inside import LAB
@@ -87,18 +86,11 @@ class Native(Runner):
                 "truncate -s 16M overlay && mke2fs -q -F -t ext3 -d empty overlay",
             ]
         overlay = "--overlay overlay" if self.overlay else "--writable-tmpfs"
-        words = [
-            *(f"{key}={quote(value)}" for key, value in stack.env.items()),
-            self.called_by,
-            "-q",
-            "exec",
-            flag,
-            overlay,
-        ]
-        words += ["--no-home", "--pwd", "/", "--bind /usr:/usr", "image/1" if self.sandbox else "image.sif"]
+        image = "image/1" if self.sandbox else "image.sif"
+        words = [f"{self.called_by} -q exec", flag, overlay, "--no-home --pwd / --bind /usr:/usr", image]
         return Typed(
             begin="\n".join(begin),
-            run=" ".join(word for word in words if word),
+            run=assigned(stack.env) + " ".join(filter(None, words)),
             end="debugfs -R 'ls -l upper/lab' overlay" if self.overlay == "ext3" else "",
             upper=f"overlay/upper{LAB}" if self.overlay == "folder" else "",
         )

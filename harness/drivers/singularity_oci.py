@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, Typed, exports
+from harness.drivers.base import BINDS, INSIDE, ContainerText, Runner, Stack, Typed, assigned, exports
 from harness.drivers.native import CALLED, CALLS, COMMANDS, SINGULARITY
-from harness.machine.quote import quote
 from harness.places import IMPORTED, PUSHED, SEALED, UPPER
 from harness.profile import Profile
 
@@ -79,7 +78,6 @@ fi"""
 
 def _typed(stack: Stack) -> Typed:
     call = COMMANDS[SINGULARITY]
-    env = "".join(f"{key}={quote(value)} " for key, value in stack.env.items())
     owner = (
         "" if stack.profile is Profile.ROOT else " --owner=0 --group=0"
     )  # as in the image that the user would have pulled
@@ -89,7 +87,7 @@ tar -C image/1{owner} -c . | podman import -q - localhost/lab/base
 podman save -q --format oci-archive -o base.tar localhost/lab/base
 {call} pull --disable-cache --keep-layers --oci image.sif oci-archive:base.tar
 {call} overlay create --size 64 --sparse image.sif""",
-        run=f"{env}{call} -q exec --oci --writable --no-home --cwd / --bind /usr:/usr image.sif",
+        run=f"{assigned(stack.env)}{call} -q exec --oci --writable --no-home --cwd / --bind /usr:/usr image.sif",
         end=f"""\
 {call} overlay seal image.sif
 # with a registry at port 5000, such as: podman run -d -p 5000:5000 docker.io/library/registry:2

@@ -55,11 +55,7 @@ def rendered(template: str, *, nights: bool = False, **what: object) -> str:
 
 
 def write_report(
-    runs: Path | Sequence[Path],
-    output: Path,
-    *,
-    judge_again: bool = False,
-    defects: Sequence[Defect] = (),
+    runs: Path | Sequence[Path], output: Path, *, judge_again: bool = False, defects: Sequence[Defect] = ()
 ) -> LoadedRuns:
     """Write the report of a run, or of several, in one step: a reader never sees half of it. Returns what it was made of.
 

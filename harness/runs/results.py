@@ -5,7 +5,7 @@ A run is a folder ``reports/<time>-<short id>/`` with ``results.json``, ``report
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -82,12 +82,6 @@ def cell_result(recording: Recording, verdict: Verdict, folder: str) -> CellResu
     )  # fmt: skip
 
 
-def without(results: Results, damaged: Iterable[CellResult]) -> Results:
-    """The same where some cells are *damaged*: what their recordings were is known no more, and what was said of them is taken back."""
-    instead = {cell.id: cell for cell in damaged}
-    return msgspec.structs.replace(results, cells=tuple(instead.get(cell.id, cell) for cell in results.cells))
-
-
 def write_results(results: Results, folder: Path) -> None:
     """Write ``results.json`` in one step: a reader never sees half of it. Raises BrokenMachinery when it cannot be written."""
     try:
@@ -98,6 +92,19 @@ def write_results(results: Results, folder: Path) -> None:
             where=str(folder / NAME),
             remedy="make room there, or name a folder on another disk with --out; the recordings that were written lie in cells/ beside it",
         ) from error
+
+
+def taken_back(results: Results, damaged: Sequence[CellResult], folder: Path) -> Results:
+    """The results, where recordings turned out to be *damaged*: what those said is taken back, in the run's folder too.
+
+    Raises BrokenMachinery when that cannot be written.
+    """
+    if not damaged:
+        return results
+    instead = {cell.id: cell for cell in damaged}
+    whole = msgspec.structs.replace(results, cells=tuple(instead.get(cell.id, cell) for cell in results.cells))
+    write_results(whole, folder)
+    return whole
 
 
 def _pieces(results: Results) -> Iterator[bytes]:
