@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
-import tempfile
+import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,6 +22,7 @@ from harness.evidence.trees import read_trees
 from harness.judge.defects.model import Defect
 from harness.machine.cache import cache_folder, write_whole
 from harness.machine.identity import identity
+from harness.machine.workfolder import reaped_folder
 from harness.names import one_line, printable
 from harness.places import REMOUNT, UPPER, PlaceName
 from harness.report.bundle import archive, check_output, folder_of, names, redacted, versions, whole, write_run
@@ -186,15 +187,15 @@ class _Job:
 
     def _report(self, recorded: Mapping[str, Mapping[str, bytes]]) -> dict[str, bytes]:
         """The report of these cells alone, and the run that it is made of. Raises OSError, BrokenMachinery."""
-        with tempfile.TemporaryDirectory(prefix="whiteout-lab-") as scratch:
-            made = Path(scratch) / "run"
+        with reaped_folder(work_parent(), "run", f"bundle-{secrets.token_hex(4)}") as scratch:
+            made = scratch / "made"
             made.mkdir()
             write_run(self.results, recorded, self.redactor, made)
-            write_report(made, Path(scratch) / "report.html")
+            write_report(made, scratch / "report.html")
             files = {
                 f"run/{path.relative_to(made)}": path.read_bytes() for path in sorted(made.rglob("*")) if path.is_file()
             }
-            return {**files, "report.html": (Path(scratch) / "report.html").read_bytes()}
+            return {**files, "report.html": (scratch / "report.html").read_bytes()}
 
     def _places(self) -> dict[str, Collection[PlaceName]]:
         """At what somebody looked in each cell of the same scenarios."""

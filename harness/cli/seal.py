@@ -8,17 +8,18 @@ import gzip
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.cli.bounded import bounded
 from harness.compare.words import count
 from harness.errors import EXIT_AS_EXPECTED, BrokenMachinery, UsageError
 from harness.layers.sealing import Sealed, seal
 from harness.layers.targets import TARGETS, Target
-from harness.layers.writing import items, write_folder, write_tar
-from harness.machine.guarded import mark, remove_tree
-from harness.machine.process import feeding
+from harness.layers.writing import Item, items, write_folder, write_tar
+from harness.machine.guarded import MARKER, mark, remove_tree
+from harness.machine.process import feeding, reaper
 from harness.names import one_line
 from harness.snapshot.contents import contents
 from harness.snapshot.image import Layer, open_tree
@@ -146,44 +147,42 @@ def _write(sealed: Sealed, layer: Layer, output: Path) -> None:
         sys.stdout.buffer.flush()
         return
     try:
-        if output.name.endswith(_TARS):
-            with _new_file(output) as write:
-                write_tar(every, write)
-        elif output.name.endswith(_SQUASHED):
-            # sqfstar gives the root a mode of its own, and makes another image each time
-            with _new_folder(output) as made, feeding(["tar2sqfs", "--quiet", made], timeout=_LONGEST) as packer:
-                write_tar(every, packer.write)
-        else:
-            with _new_folder(output) as folder:
-                write_folder(every, folder)
+        with _beside(output) as made:
+            if output.name.endswith(_TARS):
+                with made.open("xb", buffering=1 << 20) as file:
+                    _pack(every, file, plain=output.name.endswith(".tar"))
+            elif output.name.endswith(_SQUASHED):
+                # sqfstar gives the root a mode of its own, and makes another image each time
+                with feeding(["tar2sqfs", "--quiet", made], timeout=_LONGEST) as packer:
+                    write_tar(every, packer.write)
+            else:
+                write_folder(every, made)
     except OSError as error:
         raise BrokenMachinery(f"cannot be written: {error.strerror}", where=str(output)) from error
 
 
-@contextlib.contextmanager
-def _new_file(output: Path) -> Iterator[Callable[[bytes], object]]:
-    """A file that is there when all of it is."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
-    try:
-        with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
-            if output.name.endswith(".tar"):
-                yield file.write
-            else:
-                with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-                    yield packed.write
-        Path(temporary).chmod(0o644)
-        os.link(temporary, output)  # unlike a rename it takes the place of nothing
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+def _pack(every: Iterable[Item], file: BinaryIO, *, plain: bool) -> None:
+    if plain:
+        write_tar(every, file.write)
+        return
+    with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+        write_tar(every, packed.write)
 
 
 @contextlib.contextmanager
-def _new_folder(output: Path) -> Iterator[Path]:
-    """A folder, or what a program makes, that is there when all of it is."""
+def _beside(output: Path) -> Iterator[Path]:
+    """Where the output is made, beside its place: there is all of it then, or nothing, whatever ends this program."""
     beside = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     mark(beside)
+    made = beside / "layer"
     try:
-        yield beside / "layer"
-        (beside / "layer").rename(output)
+        with reaper(beside, beside / MARKER):
+            yield made
+            if made.is_dir():
+                made.rename(output)
+            else:
+                made.chmod(0o644)
+                os.link(made, output)  # unlike a rename it takes the place of nothing
+            remove_tree(beside)
     finally:
         remove_tree(beside)

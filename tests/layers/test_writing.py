@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import signal
+import sys
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -224,6 +227,34 @@ def test_a_packer_that_fails_leaves_nothing(
     assert main(["seal", str(top), "--for", "all", "-o", str(tmp_path / "x.sqfs")]) == EXIT_BROKEN
     assert "tar2sqfs did not come to its end: it is full" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "upper"]
+
+
+@pytest.mark.parametrize("out", ["x.tar", "x"])
+def test_sigkill_leaves_nothing(out: str, tmp_path: Path) -> None:
+    (tmp_path / "upper").mkdir()
+    (tmp_path / "upper/huge").touch()
+    os.truncate(tmp_path / "upper/huge", 1 << 29)  # a hole, whose zeros take a while to write
+    words = [
+        sys.executable,
+        "-m",
+        "harness",
+        "seal",
+        str(tmp_path / "upper"),
+        "--for",
+        "oci",
+        "--unprivileged",
+        "-o",
+        str(tmp_path / out),
+    ]
+    pid = os.spawnv(os.P_NOWAIT, sys.executable, words)
+    while not list(tmp_path.glob(f".{out}.*/layer*")):
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "it ended before it was killed"
+        time.sleep(0.001)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    while list(tmp_path.glob(f".{out}.*")):  # by the reaper, soon
+        time.sleep(0.01)
+    assert [path.name for path in tmp_path.iterdir()] == ["upper"]
 
 
 @as_root
