@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.drivers import fuse_overlayfs, fuse_stack, kernel, native, singularity_oci
-from harness.drivers.base import Mounter, Runner
+from harness.drivers.base import Importer, Mounter, Packer, Runner, Setup
 
 Driver = Mounter | Runner
 
@@ -17,10 +17,16 @@ SETUPS: dict[str, Driver] = {
         *singularity_oci.SETUPS,
     )
 }
-PLACE = {name: place for place, name in enumerate(SETUPS)}  # of each in the order of tools
+# Who is given layers that cells wrote: no cell runs them.
+IMPORTERS: dict[str, Importer] = {}
+PACKERS: dict[str, Packer] = {}
+EVERY_SETUP: dict[str, Setup] = {**SETUPS, **PACKERS, **IMPORTERS}
+PLACE = {name: place for place, name in enumerate(EVERY_SETUP)}  # of each in the order of tools
 PROGRAMS = tuple(dict.fromkeys(setup.program for setup in SETUPS.values()))
 EVERY_PROGRAM = tuple(
-    sorted({*PROGRAMS, *(part for setup in SETUPS.values() for part in setup.parts)})
+    sorted(
+        {setup.program for setup in EVERY_SETUP.values()} | {part for setup in EVERY_SETUP.values() for part in setup.parts}
+    )
 )  # with those that they call
 
 

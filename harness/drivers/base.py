@@ -85,6 +85,24 @@ class ContainerText:
     typed: Typed = Typed()
 
 
+@dataclass(frozen=True)
+class ReadingText:
+    """The shell text of who is given layers, again and again. Each part is whole lines.
+
+    ``begin`` runs once before all readings, as root or as the ordinary user whose they are: a daemon is started there. ``reading`` is the
+    body of a function that runs in a folder of the reading's own, in a subshell, whose output is kept as the words; what it ends with
+    other than 0 is a refusal. ``end`` runs once after all, whatever came of them. ``$out``: where the evidence of a reading goes.
+
+    An importer finds ``image``, an OCI layout whose image is called ``latest``, and the same as ``image.tar``, which has ``manifest.json``
+    for ``docker load`` besides. It says ``show FOLDER`` while that folder is the tree that it made of the image.
+    A packer finds ``lower/1``, ``lower/2`` … (the lowest first) and ``upper``, as folders. It says ``packed FILE``: the layer, a tar or a squashfs.
+    """
+
+    reading: str
+    begin: str = ""
+    end: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setup(ABC):
     """One row: a program as it is used.
@@ -97,7 +115,7 @@ class Setup(ABC):
     ``owners``: whether the tree that it shows has the owners that it was given, or all are mapped to whoever runs it.
     """
 
-    kind: ClassVar[Literal["mounts", "containers"]]
+    kind: ClassVar[Literal["mounts", "containers", "imports", "packs"]]
 
     program: str
     setup: str = ""
@@ -161,6 +179,30 @@ class Runner(Setup):
     @abstractmethod
     def script(self, stack: Stack) -> ContainerText:
         """The lines that make an image, run it, and go on with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importer(Setup):
+    """A driver that takes images: what it makes of one is the tree that it shows."""
+
+    kind = "imports"
+
+    @abstractmethod
+    def script(self, profile: Profile) -> ReadingText:
+        """The lines that take an image, and show its tree."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packer(Setup):
+    """A driver that makes a layer of an upper. ``form``: of the layer, ``tar`` or ``squashfs``."""
+
+    kind = "packs"
+
+    form: Literal["tar", "squashfs"] = "tar"
+
+    @abstractmethod
+    def script(self, profile: Profile) -> ReadingText:
+        """The lines that make a layer."""
 
 
 def exports(env: Mapping[str, str]) -> str:
