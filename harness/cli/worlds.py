@@ -59,7 +59,7 @@ def _list(_arguments: argparse.Namespace) -> int:
             if world
             else f"not built: whiteout-lab worlds build {suite.name}"
         )
-        print(f"  {suite.name:9} {state}\n            {suite.why}")
+        print(f"  {suite.name:{width}} {state}\n  {'':{width}} {suite.why}")
         for older in generations(suite.name)[1:]:
             print(f"  {older.name:9} its world of before, {count(len(older.packages), 'package')}")
     crates = ", ".join(version for version, _ in crates_in_place())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.drivers import fuse_overlayfs, fuse_stack, kernel, native, singularity_oci
+from harness.drivers import containerd, crane, docker, fuse_overlayfs, fuse_stack, kernel, native, podman, sandbox, singularity_oci, umoci
 from harness.drivers.base import Importer, Mounter, Packer, Runner, Setup
 
 Driver = Mounter | Runner
@@ -18,7 +18,10 @@ SETUPS: dict[str, Driver] = {
     )
 }
 # Who is given layers that cells wrote: no cell runs them.
-IMPORTERS: dict[str, Importer] = {}
+IMPORTERS: dict[str, Importer] = {
+    setup.name: setup
+    for setup in (*podman.SETUPS, *docker.SETUPS, *containerd.SETUPS, *umoci.SETUPS, *crane.SETUPS, *sandbox.SETUPS)
+}
 PACKERS: dict[str, Packer] = {}
 EVERY_SETUP: dict[str, Setup] = {**SETUPS, **PACKERS, **IMPORTERS}
 PLACE = {name: place for place, name in enumerate(EVERY_SETUP)}  # of each in the order of tools
