@@ -32,7 +32,7 @@ _TAKERS = (
     *_STACK,
     "busybox-static",  # a cell's own network is brought up with it
     "podman", "crun", "conmon", "uidmap", "netbase", "ca-certificates",
-    "docker.io", "containerd", "runc",
+    "docker.io", "containerd", "runc", "rootlesskit",
     "umoci", "skopeo",
 )  # fmt: skip
 
