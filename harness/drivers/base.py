@@ -194,11 +194,15 @@ class Importer(Setup):
 
 @dataclass(frozen=True, kw_only=True)
 class Packer(Setup):
-    """A driver that makes a layer of an upper. ``form``: of the layer, ``tar`` or ``squashfs``."""
+    """A driver that makes a layer of an upper.
+
+    ``form``: of the layer, ``tar`` or ``squashfs``. ``container``: whether it needs the surroundings of programs that run containers.
+    """
 
     kind = "packs"
 
     form: Literal["tar", "squashfs"] = "tar"
+    container: bool = False
 
     @abstractmethod
     def script(self, profile: Profile) -> ReadingText:
