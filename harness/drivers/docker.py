@@ -1,4 +1,13 @@
-"""docker as an importer."""
+"""docker as an importer: ``docker load`` into a daemon of the run's own, on the containerd of the run's own, as Debian's services do it.
+
+Without containers to run it needs neither a bridge nor ``iptables``. It knows two kinds of stores: graph drivers (``overlay2``, ``vfs``), and
+from 24 on containerd's snapshotter, in which ``docker load`` is not the same program any more.
+
+``docker export`` shows names that docker puts into each container (``dev``, ``etc/hosts``, ``.dockerenv`` …), so the tree is what a container
+would get below them: the folders of the graph driver, mounted here as the driver mounts them; the folder of ``vfs``; a view of the snapshot.
+
+An ordinary user has it by RootlessKit, see ``containerd``; ``dockerd --rootless`` asks for its variables.
+"""
 
 from __future__ import annotations
 
@@ -6,58 +15,88 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.drivers.base import Importer, ReadingText
-from harness.drivers.containerd import END, START
+from harness.drivers.containerd import CONTAINERD, CTR, END, KIT, REFERENCE, shown, start
 from harness.profile import Profile
 from harness.readings.image import TAG
 
-DOCKER, DOCKERD, CONTAINERD = "docker", "dockerd", "containerd"
+DOCKER, DAEMON = "docker", "dockerd"
+
+# The image's own layer is the uppermost one; an image of one layer has no other, and the kernel wants two.
+_OVERLAY = f"""\
+folders=$(docker image inspect --format '{{{{.GraphDriver.Data.UpperDir}}}}{{{{with .GraphDriver.Data.LowerDir}}}}:{{{{.}}}}{{{{end}}}}' {TAG})
+$within env LIBMOUNT_FORCE_MOUNT2=always mount -t overlay overlay -o "ro,%(option)slowerdir=$folders:$PWD/none" "$PWD/tree" ||
+  die "the folders of the graph driver cannot be mounted"
+%(tree)s
+$within umount "$PWD/tree\""""
+# Which folder an image has is written down under the digest of its chain of layers (image-spec, config.md, "Layer ChainID").
+_VFS = f"""\
+chain=
+for diff in $(docker image inspect --format '{{{{range .RootFS.Layers}}}}{{{{.}}}} {{{{end}}}}' {TAG}); do
+  if [ -n "$chain" ]; then diff=$(printf '%%s %%s' "$chain" "$diff" | sha256sum) && diff=sha256:${{diff%%%% *}}; fi
+  chain=$diff
+done
+folder=$store/vfs/dir/$($within cat "$store/image/vfs/layerdb/sha256/${{chain#*:}}/cache-id")
+%(folder)s"""
+_SNAPSHOT = f"""\
+$within ctr images mount {REFERENCE} "$PWD/tree" || die "the view cannot be mounted"
+%(tree)s
+$within ctr images unmount --rm "$PWD/tree\""""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Docker(Importer):
-    storage: Literal["overlay2", "vfs", "containerd"] = "overlay2"
+    """``storage``: what holds images."""
+
+    storage: Literal["overlay2", "vfs", "overlayfs"] = "overlay2"
 
     def script(self, profile: Profile) -> ReadingText:
-        own = self.storage == "containerd"
-        flags = "" if own else f" --storage-driver {self.storage}"
+        """``docker load``. That the store is the one that was asked for is seen, since an older daemon knows nothing of a feature."""
+        user = profile is Profile.USER
+        snapshotter = self.storage == "overlayfs"
+        chosen = "" if snapshotter else f"--storage-driver {self.storage} "
+        rootless = 'env ROOTLESSKIT_STATE_DIR="$XDG_RUNTIME_DIR/kit" dockerd --rootless' if user else "dockerd"
         begin = f"""\
-{START.format(namespace="moby")}
-mkdir -p "$cell/docker" "$cell/docker.etc" "$cell/tmp" "$HOME"
-mount --bind "$cell/docker.etc" /etc/docker
-export TMPDIR="$cell/tmp" DOCKER_HOST=unix:///run/docker.lab
-printf '{{"features":{{"containerd-snapshotter":{"true" if own else "false"}}}}}' >"$cell/docker.json"
-dockerd --config-file "$cell/docker.json" --containerd $CONTAINERD_ADDRESS --iptables=false --ip6tables=false --ip-forward=false \\
-  --bridge=none{flags} --data-root "$cell/docker" --exec-root /run/docker.exec --pidfile /run/docker.pid --host $DOCKER_HOST \\
-  >"$cell/docker.log" 2>&1 </dev/null &
-daemon=$!
-until docker version >/dev/null 2>&1; do
-  kill -0 $daemon 2>/dev/null || die "dockerd: $(tail -n 2 "$cell/docker.log")"
-  sleep 0.05
-done"""
-        load = f'docker load -q -i image.tar || return\nimage={TAG}\nmkdir tree none'
-        shown = {
-            "overlay2": """\
-below=$(docker image inspect --format '{{.GraphDriver.Data.UpperDir}}:{{with .GraphDriver.Data.LowerDir}}{{.}}:{{end}}' $image)
-LIBMOUNT_FORCE_MOUNT2=always mount -t overlay overlay -o "ro,lowerdir=$below$PWD/none" tree || die "the graph driver's folders cannot be mounted"
-show tree
-umount tree""",
-            "vfs": """\
-chain=
-for diff in $(docker image inspect --format '{{range .RootFS.Layers}}{{.}} {{end}}' $image); do
-  if [ -n "$chain" ]; then diff=$(printf '%s %s' "$chain" "$diff" | sha256sum) && diff=sha256:${diff%% *}; fi
-  chain=$diff
+{start(profile, "moby")}
+store=$cell/docker
+mkdir -p "$store" "$cell/docker.etc" "$cell/docker.tmp" "$HOME"
+export DOCKER_HOST=unix://$state/docker.lab DOCKER_TMPDIR=$cell/docker.tmp
+echo '{{"features": {{"containerd-snapshotter": {str(snapshotter).lower()}}}}}' >"$cell/docker.json"
+$within mount --bind "$cell/docker.etc" /etc/docker  # 20.10 writes a key there
+$within {rootless} --config-file "$cell/docker.json" --containerd "$CONTAINERD_ADDRESS" {chosen}\\
+  --iptables=false --ip6tables=false --ip-forward=false --bridge=none --data-root "$store" --exec-root "$state/docker" \\
+  --pidfile "$state/docker.pid" --host "$DOCKER_HOST" >"$cell/docker.log" 2>&1 </dev/null &
+dockerd=$!
+until storage=$(docker info --format '{{{{.Driver}}}}' 2>/dev/null) && [ -n "$storage" ]; do
+  kill -0 $dockerd 2>/dev/null || die "dockerd: $(tail -n 3 "$cell/docker.log")"
+  sleep 0.02
 done
-show "$cell/docker/vfs/dir/$(cat "$cell/docker/image/vfs/layerdb/sha256/${chain#*:}/cache-id")\"""",
-            "containerd": """\
-ctr images mount docker.io/$image "$PWD/tree" >/dev/null || die "no mount"
-show tree
-ctr images unmount --rm "$PWD/tree" >/dev/null""",
-        }[self.storage]
-        return ReadingText(begin=begin, reading=f"{load}\n{shown}\ndocker rmi --force $image >/dev/null", end=f"kill -KILL $daemon\n{END}")
+[ "$storage" = {self.storage} ] || die "dockerd has its images in $storage\""""
+        lines = {"overlay2": _OVERLAY, "vfs": _VFS, "overlayfs": _SNAPSHOT}[self.storage] % {
+            "option": "userxattr," if user else "",
+            "tree": shown(profile, '"$PWD/tree"'),
+            "folder": shown(profile, '"$folder"'),
+        }
+        return ReadingText(
+            begin=begin,
+            reading=f"docker load -q -i image.tar || return 1\nmkdir tree none\n{lines}\ndocker rmi --force {TAG}",
+            end=f"kill -KILL $dockerd\n{END}",
+        )
+
+
+def _row(setup: str, how: str, storage: Literal["overlay2", "vfs", "overlayfs"]) -> Docker:
+    return Docker(
+        program=DOCKER,
+        setup=setup,
+        called=DOCKER,
+        how=how,
+        needs=("container",),
+        parts=(DAEMON, CONTAINERD, CTR, KIT),
+        storage=storage,
+    )
 
 
 SETUPS = (
-    Docker(program=DOCKER, called=DOCKER, profiles=(Profile.ROOT,), needs=("container",), parts=()),
-    Docker(program=DOCKER, setup="vfs", called=DOCKER, how="with vfs", profiles=(Profile.ROOT,), needs=("container",), storage="vfs"),
-    Docker(program=DOCKER, setup="containerd", called=DOCKER, how="with containerd's snapshotter", profiles=(Profile.ROOT,), needs=("container",), storage="containerd"),
+    _row("", "", "overlay2"),
+    _row("vfs", "with vfs", "vfs"),
+    _row("containerd", "with containerd's snapshotter", "overlayfs"),
 )
