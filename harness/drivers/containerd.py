@@ -1,7 +1,7 @@
 """containerd as an importer, by its own client; and its start, which docker has too.
 
 ``ctr images import`` unpacks the image into a snapshotter: *overlayfs*, which makes whiteouts for the kernel, or *native*, which merges
-folders. ``ctr images mount`` then mounts a view of it, which is what containers get.
+folders. ``ctr snapshots view`` then says how a container would get it mounted.
 
 An ordinary user has it by RootlessKit, as ``containerd-rootless.sh`` of nerdctl starts it: without, it may neither mount nor own its
 folders. RootlessKit maps the subordinate ids (its ``newuidmap`` is set-uid in the worlds) and lays a writable ``/etc`` and ``/run`` over the
@@ -34,21 +34,45 @@ def shown(profile: Profile, folder: str) -> str:
 def start(profile: Profile, namespace: str) -> str:
     """Lines that start it; ``$containerd`` is its process, and ``ctr`` knows where it is and which images are meant.
 
-    Its configuration is its own default: a system's would say other folders.
+    Of its plugins those that run containers for Kubernetes want folders of the machine's; its collector runs when it is told to, so that it
+    does not take a view away which nobody names.
     """
     user = profile is Profile.USER
     return f"""\
-state={"$XDG_RUNTIME_DIR" if user else "/run"}
+state={"$XDG_RUNTIME_DIR" if user else "/run"} within=
 export CONTAINERD_ADDRESS=$state/containerd.lab CONTAINERD_NAMESPACE={namespace}
-{f"{AS_USER} " if user else ""}containerd --config /dev/null --root "$cell/containerd" --state "$state/containerd" --address "$CONTAINERD_ADDRESS" \\
-  >"$cell/containerd.log" 2>&1 </dev/null &
+printf '%s\\n' 'version = 2' \\
+  'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri"]' \\
+  '[plugins."io.containerd.gc.v1.scheduler"]' 'mutation_threshold = 0' >"$cell/containerd.toml"
+{f"{AS_USER} " if user else ""}containerd --config "$cell/containerd.toml" --root "$cell/containerd" --state "$state/containerd" \\
+  --address "$CONTAINERD_ADDRESS" >"$cell/containerd.log" 2>&1 </dev/null &
 containerd=$!
 until ctr version >/dev/null 2>&1; do
   kill -0 $containerd 2>/dev/null || die "containerd: $(tail -n 3 "$cell/containerd.log")"
   sleep 0.02
 done
-within=
-{WITHIN if user else ""}""".rstrip()
+{WITHIN if user else ""}
+
+# chain: by which name a store knows the tree of this image: the digest of its layers' digests (image-spec, config.md, "Layer ChainID").
+chain() {{
+  name=
+  for diff in $(sed 's/.*"Layers":\\[\\([^]]*\\)\\].*/\\1/; s/"blobs.sha256.\\([0-9a-f]*\\)",*/sha256:\\1 /g' image/manifest.json); do
+    if [ -n "$name" ]; then diff=$(printf '%s %s' "$name" "$diff" | sha256sum) && diff=sha256:${{diff%% *}}; fi
+    name=$diff
+  done
+  printf %s "$name"
+}}"""
+
+
+def view(profile: Profile, snapshotter: str) -> str:
+    """Lines that show what a container would get. ``ctr images mount`` has another snapshotter than it is told in some versions."""
+    snapshots = f"ctr snapshots --snapshotter {snapshotter}"
+    return f"""\
+mkdir tree
+mounts=$({snapshots} view --target "$PWD/tree" lab "$(chain)") && $within sh -c "$mounts" || die "the view cannot be mounted"
+{shown(profile, '"$PWD/tree"')}
+$within umount "$PWD/tree"
+{snapshots} rm lab"""
 
 
 END = "kill -KILL $containerd"  # what it has goes with the cell
@@ -61,7 +85,7 @@ class Containerd(Importer):
     snapshotter: Literal["overlayfs", "native"] = "overlayfs"
 
     def script(self, profile: Profile) -> ReadingText:
-        """``ctr images import``, ``ctr images mount``. From 2.0 on a daemon may do the unpacking, which knows no other snapshotter."""
+        """``ctr images import``. From 2.1 on a daemon may do the unpacking, which knows no other snapshotter."""
         chosen = f"--snapshotter {self.snapshotter}"
         return ReadingText(
             begin=f"""\
@@ -69,10 +93,7 @@ class Containerd(Importer):
 local=$(ctr images import --help | grep -o -m 1 -e --local || :)""",
             reading=f"""\
 ctr images import $local {chosen} image.tar || return 1
-mkdir tree
-$within ctr images mount {chosen} {REFERENCE} "$PWD/tree" || die "the view cannot be mounted"
-{shown(profile, '"$PWD/tree"')}
-$within ctr images unmount --rm {chosen} "$PWD/tree"
+{view(profile, self.snapshotter)}
 ctr images rm --sync {REFERENCE}""",
             end=END,
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.drivers.base import Importer, ReadingText
-from harness.drivers.containerd import CONTAINERD, CTR, END, KIT, REFERENCE, shown, start
+from harness.drivers.containerd import CONTAINERD, CTR, END, KIT, shown, start, view
 from harness.profile import Profile
 from harness.readings.image import TAG
 
@@ -23,24 +23,15 @@ DOCKER, DAEMON = "docker", "dockerd"
 
 # The image's own layer is the uppermost one; an image of one layer has no other, and the kernel wants two.
 _OVERLAY = f"""\
+mkdir tree none
 folders=$(docker image inspect --format '{{{{.GraphDriver.Data.UpperDir}}}}{{{{with .GraphDriver.Data.LowerDir}}}}:{{{{.}}}}{{{{end}}}}' {TAG})
 $within env LIBMOUNT_FORCE_MOUNT2=always mount -t overlay overlay -o "ro,%(option)slowerdir=$folders:$PWD/none" "$PWD/tree" ||
   die "the folders of the graph driver cannot be mounted"
 %(tree)s
 $within umount "$PWD/tree\""""
-# Which folder an image has is written down under the digest of its chain of layers (image-spec, config.md, "Layer ChainID").
-_VFS = f"""\
-chain=
-for diff in $(docker image inspect --format '{{{{range .RootFS.Layers}}}}{{{{.}}}} {{{{end}}}}' {TAG}); do
-  if [ -n "$chain" ]; then diff=$(printf '%%s %%s' "$chain" "$diff" | sha256sum) && diff=sha256:${{diff%%%% *}}; fi
-  chain=$diff
-done
-folder=$store/vfs/dir/$($within cat "$store/image/vfs/layerdb/sha256/${{chain#*:}}/cache-id")
+_VFS = """\
+folder=$store/vfs/dir/$($within cat "$store/image/vfs/layerdb/sha256/$(chain | cut -d: -f2)/cache-id")
 %(folder)s"""
-_SNAPSHOT = f"""\
-$within ctr images mount {REFERENCE} "$PWD/tree" || die "the view cannot be mounted"
-%(tree)s
-$within ctr images unmount --rm "$PWD/tree\""""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +62,15 @@ until storage=$(docker info --format '{{{{.Driver}}}}' 2>/dev/null) && [ -n "$st
   sleep 0.02
 done
 [ "$storage" = {self.storage} ] || die "dockerd has its images in $storage\""""
-        lines = {"overlay2": _OVERLAY, "vfs": _VFS, "overlayfs": _SNAPSHOT}[self.storage] % {
-            "option": "userxattr," if user else "",
-            "tree": shown(profile, '"$PWD/tree"'),
-            "folder": shown(profile, '"$folder"'),
-        }
+        option = "userxattr," if user else ""
+        lines = {
+            "overlay2": _OVERLAY % {"option": option, "tree": shown(profile, '"$PWD/tree"')},
+            "vfs": _VFS % {"folder": shown(profile, '"$folder"')},
+            "overlayfs": view(profile, self.storage),
+        }[self.storage]
         return ReadingText(
             begin=begin,
-            reading=f"docker load -q -i image.tar || return 1\nmkdir tree none\n{lines}\ndocker rmi --force {TAG}",
+            reading=f"docker load -q -i image.tar || return 1\n{lines}\ndocker rmi --force {TAG}",
             end=f"kill -KILL $dockerd\n{END}",
         )
 
