@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from harness.drivers import containerd, crane, docker, fuse_overlayfs, fuse_stack, kernel, native, podman, sandbox, singularity_oci, umoci
+from harness.drivers import (
+    containerd,
+    crane,
+    docker,
+    fuse_overlayfs,
+    fuse_stack,
+    kernel,
+    native,
+    podman,
+    sandbox,
+    singularity_oci,
+    umoci,
+)
 from harness.drivers.base import Importer, Mounter, Packer, Runner, Setup
 
 Driver = Mounter | Runner

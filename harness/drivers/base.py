@@ -184,9 +184,16 @@ class Runner(Setup):
 
 @dataclass(frozen=True, kw_only=True)
 class Importer(Setup):
-    """A driver that takes images: what it makes of one is the tree that it shows."""
+    """A driver that takes images: what it makes of one is the tree that it shows.
+
+    ``adds``: paths that it puts into every tree by itself, with all that is below them: where an image has none of these, they say nothing
+    of how it was read. ``since``: the first version of the program that has the setup at all.
+    """
 
     kind = "imports"
+
+    adds: tuple[bytes, ...] = ()
+    since: str = ""
 
     @abstractmethod
     def script(self, profile: Profile) -> ReadingText:

@@ -4,8 +4,8 @@
 folders. ``ctr snapshots view`` then says how a container would get it mounted.
 
 An ordinary user has it by RootlessKit, as ``containerd-rootless.sh`` of nerdctl starts it: without, it may neither mount nor own its
-folders. RootlessKit maps the subordinate ids (its ``newuidmap`` is set-uid in the worlds) and lays a writable ``/etc`` and ``/run`` over the
-world's; the network stays the cell's own, since no user-mode network is needed by who fetches nothing.
+folders. RootlessKit maps the subordinate ids (its ``newuidmap`` is set-uid in the worlds) and lays a writable ``/etc`` and ``/run``
+over the world's; the network stays the cell's own, since who fetches nothing needs no user-mode network.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ def shown(profile: Profile, folder: str) -> str:
     return f"show {folder}" if profile is Profile.ROOT else f'tar() {{ $within tar "$@"; }}\nshow {folder}'
 
 
-
 def start(profile: Profile, namespace: str) -> str:
     """Lines that start it; ``$containerd`` is its process, and ``ctr`` knows where it is and which images are meant.
 
@@ -42,7 +41,8 @@ def start(profile: Profile, namespace: str) -> str:
 state={"$XDG_RUNTIME_DIR" if user else "/run"} within=
 export CONTAINERD_ADDRESS=$state/containerd.lab CONTAINERD_NAMESPACE={namespace}
 printf '%s\\n' 'version = 2' \\
-  'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri"]' \\
+  'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime",' \\
+  '"io.containerd.nri.v1.nri"]' \\
   '[plugins."io.containerd.gc.v1.scheduler"]' 'mutation_threshold = 0' >"$cell/containerd.toml"
 {f"{AS_USER} " if user else ""}containerd --config "$cell/containerd.toml" --root "$cell/containerd" --state "$state/containerd" \\
   --address "$CONTAINERD_ADDRESS" >"$cell/containerd.log" 2>&1 </dev/null &
@@ -67,9 +67,12 @@ chain() {{
 def view(profile: Profile, snapshotter: str) -> str:
     """Lines that show what a container would get. ``ctr images mount`` has another snapshotter than it is told in some versions."""
     snapshots = f"ctr snapshots --snapshotter {snapshotter}"
+    # a bind that is made read-only loses nodev, which mount(8) before 2.39 is refused in a user namespace; nothing is written here
+    writable = "sed 's/ -o rbind,ro$/ -o rbind/; s/ -o ro,rbind$/ -o rbind/'"
     return f"""\
 mkdir tree
-mounts=$({snapshots} view --target "$PWD/tree" lab "$(chain)") && $within sh -c "$mounts" || die "the view cannot be mounted"
+mounts=$({snapshots} view --target "$PWD/tree" lab "$(chain)" | {writable}) && [ -n "$mounts" ] && $within sh -c "$mounts" ||
+  die "the view cannot be mounted"
 {shown(profile, '"$PWD/tree"')}
 $within umount "$PWD/tree"
 {snapshots} rm lab"""

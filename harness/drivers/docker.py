@@ -1,12 +1,14 @@
 """docker as an importer: ``docker load`` into a daemon of the run's own, on the containerd of the run's own, as Debian's services do it.
 
-Without containers to run it needs neither a bridge nor ``iptables``. It knows two kinds of stores: graph drivers (``overlay2``, ``vfs``), and
-from 24 on containerd's snapshotter, in which ``docker load`` is not the same program any more.
+Without containers to run it needs neither a bridge nor ``iptables``. It knows two kinds of stores: graph drivers (``overlay2``,
+``vfs``), and from 24 on containerd's snapshotter, in which ``docker load`` is not the same program any more.
 
-``docker export`` shows names that docker puts into each container (``dev``, ``etc/hosts``, ``.dockerenv`` …), so the tree is what a container
-would get below them: the folders of the graph driver, mounted here as the driver mounts them; the folder of ``vfs``; a view of the snapshot.
+``docker export`` shows names that docker puts into each container (``dev``, ``etc/hosts``, ``.dockerenv`` …), so the tree is what a
+container would get below them: the folders of the graph driver, mounted here as the driver mounts them; the folder of ``vfs``; a view of
+the snapshot.
 
-An ordinary user has it by RootlessKit, see ``containerd``; ``dockerd --rootless`` asks for its variables.
+An ordinary user has it by RootlessKit, see ``containerd``; ``dockerd --rootless`` asks for its variables. With the network of the cell
+``docker version`` ends the answering thread (26.1: it asks for a network driver that is not there), so ``docker info`` says when it is up.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ DOCKER, DAEMON = "docker", "dockerd"
 # The image's own layer is the uppermost one; an image of one layer has no other, and the kernel wants two.
 _OVERLAY = f"""\
 mkdir tree none
-folders=$(docker image inspect --format '{{{{.GraphDriver.Data.UpperDir}}}}{{{{with .GraphDriver.Data.LowerDir}}}}:{{{{.}}}}{{{{end}}}}' {TAG})
+folders=$(docker image inspect {TAG} \\
+  --format '{{{{.GraphDriver.Data.UpperDir}}}}{{{{with .GraphDriver.Data.LowerDir}}}}:{{{{.}}}}{{{{end}}}}')
 $within env LIBMOUNT_FORCE_MOUNT2=always mount -t overlay overlay -o "ro,%(option)slowerdir=$folders:$PWD/none" "$PWD/tree" ||
   die "the folders of the graph driver cannot be mounted"
 %(tree)s
@@ -75,7 +78,7 @@ done
         )
 
 
-def _row(setup: str, how: str, storage: Literal["overlay2", "vfs", "overlayfs"]) -> Docker:
+def _row(setup: str, how: str, storage: Literal["overlay2", "vfs", "overlayfs"], since: str = "") -> Docker:
     return Docker(
         program=DOCKER,
         setup=setup,
@@ -84,11 +87,12 @@ def _row(setup: str, how: str, storage: Literal["overlay2", "vfs", "overlayfs"])
         needs=("container",),
         parts=(DAEMON, CONTAINERD, CTR, KIT),
         storage=storage,
+        since=since,
     )
 
 
 SETUPS = (
     _row("", "", "overlay2"),
     _row("vfs", "with vfs", "vfs"),
-    _row("containerd", "with containerd's snapshotter", "overlayfs"),
+    _row("containerd", "with containerd's snapshotter", "overlayfs", since="24"),
 )

@@ -1,4 +1,7 @@
-"""umoci as an importer."""
+"""umoci as an importer: ``umoci unpack`` of the layout into a folder; an ordinary user has ``--rootless``, and owns all that is in it.
+
+No store and no mount: the folder that it unpacked is the tree.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,14 @@ UMOCI = "umoci"
 
 @dataclass(frozen=True, kw_only=True)
 class Umoci(Importer):
-    rootless: bool = False
+    """One command."""
 
     def script(self, profile: Profile) -> ReadingText:
-        how = " --rootless" if profile is Profile.USER else ""
-        return ReadingText(reading=f"umoci unpack{how} --image image:{NAME} bundle || return\nshow bundle/rootfs")
+        """``umoci unpack``."""
+        rootless = " --rootless" if profile is Profile.USER else ""
+        return ReadingText(
+            reading=f"umoci unpack{rootless} --image image:{NAME} bundle || return 1\nshow bundle/rootfs"
+        )
 
 
-SETUPS = (
-    Umoci(program=UMOCI, called=UMOCI, needs=("container",)),
-)
+SETUPS = (Umoci(program=UMOCI, called=UMOCI, needs=("container",)),)

@@ -145,8 +145,6 @@ def wanted(*, containers: bool, singularity: bool) -> list[str]:
     return [
         suite.name
         for suite in SUITES.values()
-        if suite.name == IMPORTERS
-        and containers
-        or suite.provides
-        and (not suite.images or (containers and (singularity or suite.name != IMAGES)))
+        if (suite.name == IMPORTERS and containers)
+        or (suite.provides and (not suite.images or (containers and (singularity or suite.name != IMAGES))))
     ]
