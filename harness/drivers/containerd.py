@@ -13,12 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.drivers.base import Importer, ReadingText
+from harness.drivers.base import IMAGE_TAG, Importer, ReadingText
 from harness.profile import Profile
-from harness.readings.image import TAG
 
 CONTAINERD, CTR, KIT = "containerd", "ctr", "rootlesskit"
-REFERENCE = f"docker.io/{TAG}"
+REFERENCE = f"docker.io/{IMAGE_TAG}"
 
 # What a user's daemon is started by, and the words before a command that sees its mounts; it begins at the root, so paths are whole.
 AS_USER = 'rootlesskit --net=host --copy-up=/etc --copy-up=/run --state-dir "$XDG_RUNTIME_DIR/kit"'

@@ -16,17 +16,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.drivers.base import Importer, ReadingText
+from harness.drivers.base import IMAGE_TAG, Importer, ReadingText
 from harness.drivers.containerd import CONTAINERD, CTR, END, KIT, shown, start, view
 from harness.profile import Profile
-from harness.readings.image import TAG
 
 DOCKER, DAEMON = "docker", "dockerd"
 
 # The image's own layer is the uppermost one; an image of one layer has no other, and the kernel wants two.
 _OVERLAY = f"""\
 mkdir tree none
-folders=$(docker image inspect {TAG} \\
+folders=$(docker image inspect {IMAGE_TAG} \\
   --format '{{{{.GraphDriver.Data.UpperDir}}}}{{{{with .GraphDriver.Data.LowerDir}}}}:{{{{.}}}}{{{{end}}}}')
 $within env LIBMOUNT_FORCE_MOUNT2=always mount -t overlay overlay -o "ro,%(option)slowerdir=$folders:$PWD/none" "$PWD/tree" ||
   die "the folders of the graph driver cannot be mounted"
@@ -73,7 +72,7 @@ done
         }[self.storage]
         return ReadingText(
             begin=begin,
-            reading=f"docker load -q -i image.tar || return 1\n{lines}\ndocker rmi --force {TAG}",
+            reading=f"docker load -q -i image.tar || return 1\n{lines}\ndocker rmi --force {IMAGE_TAG}",
             end=f"kill -KILL $dockerd\n{END}",
         )
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.drivers.base import Importer, ReadingText
+from harness.drivers.base import IMAGE_NAME, Importer, ReadingText
 from harness.profile import Profile
-from harness.readings.image import NAME
 
 UMOCI = "umoci"
 
@@ -22,7 +21,7 @@ class Umoci(Importer):
         """``umoci unpack``."""
         rootless = " --rootless" if profile is Profile.USER else ""
         return ReadingText(
-            reading=f"umoci unpack{rootless} --image image:{NAME} bundle || return 1\nshow bundle/rootfs"
+            reading=f"umoci unpack{rootless} --image image:{IMAGE_NAME} bundle || return 1\nshow bundle/rootfs"
         )
 
 
