@@ -170,14 +170,16 @@ class Table:
     def takers(self, *roles: str) -> list[TakerRecord]:
         return [one for one in self.readings.takers if one.role in roles]
 
+    def by_takers(self, givens: Sequence[str], takers: Sequence[TakerRecord]) -> list[Sum]:
+        """What each taker made of some givens."""
+        return [summed(one for key in givens if (one := self.by_both.get((key, taker.key)))) for taker in takers]
+
     def matrix(self, rows: Sequence[RowWanted], takers: Sequence[TakerRecord]) -> Matrix:
         """Rows with the readings by *takers*, of whom those with one title that gave the same everywhere share a column."""
         columns: dict[tuple[object, ...], list[TakerRecord]] = {}
         sums: dict[str, tuple[Sum, ...]] = {}
         for taker in takers:
-            sums[taker.key] = tuple(
-                summed(one for key in row.givens if (one := self.by_both.get((key, taker.key)))) for row in rows
-            )
+            sums[taker.key] = tuple(self.by_takers(row.givens, [taker])[0] for row in rows)
             if any(one.of or one.broken for one in sums[taker.key]):
                 columns.setdefault((taker.tool.title, taker.profile, sums[taker.key]), []).append(taker)
         every = [Column.of(one.tool, one.profile) for one in takers]
@@ -219,7 +221,7 @@ def _head(group: Sequence[TakerRecord], every: Sequence[Column]) -> Head:
 
 
 def grid_rows(table: Table, columns: Mapping[str, Column]) -> list[RowWanted]:
-    """A row for each group of writers whose uppers are the same ones. *columns*: of cells, by their ids.
+    """A row for each group of writers, versions of one tool, whose uppers are read alike. *columns*: of cells, by their ids.
 
     Uppers that are wrong whoever reads them are left out: their writer is to blame, and no reader.
     """
@@ -235,15 +237,36 @@ def grid_rows(table: Table, columns: Mapping[str, Column]) -> list[RowWanted]:
                 mine.append(given.key)
             elif not given.true:
                 untrue[column] = untrue.get(column, 0) + 1
-    groups: dict[tuple[str, tuple[str, ...], int], list[Column]] = {}
-    for column in sorted(wrote, key=lambda one: one.order):
-        groups.setdefault((column.title, tuple(wrote[column]), untrue.get(column, 0)), []).append(column)
+    groups: dict[tuple[object, ...], list[Column]] = {}
+    for column in sorted((one for one in wrote if wrote[one]), key=lambda one: one.order):
+        alike = tuple(
+            (one.worst, bool(one.new), bool(one.of)) for one in table.by_takers(wrote[column], table.takers(*_ROLES))
+        )
+        groups.setdefault((column.title, column.profile, alike), []).append(column)
     rows = []
-    for (_, keys, bad), members in groups.items():
+    for members in groups.values():
         label, _ = who(members, wrote)
+        keys = tuple(dict.fromkeys(key for one in members for key in wrote[one]))
+        bad = sum(untrue.get(one, 0) for one in members)
         about = count(len(keys), "upper") + (f"; {bad:,} more that no reader can take right" if bad else "")
         rows.append(RowWanted(label, keys, about))
-    return [row for row in rows if row.givens]
+    return rows
+
+
+def joined(matrix: Matrix) -> Matrix:
+    """Rows that say the same as one, with all their names."""
+    rows: dict[tuple[Sum, ...], list[MatrixRow]] = {}
+    for row in matrix.rows:
+        rows.setdefault(row.fields, []).append(row)
+    return Matrix(
+        matrix.heads,
+        tuple(
+            MatrixRow(
+                ", ".join(dict.fromkeys(row.name for row in same)), fields, givens=sum((r.givens for r in same), ())
+            )
+            for fields, same in rows.items()
+        ),
+    )
 
 
 def truth_rows(table: Table) -> list[RowWanted]:
@@ -265,7 +288,7 @@ def grid_sentences(matrix: Matrix) -> list[str]:
     every = [Column.of(one.tool, one.profile) for head in matrix.heads for one in head.takers]
     for row in matrix.rows:
         said.setdefault(_readers(row, matrix.heads, every), []).append(row.name)
-    return [f"What {listing(writers)} wrote {fine}{worse}." for (fine, worse), writers in said.items()]
+    return [f"What {listing(writers)} wrote, {fine}{worse}." for (fine, worse), writers in said.items()]
 
 
 def _readers(row: MatrixRow, heads: Sequence[Head], every: Sequence[Column]) -> tuple[str, str]:
