@@ -48,10 +48,14 @@ class Cell:
     @property
     def program(self) -> str:
         """How the tool's main program is called inside the cell."""
-        main = self.tool.main
-        if self.tool.origin == "installed":
-            return "singularity"  # of the installation at INSTALLED, whose bin stands first in PATH
-        return GIVEN if self.tool.origin in {"given", "crate"} else main.path or main.name
+        return program_of(self.tool)
+
+
+def program_of(tool: Tool) -> str:
+    """How a tool's main program is called inside a cell."""
+    if tool.origin == "installed":
+        return "singularity"  # of the installation at INSTALLED, whose bin stands first in PATH
+    return GIVEN if tool.origin in {"given", "crate"} else tool.main.path or tool.main.name
 
 
 @dataclass(frozen=True)

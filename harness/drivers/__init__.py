@@ -25,7 +25,8 @@ PLACE = {name: place for place, name in enumerate(EVERY_SETUP)}  # of each in th
 PROGRAMS = tuple(dict.fromkeys(setup.program for setup in SETUPS.values()))
 EVERY_PROGRAM = tuple(
     sorted(
-        {setup.program for setup in EVERY_SETUP.values()} | {part for setup in EVERY_SETUP.values() for part in setup.parts}
+        {setup.program for setup in EVERY_SETUP.values()}
+        | {part for setup in EVERY_SETUP.values() for part in setup.parts}
     )
 )  # with those that they call
 

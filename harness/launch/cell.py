@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cells.plan import Cell
+from harness.cells.plan import Cell, program_of
 from harness.drivers.base import Runner
 from harness.errors import BrokenMachinery
 from harness.evidence import recording as records
@@ -36,6 +36,7 @@ from harness.protocol import Phase
 from harness.script.compile import compile_cell
 from harness.snapshot.model import Entry, Snapshot
 from harness.worlds.inside import GIVEN, NOBODY, USER
+from harness.worlds.model import Tool
 
 DIED_BEFORE_MOUNT = 4  # exit code of a script whose daemon ended by a signal before it had mounted
 
@@ -95,14 +96,19 @@ def run_cell(cell: Cell, context: CellContext, keep_at: Path) -> Ran:
         remove_tree(folder)
 
 
+def from_outside(tool: Tool) -> Path | None:
+    """The program, or the installation, that no world has: it is placed inside."""
+    outside = program_of(tool) == GIVEN or tool.origin == "installed"
+    return Path(tool.main.path) if outside else None
+
+
 def enclosure_of(cell: Cell, uid: int = NOBODY, work: Path | None = None) -> Enclosure:
     """The namespaces that a cell needs on this machine. *uid*: of the profile user, when the program is root.
 
     *work*: the run's folder, in which cells of containers keep what they make alike.
     """
     container = isinstance(cell.driver, Runner)
-    outside = cell.program == GIVEN or cell.tool.origin == "installed"
-    given = Path(cell.tool.main.path) if outside else None
+    given = from_outside(cell.tool)
     # a script that hands over from one privilege to another takes them up itself
     handed = cell.scenario.handover
     hands_over = cell.laid_by_root or (handed is not None and handed.profile is not None)
@@ -117,6 +123,12 @@ def enclosure_of(cell: Cell, uid: int = NOBODY, work: Path | None = None) -> Enc
 
 def staged(cell: Cell, context: CellContext, folder: Path, files: Mapping[str, bytes]) -> tuple[Path, Enclosure]:
     """Make *folder*, with the cell's own folder in it and *files* there (by relative path; ``script.sh`` is what runs). Raises OSError."""
+    enclosure = enclosure_of(cell, context.uid, context.work)
+    return stage_in(enclosure, folder, files), enclosure
+
+
+def stage_in(enclosure: Enclosure, folder: Path, files: Mapping[str, bytes]) -> Path:
+    """The same for namespaces that are known; returns the cell's own folder. Raises OSError."""
     stage = folder / "cell"
     stage.mkdir(parents=True)
     mark(folder)
@@ -127,7 +139,6 @@ def staged(cell: Cell, context: CellContext, folder: Path, files: Mapping[str, b
         (stage / name).parent.mkdir(parents=True, exist_ok=True)
         (stage / name).write_bytes(content)
         (stage / name).chmod(0o755 if content.startswith(b"#!") else 0o644)
-    enclosure = enclosure_of(cell, context.uid, context.work)
     if enclosure.tool is not None:
         (stage / "tool").touch()
     shared = [enclosure.shared] if enclosure.shared is not None else []
@@ -136,7 +147,7 @@ def staged(cell: Cell, context: CellContext, folder: Path, files: Mapping[str, b
     if enclosure.goes_down:
         for path in (stage, *stage.rglob("*"), *shared):
             os.chown(path, enclosure.uid, enclosure.uid)
-    return stage, enclosure
+    return stage
 
 
 def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from harness.machine.guarded import remove_tree
 from harness.names import escape
 
 
-def only_files(out: Path) -> str:
-    """Make *out* a folder of regular files, for the owner to read; it is made when it is not there.
+def only_files(out: Path, folders: Collection[str] = ()) -> str:
+    """Make *out* a folder of regular files, for the owner to read; it is made when it is not there. *folders* in it may be such folders.
 
     Returns what else was found, and is gone now, in words; empty when there was nothing. No link is followed.
     """
-    found = []
+    found: list[str] = []
     if os.path.lexists(out) and not stat.S_ISDIR(out.lstat().st_mode):
         out.unlink()
         found.append(out.name)
@@ -29,6 +30,9 @@ def only_files(out: Path) -> str:
         out.chmod(0o755)
     for entry in list(os.scandir(os.fsencode(out))):
         status = entry.stat(follow_symlinks=False)
+        if stat.S_ISDIR(status.st_mode) and os.fsdecode(entry.name) in folders:
+            found += filter(None, [only_files(out / os.fsdecode(entry.name))])
+            continue
         if stat.S_ISDIR(status.st_mode):
             remove_tree(entry.path)
         elif not stat.S_ISREG(status.st_mode):

@@ -16,7 +16,7 @@ from harness.snapshot.tar_write import END, extended, padding
 _LONGEST = 100  # bytes of a name in a header
 _MOST_ID = 0o7777777  # of an owner
 _GNU_NAME = b"././@LongLink"
-_GNU = {"path": b"L", "linkpath": b"K"}
+_GNU = {b"path": b"L", b"linkpath": b"K"}
 
 
 @dataclass(frozen=True)
@@ -68,23 +68,23 @@ def _plain(member: Member) -> _Plain:
 def _member(plain: _Plain, layer: ArchiveLayer) -> bytes:
     records: dict[bytes, bytes] = {}
     before = b""
-    for key, name in (("path", plain.name), ("linkpath", plain.link)):
+    for key, name in ((b"path", plain.name), (b"linkpath", plain.link)):
         if layer.names == "records" and name:
-            records[key.encode()] = name
+            records[key] = name
         elif len(name) > _LONGEST and layer.names == "gnu":
             before += _gnu_name(_GNU[key], name)
         elif len(name) > _LONGEST:
-            records[key.encode()] = name
+            records[key] = name
     owner = list(plain.owner)
-    for i, key in enumerate((b"uid", b"gid")):
+    for i, number in enumerate((b"uid", b"gid")):
         if owner[i] > _MOST_ID:
-            records[key] = b"%d" % owner[i]
+            records[number] = b"%d" % owner[i]
             owner[i] = 0
-    for name, value in plain.xattrs.items():
+    for xattr, value in plain.xattrs.items():
         if layer.xattrs == "schily":
-            records[b"SCHILY.xattr." + name] = value
+            records[b"SCHILY.xattr." + xattr] = value
         else:  # libarchive's tar(5): base64 without its padding
-            records[b"LIBARCHIVE.xattr." + name] = base64.b64encode(value).rstrip(b"=")
+            records[b"LIBARCHIVE.xattr." + xattr] = base64.b64encode(value).rstrip(b"=")
     own = _header(plain, (owner[0], owner[1]), gnu=layer.names == "gnu" and not records)
     return before + (extended(records) if records else b"") + own + plain.content + padding(len(plain.content))
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.names import unescape
+from harness.readings.applied import Reading
 from harness.readings.archives import archive
 from harness.readings.given import Given, Refusal
-from harness.readings.meaning import Reading
 from harness.scenario.archive import LayerCase, MeantTree, as_leaf, meant_snapshot
 from harness.scenario.archive_load import load_cases
 from harness.snapshot.model import EMPTY, Snapshot

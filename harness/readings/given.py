@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from harness.snapshot.model import Snapshot
+from harness.snapshot.tar import entries_of_tar, join_links
 
 Refusal = Literal["wrong", "allowed", "demanded"]
 
@@ -43,7 +46,12 @@ class Given:
             return "refuse"
         return "open" if self.also or self.refusal == "allowed" else "tree"
 
-    @property
+    @cached_property
+    def trees(self) -> tuple[Snapshot, ...]:
+        """The layers as trees. Raises BrokenMachinery for what is no archive."""
+        return tuple(Snapshot.of(join_links(list(entries_of_tar(io.BytesIO(one), self.name)))) for one in self.layers)
+
+    @cached_property
     def key(self) -> str:
         """Twelve hexadecimal digits: of the layers' bytes, in their order."""
         whole = hashlib.sha256()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,33 +59,30 @@ def parse_case(raw: bytes, name: str, mistakes: Mistakes) -> LayerCase | None:
     return None if mistakes.found else case
 
 
-def _check(case: LayerCase, data: Mapping[str, Any], mistakes: Mistakes) -> None:
-    """Everything that types do not say."""
-    for key in ("title", "guards"):
-        if len(getattr(case, key).strip()) < 10:
+def _check(case: LayerCase, said: Collection[str], mistakes: Mistakes) -> None:
+    """Everything that types do not say. *said*: the keys of the file."""
+    for key in ("title", "guards", "refuse", "open"):
+        if key in said and len(getattr(case, key).strip()) < 10:
             mistakes.add("says too little", key, "one sentence that a stranger understands")
     for i, link in enumerate(case.links):
         if not re.fullmatch(r"https://\S+", link):
             mistakes.add(f"{link[:80]!r} is no link", f"links[{i}]", "write https://…")
     for i, layer in enumerate(case.layers):
         _check_layer(layer, f"layers[{i}]", mistakes)
-    said = [key for key in _VERDICTS if key in data]
-    if len(said) != 1:
+    verdicts = [key for key in _VERDICTS if key in said]
+    if len(verdicts) != 1:
         mistakes.add(
-            f"says {' and '.join(said) or 'nothing of what it means'}",
+            f"says {' and '.join(verdicts) or 'nothing of what it means'}",
             remedy="say one: the tree that is 'meant', why to 'refuse' it, or why it is 'open'",
         )
-    for key in ("refuse", "open"):
-        if key in said and len(getattr(case, key).strip()) < 10:
-            mistakes.add("says too little", key, "one sentence that a stranger understands")
     if case.meant is not None:
         _check_meant(case.meant, "meant", mistakes)
-    if "open" in said and len(case.allowed) < 2:
+    if ("open" in said) is not (len(case.allowed) > 1):
         mistakes.add(
-            "is open, and allows less than two readings", "allowed", "say 'meant' or 'refuse' where there is one"
+            f"{len(case.allowed)} readings of what is {'' if 'open' in said else 'not '}open",
+            "allowed",
+            "where it is open, say each of the readings; where it is not, say 'meant' or 'refuse'",
         )
-    if "open" not in said and case.allowed:
-        mistakes.add("readings of what is not open", "allowed", "say why it is 'open', or leave them away")
     for i, one in enumerate(case.allowed):
         _check_allowed(one, f"allowed[{i}]", mistakes)
 
@@ -103,7 +100,7 @@ def _check_layer(layer: ArchiveLayer, key: str, mistakes: Mistakes) -> None:
         with mistakes.taken():
             _check_member(member, f"{mistakes.where}: {key}.members[{i}]")
         if member.size is not None and (
-            i + 1 < len(layer.members) or member.size < MORE_THAN_THERE_IS or _type(member) != "text"
+            i + 1 < len(layer.members) or member.size < MORE_THAN_THERE_IS or _types(member) != ["text"]
         ):
             mistakes.add(
                 f"a size of {member.size} that is no plain lie", f"{key}.members[{i}].size",
@@ -111,42 +108,36 @@ def _check_layer(layer: ArchiveLayer, key: str, mistakes: Mistakes) -> None:
             )  # fmt: skip
 
 
-def _type(member: Member) -> str:
-    types = [key for key in _TYPES if getattr(member, key) not in (None, False)]
-    return types[0] if types else ("dir" if member.path.endswith("/") else "text")
+def _types(member: Member) -> list[str]:
+    return [key for key in _TYPES if getattr(member, key) not in (None, False)]
 
 
 def _check_member(member: Member, where: str) -> None:
     """Raise ScenarioError for what no archive can say."""
     for name, text in (("path", member.path), ("hardlink", member.hardlink), ("symlink", member.symlink)):
-        if text is None:
-            continue
-        check_text(text, f"{where}.{name}")
-        raw = unescape(text)
-        if not raw or b"\0" in raw or len(raw) > MAX_PATH:
-            raise ScenarioError(
-                "a name that no archive holds", where=f"{where}.{name}", remedy=f"1 to {MAX_PATH} bytes, and no NUL"
-            )
-    for words in (member.text, *member.xattrs.values()):
-        if words is not None:
-            check_text(words, where)
-    types = [key for key in _TYPES if getattr(member, key) not in (None, False)]
+        if text is not None:
+            _check_name(text, f"{where}.{name}")
+    for words in filter(None, (member.text, *member.xattrs.values())):
+        check_text(words, where)
+    types = _types(member)
     if len(types) > 1:
         raise ScenarioError(f"{types[0]!r} and {types[1]!r} together", where=where, remedy="a member has one type")
     if types and member.path.endswith("/"):
         raise ScenarioError(f"a directory with {types[0]!r}", where=where, remedy="leave the '/' away, or the key")
     for name, numbers, most in (("char", member.char, 21), ("block", member.block, 21), ("owner", member.owner, 32)):
         if numbers is not None and not all(0 <= number < 1 << most for number in numbers):
-            raise ScenarioError(
-                f"{list(numbers)} is no {name}", where=f"{where}.{name}", remedy=f"from 0 to 2^{most} - 1"
-            )
-    for name in member.xattrs:
-        if not re.fullmatch(r"[!-<>-~]{1,255}", name):
-            raise ScenarioError(
-                "the name of an xattr that no record holds",
-                where=f"{where}.xattrs",
-                remedy="ASCII, without '=' or space",
-            )
+            what = f"{list(numbers)} is no {name}"
+            raise ScenarioError(what, where=f"{where}.{name}", remedy=f"from 0 to 2^{most} - 1")
+    if not all(re.fullmatch(r"[!-<>-~]{1,255}", name) for name in member.xattrs):
+        what = "the name of an xattr that no record holds"
+        raise ScenarioError(what, where=f"{where}.xattrs", remedy="ASCII, without '=' and spaces")
+
+
+def _check_name(text: str, where: str) -> None:
+    check_text(text, where)
+    raw = unescape(text)
+    if not raw or b"\0" in raw or len(raw) > MAX_PATH:
+        raise ScenarioError("a name that no archive holds", where=where, remedy=f"1 to {MAX_PATH} bytes, and no NUL")
 
 
 def _check_meant(tree: Mapping[str, Any], key: str, mistakes: Mistakes) -> None:

@@ -1,0 +1,32 @@
+# ---- what readings use ----------------------------------------------------------------------------------------------
+# unpack NUMBER LAYER FOLDER: a layer that was given, laid out as a folder. What this user may not make or set is told in NUMBER/laid.
+unpack() {
+  tar -C "$1/$3" --numeric-owner --xattrs --xattrs-include='*' -xpf "given/$1.$2.tar" 2>>"$out/$1/laid"
+}
+
+# reading NUMBER FUNCTION [WORD...]: one of many, in a folder and a subshell of its own. Its exit code stands in "readings" when it ended.
+reading() {
+  number=$1; shift
+  (
+    cd "$number" || exit 3
+    cell=$PWD here=$here/$number out=$out/$number
+    "$@" >>"$out/said" 2>&1 </dev/null
+  )
+  printf '%s %s\n' "$number" "$?" >>"$out/readings" || die 'the evidence cannot be written'
+}
+
+# let_go: whatever is still mounted in the folder of this reading, the last first.
+let_go() {
+  found=
+  while read -r _ _ _ _ where _; do
+    case $where in "$here"/*) found="$where
+$found" ;; esac
+  done </proc/self/mountinfo
+  printf %s "$found" | while read -r where; do umount -l "$(printf %b "$where")"; done
+}
+
+# show FOLDER: the tree that was made of what was given.
+show() { take view "$1"; }
+
+# packed FILE: the layer that was made of what was given.
+packed() { mv "$1" "$out/packed.layer"; }
