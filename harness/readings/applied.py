@@ -146,7 +146,7 @@ class _Layer:
                 return None
             if inode.kind is Kind.LINK:
                 passed += 1
-                if passed > 40 or self.answer(Point.MARKER_BELOW_LINK) == "nothing":  # 40: path_resolution(7)
+                if passed > 40 or self.answer(Point.MARKER_BELOW_LINK) != "followed":  # 40: path_resolution(7)
                     return None
                 at, waiting = b"", [*parts_of(_led(at, inode)), *waiting]
             elif inode.kind is not Kind.DIR:
@@ -252,7 +252,9 @@ class _Layer:
                     return
                 self.tree[at] = implied()
             elif inode.kind is Kind.LINK:
-                return  # whether it is followed was asked when it was applied
+                if self.answer(Point.MARKER_BELOW_LINK) != "replaced":
+                    return
+                self.tree[at] = implied()
             elif inode.kind is not Kind.DIR:
                 if self.answer(Point.MARKER_BELOW_FILE) == "nothing":
                     return

@@ -26,14 +26,17 @@ class Point(Enum):
         "a name below a file: it cannot be unpacked, and no entry says that the file goes",
         (REFUSE, "replaced"),
     )
-    MARKER_BELOW_FILE = "a whiteout below a file hides nothing", ("nothing", "replaced", REFUSE)
+    MARKER_BELOW_FILE = (
+        "a whiteout below a file hides nothing, and no sentence says what becomes of the file",
+        ("nothing", "replaced", REFUSE),
+    )
     LINK_ABOVE = (
         "no sentence says whether a symbolic link on the way to an entry is followed",
         ("followed", "replaced", REFUSE),
     )
     MARKER_BELOW_LINK = (
         "no sentence says whether a symbolic link on the way to a whiteout is followed",
-        ("followed", "nothing", REFUSE),
+        ("followed", "nothing", "replaced", REFUSE),
     )
     LINK_BELOW = (
         "'Extracting a layer with hardlink references to files outside of the layer may fail'",

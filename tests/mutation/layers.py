@@ -19,7 +19,7 @@ def every() -> Iterator[Mutant]:
         yield from inverted(f"harness/readings/{name}.py", _MEANING)
     yield from inverted("harness/readings/archives.py", ("tests/readings/test_archives.py",))
     yield from inverted("harness/readings/corpus.py", ("tests/readings/test_corpus.py",))
-    yield from inverted("harness/scenario/archive_load.py", ("tests/scenario/test_archive.py",))
+    yield from inverted("harness/scenario/archive_load.py", ("tests/scenario/test_archive_load.py",))
     yield from inverted("harness/report/redact.py", ("tests/report/test_redact.py",))
     # without a night before, the clock cannot have gone back: the other way round that cannot even be asked
     history = inverted("harness/runs/history.py", ("tests/runs/test_history.py",))

@@ -87,7 +87,8 @@ KEPT = ["d/", "d/x", "d/y", "f", "l"]
         (layer("f/"), [["d/", "d/x", "d/y", "f/", "l"]], "", []),
         (layer("l/"), [["d/", "d/x", "d/y", "f", "l/"]], "", []),
         (layer("l/", "l/.wh.x"), [["d/", "d/x", "d/y", "f", "l/"]], "", []),
-        (layer("l/.wh.x"), [["d/", "d/y", "f", "l"], KEPT], "a whiteout is followed", [Point.MARKER_BELOW_LINK]),
+        (layer("l/.wh.x"), [["d/", "d/y", "f", "l"], KEPT, ["d/", "d/x", "d/y", "f", "l/"]], "a whiteout is followed",
+         [Point.MARKER_BELOW_LINK]),
         (layer("l/n"), [["d/", "d/n", "d/x", "d/y", "f", "l"], ["d/", "d/x", "d/y", "f", "l/", "l/n"]],
          "an entry is followed", [Point.LINK_ABOVE]),
         (layer("f/n"), [["d/", "d/x", "d/y", "f/", "f/n", "l"]], "below a file", [Point.FILE_ABOVE]),
@@ -181,10 +182,17 @@ def test_a_symbolic_link_that_is_followed_stays_inside(target: str, lands: str) 
     assert computed.readings[0].tree.entries[lands.encode()].text == b"new"
 
 
+def test_a_symbolic_link_begins_at_the_root_or_in_its_own_directory() -> None:
+    lower = layer("d/", "d/d/", symlink("d/whole", "/d"), symlink("d/own", "d"))
+    (whole, *_) = meaning([lower, layer("d/whole/n")]).readings
+    (own, *_) = meaning([lower, layer("d/own/n")]).readings
+    assert (b"d/n" in whole.tree, b"d/d/n" in own.tree) == (True, True)
+
+
 def test_symbolic_links_without_an_end_are_refused_or_replaced() -> None:
     loop = layer(symlink("a", "b"), symlink("b", "a"))
     assert trees(meaning([loop, layer("a/n")])) == [["a/", "a/n", "b"]]
-    assert trees(meaning([loop, layer("a/.wh.n")])) == [["a", "b"]]
+    assert trees(meaning([loop, layer("a/.wh.n")])) == [["a", "b"], ["a/", "b"]]
 
 
 @pytest.mark.parametrize("private", ["trusted.overlay.opaque", "user.overlay.origin", "user.fuseoverlayfs.opaque"])
