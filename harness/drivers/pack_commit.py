@@ -1,0 +1,143 @@
+"""What makes a layer of a container's upper: ``commit`` of podman, buildah and docker.
+
+The container comes from an image of as many layers as there are lowers, each with nothing but its root. Then the lowers and the upper are
+laid where the program keeps what it unpacked, byte for byte, so that what is packed is what was written elsewhere.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from harness.drivers.base import Packer, ReadingText
+from harness.profile import Profile
+
+PODMAN, BUILDAH, DOCKER, FUSE = "podman", "buildah", "docker", "fuse-overlayfs"
+
+
+@cache
+def functions() -> str:
+    """Shell functions that those who pack containers share."""
+    return resources.files("harness.drivers").joinpath("pack.sh").read_text("utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit(Packer):
+    """``commit`` of a container that was made, and never run."""
+
+    profiles: tuple[Profile, ...] = (Profile.ROOT,)
+    needs: tuple[str, ...] = ("container",)
+    container: bool = True
+
+    @property
+    @abstractmethod
+    def _begin(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def _reading(self) -> str: ...
+
+    def script(self, profile: Profile) -> ReadingText:  # noqa: ARG002 - root's alone
+        """The image, the container, its layers, ``commit``, and the layer out of what that made."""
+        return ReadingText(
+            begin=f'{functions()}\nmkdir -p "$cell/tmp" "$HOME"\nexport TMPDIR="$cell/tmp"\n{self._begin}',
+            reading=f"base\n{self._reading}",
+            end=self._end,
+        )
+
+    @property
+    def _end(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InStorage(Commit):
+    """podman and buildah, who share their storage. ``mount_program``: what mounts there instead of the kernel.
+
+    Each reading has a storage of its own, so that nothing of one can be found by the next.
+    """
+
+    mount_program: str = ""
+
+    @property
+    def _begin(self) -> str:
+        option = f" --storage-opt overlay.mount_program=/usr/bin/{self.mount_program}" if self.mount_program else ""
+        own = " --cgroup-manager cgroupfs --events-backend none" if self.program == PODMAN else ""
+        return (
+            "# in: the program, in the storage of a reading\n"
+            f'in_storage() {{ "$program" --root "$cell/storage" --runroot "$cell/run" --storage-driver overlay{option}{own} '
+            '--log-level error "$@"; }'
+        )
+
+    @property
+    def _reading(self) -> str:
+        made = (
+            "id=$(in_storage pull -q oci-archive:base.tar) && in_storage create -q --name lab --network none $id >/dev/null"
+            if self.program == PODMAN
+            else "in_storage from -q --name lab oci-archive:base.tar >/dev/null"
+        )
+        commit = (
+            "id=$(in_storage commit -q --format oci lab) || return\nin_storage push -q $id oci:made:latest || return"
+            if self.program == PODMAN
+            else "in_storage commit -q --format oci lab oci:made:latest >/dev/null || return"
+        )
+        return f"""\
+{made} && at=$(in_storage mount lab) && in_storage umount lab >/dev/null || die 'no container can be made'
+lowers=
+for link in $(tr : ' ' <"${{at%/merged}}/lower"); do lowers="$lowers${{lowers:+:}}${{at%/*/merged}}/$link"; done
+lay_all "$lowers" "${{at%/merged}}/diff"
+{commit}
+top made"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Docker(Commit):
+    """docker's classic storage: one daemon for all readings."""
+
+    @property
+    def _begin(self) -> str:
+        return """\
+export DOCKER_HOST=unix:///run/docker.sock
+dockerd --iptables=false --ip6tables=false --ip-forward=false --bridge=none --storage-driver overlay2 --data-root "$cell/docker" \\
+  --exec-root /run/docker.exec --pidfile /run/docker.pid --host $DOCKER_HOST >"$cell/docker.log" 2>&1 </dev/null &
+daemon=$!
+until docker version >/dev/null 2>&1; do
+  kill -0 $daemon 2>/dev/null || die "dockerd: $(tail -n 2 "$cell/docker.log")"
+  sleep 0.05
+done"""
+
+    @property
+    def _reading(self) -> str:
+        return """\
+docker load -q -i base.tar >/dev/null && docker create --name "lab$number" --network none localhost/base >/dev/null ||
+  die 'no container can be made'
+lowers=$(docker inspect --type container --format '{{.GraphDriver.Data.LowerDir}}' "lab$number")
+lay_all "${lowers#*-init/diff:}" "$(docker inspect --type container --format '{{.GraphDriver.Data.UpperDir}}' "lab$number")"
+docker commit "lab$number" made >/dev/null && docker save -o made.tar made
+ended=$?
+docker rm "lab$number" >/dev/null
+docker rmi --force made localhost/base >/dev/null
+[ $ended = 0 ] || return $ended
+mkdir made && tar -C made -xf made.tar
+packed "made/$(sed 's/.*"Layers":\\[//; s/\\].*//' made/manifest.json | grep -o '[^",]*' | tail -n 1)\""""
+
+    @property
+    def _end(self) -> str:
+        return "kill $daemon\nwait $daemon"
+
+
+SETUPS = (
+    InStorage(program=PODMAN, setup="commit", called="podman", how="commit"),
+    InStorage(
+        program=PODMAN, setup="commit+fuse", called="podman", how="commit with fuse-overlayfs", mount_program=FUSE, parts=(FUSE,),
+        needs=("fuse", "container"),
+    ),
+    InStorage(program=BUILDAH, setup="commit", called="buildah", how="commit"),
+    InStorage(
+        program=BUILDAH, setup="commit+fuse", called="buildah", how="commit with fuse-overlayfs", mount_program=FUSE,
+        parts=(FUSE,), needs=("fuse", "container"),
+    ),
+    Docker(program=DOCKER, setup="commit", called="docker", how="commit", parts=("dockerd",)),
+)  # fmt: skip
