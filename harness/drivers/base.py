@@ -95,7 +95,8 @@ class ReadingText:
 
     An importer finds ``image``, an OCI layout whose image is called ``latest``, and the same as ``image.tar``, which has ``manifest.json``
     for ``docker load`` besides. It says ``show FOLDER`` while that folder is the tree that it made of the image.
-    A packer finds ``lower/1``, ``lower/2`` … (the lowest first) and ``upper``, as folders. It says ``packed FILE``: the layer, a tar or a squashfs.
+    A packer finds ``lower/1``, ``lower/2`` … (the lowest first) and ``upper``, as folders. It says ``packed FILE``: the layer, a tar or
+    a squashfs.
     """
 
     reading: str

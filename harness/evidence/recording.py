@@ -69,7 +69,9 @@ class ToolRecord(msgspec.Struct, frozen=True):
     setup: str = ""  # empty: the plain one
     called: str = ""  # the program, as people say it: "SingularityCE"
     title: str = ""  # program and setup, as people say them: "SingularityCE OCI mode with ext3"
-    kind: Literal["mounts", "containers"] = "mounts"  # it mounts a stack, or it runs containers from images
+    kind: Literal["mounts", "containers", "packs", "imports"] = (
+        "mounts"  # it mounts a stack, or it runs containers from images
+    )
     place: int = 0  # of the setup, in the order of tools
     owners: Literal["visible", "mapped"] = "visible"  # mapped to whoever runs it: then they are no evidence
 

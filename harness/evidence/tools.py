@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from harness.drivers import PLACE, SETUPS
+from harness.drivers import EVERY_SETUP, PLACE
 from harness.evidence.recording import PartRecord, ToolRecord
 from harness.worlds.model import Tool
 
 
 def tool_record(tool: Tool, kernel: str) -> ToolRecord:
     """The record of a tool. *kernel*: the release of the running one."""
-    main, setup = tool.main, SETUPS[tool.name]
+    main, setup = tool.main, EVERY_SETUP[tool.name]
     return ToolRecord(
         name=tool.name,
         version=main.shown,

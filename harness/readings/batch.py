@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.drivers.base import Importer, Packer
 from harness.errors import BrokenMachinery
-from harness.evidence.trees import unseen
+from harness.evidence.trees import daemon_exits, unseen
 from harness.launch.cell import CellContext, closed_fuse, from_outside, machine, stage_in
 from harness.launch.enclosure import Enclosure
 from harness.launch.untouched import only_files
@@ -51,6 +51,7 @@ class Saw:
     tree: Snapshot | None = None
     packed: tuple[Entry, ...] | None = None
     broken: str = ""
+    exits: tuple[int, ...] = ()  # of the daemon that mounted it
 
 
 def enclosure_for(taker: Taker, context: CellContext) -> Enclosure:
@@ -151,7 +152,7 @@ def _saw(taker: Taker, out: Path, code: int | None) -> Saw:
     tree = _tree(out, taker.profile)
     if code == 0 and tree is None:
         return Saw(code, said, broken="no tree was shown")
-    return Saw(code, said, tree if code == 0 else None)
+    return Saw(code, said, tree if code == 0 else None, exits=daemon_exits(out))
 
 
 def _tree(out: Path, profile: Profile) -> Snapshot | None:

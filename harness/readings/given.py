@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from harness.snapshot.model import Snapshot
+from harness.snapshot.tar import entries_of_tar, join_links
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,12 @@ class Given:
     meant: Snapshot
     writers: tuple[str, ...] = field(default=(), compare=False)
 
-    @property
+    @cached_property
+    def trees(self) -> tuple[Snapshot, ...]:
+        """The layers as trees. Raises BrokenMachinery for what is no archive."""
+        return tuple(Snapshot.of(join_links(list(entries_of_tar(io.BytesIO(one), self.name)))) for one in self.layers)
+
+    @cached_property
     def key(self) -> str:
         """Twelve hexadecimal digits: of the layers' bytes, in their order."""
         whole = hashlib.sha256()

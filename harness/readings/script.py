@@ -1,7 +1,7 @@
 """Many readings by one taker as one plain POSIX shell program. Pure: the same givens give the same bytes.
 
-The program finds the layers as ``given/NUMBER.LAYER.tar``, and for an importer the images as folders ``NUMBER/image``; what it saw it leaves
-in ``out/NUMBER``. It needs the namespaces that its first lines name, and nothing of this project.
+The program finds the layers as ``given/NUMBER.LAYER.tar``, and for an importer the images as folders ``NUMBER/image``; what it saw
+it leaves in ``out/NUMBER``. It needs the namespaces that its first lines name, and nothing of this project.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from importlib import resources
 from harness.cells.plan import program_of
 from harness.drivers.base import Importer, Mounter, Packer, Stack
 from harness.names import one_line
-from harness.profile import Profile
 from harness.protocol import Phase
 from harness.readings.given import Given
 from harness.readings.taker import Role, Taker
@@ -58,7 +57,7 @@ def _head(taker: Taker, number: int) -> bytes:
 
 
 def _imports(taker: Taker, numbers: Sequence[int]) -> list[bytes]:
-    assert isinstance(taker.setup, Importer)  # noqa: S101
+    assert isinstance(taker.setup, Importer)
     text = taker.setup.script(taker.profile)
     lines = [
         b"mkdir -p out || exit 3",
@@ -125,7 +124,7 @@ def _functions_for(taker: Taker, count: int) -> list[bytes]:
     setup = taker.setup
     if isinstance(setup, Packer):
         return [function(f"of_{count}", setup.script(taker.profile).reading)]
-    assert isinstance(setup, Mounter)  # noqa: S101
+    assert isinstance(setup, Mounter)
     lowers = max(1, count if taker.role is Role.LOWER else count - 1)
     stack = Stack(
         taker.profile,

@@ -1,0 +1,115 @@
+"""The readings of a run: ``readings.json``, which other programs read. It only grows."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import BrokenMachinery
+from harness.evidence.recording import ToolRecord, check_schema
+from harness.judge.findings import Finding
+from harness.machine.cache import write_whole
+from harness.profile import Profile
+
+SCHEMA = 1
+NAME = "readings.json"
+
+
+class Source(StrEnum):
+    """Where layers that are given come from."""
+
+    UPPER = "upper"  # a cell wrote it
+    TRUTH = "truth"  # one encoding at one place, and nothing else
+    CORPUS = "corpus"  # a file of scenarios/corpus
+    PACKED = "packed"  # a packer made it of an upper
+    SEALED = "sealed"  # whiteout-lab seal made it of an upper
+
+
+class Came(StrEnum):
+    """What came of a reading."""
+
+    SAME = "same"  # the tree that is meant
+    DIFFERS = "differs"
+    REFUSED = "refused"
+    MADE = "made"  # a layer, by a packer
+    BROKEN = "broken"  # the machinery failed, which says nothing
+    LEFT_OUT = "left out"  # it was not given: why
+
+
+class TakerRecord(msgspec.Struct, frozen=True):
+    """Who is given layers. ``role``: lower, upper, folder or image."""
+
+    key: str
+    tool: ToolRecord
+    profile: Profile
+    role: str
+
+
+class GivenRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What readings were given. ``writers``: ids of the cells whose upper it is. ``true``: whether all its marks together say what is meant."""
+
+    key: str
+    name: str
+    source: Source
+    layers: int
+    writers: tuple[str, ...] = ()
+    true: bool = True
+    of: str = ""  # of what was packed or sealed: the key of the upper
+    by: str = ""  # … and the key of who made it
+
+
+class Field(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One reading: what one taker made of one given.
+
+    ``findings``: in what the tree is not the one that is meant. ``surprises``: in what it is not the one that the documented rules say, or
+    for an importer the specification: what no defect explains of them is new.
+    """
+
+    given: str
+    taker: str
+    came: Came
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+    surprises: tuple[Finding, ...] = ()
+
+    @property
+    def new(self) -> tuple[Finding, ...]:
+        """The surprises that nobody has named."""
+        return tuple(one for one in self.surprises if one.known is None)
+
+
+class Readings(msgspec.Struct, frozen=True):
+    """``readings.json``. ``seconds``: wall clock, of all."""
+
+    schema: int
+    takers: tuple[TakerRecord, ...] = ()
+    givens: tuple[GivenRecord, ...] = ()
+    fields: tuple[Field, ...] = ()
+    seconds: float = 0.0
+
+
+def write_readings(readings: Readings, folder: Path) -> None:
+    """Write them into the folder of the run, in one step. Raises BrokenMachinery."""
+    try:
+        write_whole(folder / NAME, msgspec.json.encode(readings))
+    except OSError as error:
+        raise BrokenMachinery(
+            f"cannot be written: {error.strerror}", where=str(folder / NAME), remedy="make room there"
+        ) from error
+
+
+def read_readings(folder: Path) -> Readings | None:
+    """The readings of a run; None for one that did none. Raises BrokenMachinery for what is damaged, or of a later schema."""
+    path = folder / NAME
+    try:
+        raw = path.read_bytes()
+        check_schema(raw, SCHEMA, str(path))
+        return msgspec.json.decode(raw, type=Readings)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BrokenMachinery(f"is no readings.json: {error}", where=str(path)) from error
