@@ -6,7 +6,6 @@ laid where the program keeps what it unpacked, byte for byte, so that what is pa
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -23,6 +22,13 @@ def functions() -> str:
     return resources.files("harness.drivers").joinpath("pack.sh").read_text("utf-8")
 
 
+_DIE = """die() { printf '%s\\n' "$1" >"$out/broken"; exit 3; }"""  # as in every script of readings
+
+
+def _begin() -> str:
+    return f'{functions()}\nmkdir -p "$cell/tmp" "$HOME"\nexport TMPDIR="$cell/tmp"'
+
+
 @dataclass(frozen=True, kw_only=True)
 class Commit(Packer):
     """``commit`` of a container that was made, and never run."""
@@ -31,74 +37,77 @@ class Commit(Packer):
     needs: tuple[str, ...] = ("container",)
     container: bool = True
 
-    @property
-    @abstractmethod
-    def _begin(self) -> str: ...
-
-    @property
-    @abstractmethod
-    def _reading(self) -> str: ...
-
-    def script(self, profile: Profile) -> ReadingText:  # noqa: ARG002 - root's alone
-        """The image, the container, its layers, ``commit``, and the layer out of what that made."""
-        return ReadingText(
-            begin=f'{functions()}\nmkdir -p "$cell/tmp" "$HOME"\nexport TMPDIR="$cell/tmp"\n{self._begin}',
-            reading=f"base\n{self._reading}",
-            end=self._end,
-        )
-
-    @property
-    def _end(self) -> str:
-        return ""
-
 
 @dataclass(frozen=True, kw_only=True)
 class InStorage(Commit):
     """podman and buildah, who share their storage. ``mount_program``: what mounts there instead of the kernel.
 
-    Each reading has a storage of its own, so that nothing of one can be found by the next.
+    Each reading has a storage of its own, so that nothing of one can be found by the next. What an ordinary user's storage holds can be
+    mounted, and written with the owners that it maps, in its user namespace alone: ``unshare`` of the program.
     """
 
+    profiles: tuple[Profile, ...] = tuple(Profile)
     mount_program: str = ""
 
-    @property
-    def _begin(self) -> str:
-        option = f" --storage-opt overlay.mount_program=/usr/bin/{self.mount_program}" if self.mount_program else ""
-        own = " --cgroup-manager cgroupfs --events-backend none" if self.program == PODMAN else ""
-        return (
-            "# in: the program, in the storage of a reading\n"
-            f'in_storage() {{ "$program" --root "$cell/storage" --runroot "$cell/run" --storage-driver overlay{option}{own} '
-            '--log-level error "$@"; }'
+    def script(self, profile: Profile) -> ReadingText:
+        """The same, in one more shell for an ordinary user."""
+        if profile is Profile.ROOT:
+            return ReadingText("base\ncommits || return\ntop made", f"{_begin()}\n{self._shared}")
+        return ReadingText(
+            """\
+base
+export out cell program
+"$program" unshare sh "$shared" || return
+top made""",
+            f"""\
+{_begin()}
+shared=$cell/shared.sh
+cat >"$shared" <<'END'
+{_DIE}
+{functions()}
+{self._shared}
+commits
+END""",
         )
 
     @property
-    def _reading(self) -> str:
+    def _shared(self) -> str:
+        option = f" --storage-opt overlay.mount_program=/usr/bin/{self.mount_program}" if self.mount_program else ""
+        own = " --cgroup-manager cgroupfs --events-backend none" if self.program == PODMAN else ""
         made = (
             "id=$(in_storage pull -q oci-archive:base.tar) && in_storage create -q --name lab --network none $id >/dev/null"
             if self.program == PODMAN
             else "in_storage from -q --name lab oci-archive:base.tar >/dev/null"
         )
         commit = (
-            "id=$(in_storage commit -q --format oci lab) || return\nin_storage push -q $id oci:made:latest || return"
+            "id=$(in_storage commit -q --format oci lab) && in_storage push -q $id oci:made:latest"
             if self.program == PODMAN
-            else "in_storage commit -q --format oci lab oci:made:latest >/dev/null || return"
+            else "in_storage commit -q --format oci lab oci:made:latest >/dev/null"
         )
         return f"""\
-{made} && at=$(in_storage mount lab) && in_storage umount lab >/dev/null || die 'no container can be made'
-lowers=
-for link in $(tr : ' ' <"${{at%/merged}}/lower"); do lowers="$lowers${{lowers:+:}}${{at%/*/merged}}/$link"; done
-lay_all "$lowers" "${{at%/merged}}/diff"
-{commit}
-top made"""
+# in_storage COMMAND...: the program, in the storage of a reading.
+in_storage() {{
+  "$program" --root "$cell/storage" --runroot "$cell/run" --storage-driver overlay{option}{own} --log-level error "$@"
+}}
+# commits: a container of the image, whose upper is the one that was given, is the image "made".
+commits() {{
+  {made} && at=$(in_storage mount lab) && in_storage umount lab >/dev/null || die 'no container can be made'
+  lowers=''
+  for link in $(tr : ' ' <"${{at%/merged}}/lower"); do lowers="$lowers${{lowers:+:}}${{at%/*/merged}}/$link"; done
+  lay_all "$lowers" "${{at%/merged}}/diff"
+  {commit}
+}}"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Docker(Commit):
     """docker's classic storage: one daemon for all readings."""
 
-    @property
-    def _begin(self) -> str:
-        return """\
+    def script(self, profile: Profile) -> ReadingText:  # noqa: ARG002 - root's alone
+        """The daemon; then for each upper an image, a container, ``commit``, and ``save``."""
+        return ReadingText(
+            begin=f"""\
+{_begin()}
 export DOCKER_HOST=unix:///run/docker.sock
 dockerd --iptables=false --ip6tables=false --ip-forward=false --bridge=none --storage-driver overlay2 --data-root "$cell/docker" \\
   --exec-root /run/docker.exec --pidfile /run/docker.pid --host $DOCKER_HOST >"$cell/docker.log" 2>&1 </dev/null &
@@ -106,11 +115,9 @@ daemon=$!
 until docker version >/dev/null 2>&1; do
   kill -0 $daemon 2>/dev/null || die "dockerd: $(tail -n 2 "$cell/docker.log")"
   sleep 0.05
-done"""
-
-    @property
-    def _reading(self) -> str:
-        return """\
+done""",
+            reading="""\
+base
 docker load -q -i base.tar >/dev/null && docker create --name "lab$number" --network none localhost/base >/dev/null ||
   die 'no container can be made'
 lowers=$(docker inspect --type container --format '{{.GraphDriver.Data.LowerDir}}' "lab$number")
@@ -118,14 +125,13 @@ lay_all "${lowers#*-init/diff:}" "$(docker inspect --type container --format '{{
 docker commit "lab$number" made >/dev/null && docker save -o made.tar made
 ended=$?
 docker rm "lab$number" >/dev/null
-docker rmi --force made localhost/base >/dev/null
+docker rmi --force localhost/base >/dev/null
 [ $ended = 0 ] || return $ended
+docker rmi --force made >/dev/null
 mkdir made && tar -C made -xf made.tar
-packed "made/$(sed 's/.*"Layers":\\[//; s/\\].*//' made/manifest.json | grep -o '[^",]*' | tail -n 1)\""""
-
-    @property
-    def _end(self) -> str:
-        return "kill $daemon\nwait $daemon"
+packed "made/$(sed 's/.*"Layers":\\[//; s/\\].*//' made/manifest.json | grep -o '[^",]*' | tail -n 1)\"""",
+            end="kill $daemon\nwait $daemon",
+        )
 
 
 SETUPS = (

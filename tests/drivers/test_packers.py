@@ -47,11 +47,24 @@ def test_names_titles_and_forms_tell_packers_apart() -> None:
     assert {row.form for name, row in PACKERS.items() if name not in squashfs} == {"tar"}
 
 
-def test_what_starts_containers_is_roots_and_has_a_machine_of_its_own() -> None:
+def test_what_makes_containers_has_a_machine_of_its_own_and_daemons_are_roots() -> None:
     rows = [row for row in PACKERS.values() if row.container]
     assert {row.program for row in rows} == {"podman", "buildah", "docker", "ctr", "umoci"}
-    assert all(row.profiles == (Profile.ROOT,) and "container" in row.needs for row in rows)
-    assert all(row.profiles == tuple(Profile) for row in SIMPLE)
+    assert all("container" in row.needs for row in rows)
+    assert {row.program for row in PACKERS.values() if row.profiles != tuple(Profile)} == {"docker", "ctr", "umoci"}
+
+
+@pytest.mark.parametrize("name", ["podman+commit", "podman+commit+fuse", "buildah+commit", "buildah+commit+fuse"])
+def test_an_ordinary_users_container_is_made_in_the_namespace_of_its_storage(name: str, tmp_path: Path) -> None:
+    row = PACKERS[name]
+    text = row.script(Profile.USER)
+    done = run(["sh", "-c", f"{PRELUDE}{text.begin}\nsh -n $shared && base\nin_storage x"], cwd=tmp_path)
+    assert done.code != 0
+    assert "in_storage" in done.err, "the storage is used in the other shell alone"
+    inner = (tmp_path / "shared.sh").read_text("utf-8")
+    assert row.script(Profile.ROOT).begin.splitlines()[-1] in inner
+    assert inner.endswith("\ncommits\n")
+    assert "unshare" not in row.script(Profile.ROOT).reading
 
 
 @pytest.mark.parametrize("row", SIMPLE, ids=lambda row: row.name)

@@ -53,7 +53,13 @@ FILES = (
     folder("gone"),
     file("gone/.wh..wh..opq"),
 )  # all that somebody without privilege can write
-UPPERS = {"founding": FOUNDING, "native": NATIVE, "files": FILES}
+# What fuse-overlayfs leaves of the founding case without privilege, and the kernel of another with userxattr.
+ORDINARY = (
+    folder("a"), folder("a/new", user_fuseoverlayfs_opaque="y"), gone("a/new/.wh..opq"), file("a/new/.wh..wh..opq"),
+)  # fmt: skip
+USERXATTR = (folder("a"), gone("a/f"), folder("gone", user_overlay_opaque="y"))
+UPPERS = {"founding": FOUNDING, "native": NATIVE, "files": FILES, "ordinary": ORDINARY, "userxattr": USERXATTR}
+LIE = ("founding", "native", "files")
 
 
 def world_of(name: str) -> World | None:
@@ -124,20 +130,20 @@ def without(words: str, lines: list[str]) -> list[str]:
     return [line.replace(words, "") for line in lines]
 
 
-@pytest.mark.parametrize("upper", UPPERS)
+@pytest.mark.parametrize("upper", LIE)
 @pytest.mark.parametrize("name", ["tar+xattrs", "bsdtar", "sqfs2tar", "mksquashfs", "tar2sqfs"])
 def test_who_knows_nothing_of_marks_packs_them_as_they_lie(name: str, upper: str, context: CellContext) -> None:
     assert said(saw(name, upper, context)) == AS_IT_LIES[upper]
 
 
-@pytest.mark.parametrize("upper", UPPERS)
+@pytest.mark.parametrize("upper", LIE)
 def test_tar_without_options_drops_every_xattr_and_says_nothing(upper: str, context: CellContext) -> None:
     one = saw("tar", upper, context)
     assert said(one) == without(" user.own=v", without(" trusted.overlay.opaque=y", AS_IT_LIES[upper]))
     assert (one.code, one.words) == (0, "")
 
 
-@pytest.mark.parametrize("upper", UPPERS)
+@pytest.mark.parametrize("upper", LIE)
 def test_gensquashfs_makes_two_files_of_one_with_two_names(upper: str, context: CellContext) -> None:
     assert said(saw("gensquashfs", upper, context)) == without(" -> made", AS_IT_LIES[upper])
 
@@ -184,6 +190,31 @@ def test_podman_and_buildah_say_a_mark_where_something_is_hidden(name: str, cont
 def test_with_fuse_overlayfs_the_trees_are_compared_as_it_shows_them(name: str, context: CellContext) -> None:
     assert said(saw(name, "founding", context)) == ["a /", "a/new /"]
     assert said(saw(name, "files", context)) == ["a /", "a/.wh.f", "gone /", "gone/.wh.x"]
+
+
+def test_an_ordinary_users_commit_is_like_roots(context: CellContext) -> None:
+    assert said(saw("podman+commit", "userxattr", context, Profile.USER)) == [
+        "a /",
+        "a/.wh.f",
+        "gone /",
+        "gone/.wh..wh..opq",
+    ]
+    refused = saw("podman+commit", "ordinary", context, Profile.USER)
+    assert refused.code != 0
+    assert "duplicates of file paths not supported" in refused.words
+    assert said(saw("podman+commit+fuse", "ordinary", context, Profile.USER)) == ["a /", "a/new /"]
+    assert said(saw("podman+commit+fuse", "userxattr", context, Profile.USER)) == [
+        "a /",
+        "a/.wh.f",
+        "gone /",
+        "gone/.wh.x",
+    ]
+
+
+def test_buildah_carries_a_mark_of_fuse_overlayfs_into_the_layer(context: CellContext) -> None:
+    assert said(saw("buildah+commit", "ordinary", context, Profile.USER)) == [
+        "a /", "a/new / user.fuseoverlayfs.opaque=y", "a/new/.wh..wh..opq", "a/new/.wh..wh..opq",
+    ]  # fmt: skip
 
 
 def test_docker_drops_what_users_set_and_marks_a_new_directory_too(context: CellContext) -> None:
