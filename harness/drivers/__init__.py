@@ -10,6 +10,10 @@ from harness.drivers import (
     fuse_stack,
     kernel,
     native,
+    pack_commit,
+    pack_diff,
+    pack_squashfs,
+    pack_tar,
     podman,
     sandbox,
     singularity_oci,
@@ -34,7 +38,9 @@ IMPORTERS: dict[str, Importer] = {
     setup.name: setup
     for setup in (*podman.SETUPS, *docker.SETUPS, *containerd.SETUPS, *umoci.SETUPS, *crane.SETUPS, *sandbox.SETUPS)
 }
-PACKERS: dict[str, Packer] = {}
+PACKERS: dict[str, Packer] = {
+    setup.name: setup for setup in (*pack_tar.SETUPS, *pack_squashfs.SETUPS, *pack_commit.SETUPS, *pack_diff.SETUPS)
+}
 EVERY_SETUP: dict[str, Setup] = {**SETUPS, **PACKERS, **IMPORTERS}
 PLACE = {name: place for place, name in enumerate(EVERY_SETUP)}  # of each in the order of tools
 PROGRAMS = tuple(dict.fromkeys(setup.program for setup in SETUPS.values()))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.drivers.base import Importer, Packer
+from harness.drivers.base import Importer, Packer, Setup
 from harness.errors import BrokenMachinery
 from harness.evidence.trees import daemon_exits, unseen
 from harness.launch.cell import CellContext, closed_fuse, from_outside, machine, stage_in
@@ -58,7 +58,7 @@ def enclosure_for(taker: Taker, context: CellContext) -> Enclosure:
     """The namespaces that a taker needs on this machine."""
     as_root = os.geteuid() == 0
     setup = taker.setup
-    container = isinstance(setup, Importer) or (isinstance(setup, Packer) and setup.container)
+    container = _container(setup)
     hands_over = _by_root(taker) and not container
     return Enclosure(
         taker.tool.world.root,
@@ -74,9 +74,14 @@ def enclosure_for(taker: Taker, context: CellContext) -> Enclosure:
     )
 
 
+def _container(setup: Setup) -> bool:
+    """Whether it needs a machine of its own; then its ordinary user is one of that machine."""
+    return isinstance(setup, Importer) or (isinstance(setup, Packer) and setup.container)
+
+
 def _by_root(taker: Taker) -> bool:
     """Whether root lays out what a user then reads."""
-    return os.geteuid() == 0 and taker.profile is Profile.USER and not isinstance(taker.setup, Importer)
+    return os.geteuid() == 0 and taker.profile is Profile.USER and not _container(taker.setup)
 
 
 def run_batch(taker: Taker, givens: Sequence[Given], context: CellContext, keep_at: Path | None = None) -> list[Saw]:

@@ -13,11 +13,13 @@ from harness.judge.defects.model import Defect, Sign
 from harness.judge.defects.schema import schema as schema_of_defects
 from harness.judge.defects.schema import schema_text as defect_schema_text
 from harness.judge.defects.words import ranges_text
+from harness.judge.rules import packed
 from harness.judge.rules.every import RULES
 from harness.judge.rules.layer import WHEN_CONVERTED
 from harness.judge.rules.rule import Rule
 from harness.machine.project import project_folder
 from harness.runs.decide import known_defects
+from harness.scenario.archive_schema import schema_text as layers_schema_text
 from harness.scenario.schema import schema_text
 
 DEFECTS = known_defects()
@@ -41,7 +43,7 @@ def test_names_are_unique_and_in_order() -> None:
 
 
 def test_every_rule_names_a_code_that_is_explained() -> None:
-    rows: tuple[Rule[Any, Any], ...] = (*RULES, WHEN_CONVERTED)
+    rows: tuple[Rule[Any, Any], ...] = (*RULES, WHEN_CONVERTED, *packed.RULES)
     assert {row.code for row in rows} == set(CODES)
     for row in rows:
         assert row.code in (row.check.__doc__ or "")
@@ -82,7 +84,13 @@ def test_explain_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize(
-    ("words", "text"), [([], schema_text()), (["scenario"], schema_text()), (["defect"], defect_schema_text())]
+    ("words", "text"),
+    [
+        ([], schema_text()),
+        (["scenario"], schema_text()),
+        (["defect"], defect_schema_text()),
+        (["layers"], layers_schema_text()),
+    ],
 )
 def test_schema_on_the_command_line(words: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", *words]) == 0
