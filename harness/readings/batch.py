@@ -36,6 +36,7 @@ from harness.worlds.inside import USER
 DIED, REFUSED = 4, 5  # exit codes of a reading: a daemon that ended by a signal, and a mount that was refused
 _BROKEN = 3
 _WORDS = 4000  # bytes of what was said, from the end
+_MOST = 1 << 24  # bytes of a layer that is handed on
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Saw:
     words: str = ""
     tree: Snapshot | None = None
     packed: tuple[Entry, ...] | None = None
+    layer: bytes = b""  # that layer, where it is a tar, and one that can be handed on
     broken: str = ""
     exits: tuple[int, ...] = ()  # of the daemon that mounted it
 
@@ -180,9 +182,10 @@ def _packed(out: Path, said: str) -> Saw:
             squashfs = file.read(4) == b"hsqs"
             file.seek(0)
             entries = tuple(read_squash(file, str(path)) if squashfs else entries_of_tar(file, str(path)))
+        layer = b"" if squashfs or path.stat().st_size > _MOST else path.read_bytes()
     except (OSError, BrokenMachinery) as error:
         return Saw(0, said, broken=f"no layer was made that can be read: {error}")
-    return Saw(0, said, packed=entries)
+    return Saw(0, said, packed=entries, layer=layer)
 
 
 def _keep(out: Path, script: bytes, keep_at: Path) -> None:
