@@ -189,8 +189,8 @@ class Runner(Setup):
 class Importer(Setup):
     """A driver that takes images: what it makes of one is the tree that it shows.
 
-    ``adds``: paths that it puts into every tree by itself, with all that is below them: where an image has none of these, they say nothing
-    of how it was read. ``since``: the first version of the program that has the setup at all.
+    ``adds``: paths that it puts into every tree by itself, one that ends with ``/`` with all below it: where an image has none of these,
+    they say nothing of how it was read. ``since``: the first version of the program that has the setup at all.
     """
 
     kind = "imports"

@@ -14,7 +14,7 @@ from harness.profile import Profile
 
 # Seen by building an image that has none of these.
 _ADDED = (
-    b".exec", b".run", b".shell", b".singularity.d", b".test", b"dev", b"environment", b"etc", b"etc/hosts", b"etc/resolv.conf", b"home",
+    b".exec", b".run", b".shell", b".singularity.d/", b".test", b"dev", b"environment", b"etc", b"etc/hosts", b"etc/resolv.conf", b"home",
     b"proc", b"root", b"singularity", b"sys", b"tmp", b"var", b"var/tmp",
 )  # fmt: skip
 
