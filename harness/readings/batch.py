@@ -95,9 +95,9 @@ def run_batch(taker: Taker, givens: Sequence[Given], context: CellContext, keep_
     room = Room(context.work)
     try:
         room.need()
-        script = compile_readings(taker, givens, by_root=_by_root(taker))
-        stage = stage_in(enclosure_for(taker, context), folder, {"script.sh": script, **_files(taker, givens)})
+        script = script_of(taker, givens)
         enclosure = enclosure_for(taker, context)
+        stage = stage_in(enclosure, folder, {"script.sh": script, **files_of(taker, givens)})
         ended = run_on_lifeline(
             enclosure.argv(stage),
             timeout=context.timeout,
@@ -128,7 +128,13 @@ def run_batch(taker: Taker, givens: Sequence[Given], context: CellContext, keep_
         remove_tree(folder)
 
 
-def _files(taker: Taker, givens: Sequence[Given]) -> Mapping[str, bytes]:
+def script_of(taker: Taker, givens: Sequence[Given]) -> bytes:
+    """The script of a batch, as it runs here."""
+    return compile_readings(taker, givens, by_root=_by_root(taker))
+
+
+def files_of(taker: Taker, givens: Sequence[Given]) -> Mapping[str, bytes]:
+    """What lies beside it: the layers, or the images."""
     files: dict[str, bytes] = {}
     for number, given in enumerate(givens, 1):
         if isinstance(taker.setup, Importer):
