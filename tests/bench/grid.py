@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.launch.cell import CellContext, stage_in
-from harness.machine.guarded import remove_tree
 from harness.readings.batch import enclosure_for, files_of, script_of
 from harness.readings.results import Came
 from harness.readings.taker import Taker
@@ -41,24 +40,25 @@ class Plain:
     def lay_out(self) -> None:
         """The folders of the scripts, and the shell program that runs them."""
         lines: list[str] = []
-        self._stages: list[Path] = []
         for number, taker in enumerate(self._every):
             folder = self._work / f"plain-{number}"
             enclosure = enclosure_for(taker, self._context)
             stage = stage_in(
                 enclosure, folder, {"script.sh": script_of(taker, self._givens), **files_of(taker, self._givens)}
             )
-            self._stages.append(stage)
             environment = " ".join(f"{key}={shlex.quote(value)}" for key, value in enclosure.environment().items())
             argv = " ".join(shlex.quote(word) for word in enclosure.argv(stage))
-            lines.append(f"env -i {environment} {argv} <&9 2>/dev/null")
+            lines.append(
+                f"env -i {environment} {argv} <&9 2>/dev/null; wc -l <{stage}/out/readings >&8; rm -rf {folder}"
+            )
         parts = []
         for job in range(2):
             part = self._work / f"part-{job}.sh"
             part.write_text("\n".join(lines[job::2]) + "\n", encoding="utf-8", errors="surrogateescape")
             parts.append(part)
         self._whole = self._work / "whole.sh"
-        started = "\n".join(f"sh {part} &" for part in parts)
+        self._counts = [part.with_suffix(".counts") for part in parts]
+        started = "\n".join(f"sh {part} 8>{to} &" for part, to in zip(parts, self._counts, strict=True))
         self._whole.write_text(f"exec 9<>{self._fifo}\n{started}\nwait\n", encoding="utf-8")
 
     def __call__(self) -> Callable[[], None]:
@@ -67,9 +67,7 @@ class Plain:
 
     def _look(self) -> None:
         """Every reading came to its end; then all is laid out again."""
-        for stage in self._stages:
-            there = (stage / "out" / "readings").read_text().split("\n")
-            if len(there) - 1 != len(self._givens):
-                raise NotDone(f"plain shell: {len(there) - 1} of {len(self._givens)} readings came to their end")
-            remove_tree(stage.parent)
+        there = [int(number) for path in self._counts for number in path.read_text().split()]
+        if there != [len(self._givens)] * len(self._every):
+            raise NotDone(f"plain shell: {there} of {len(self._givens)} readings each came to their end")
         self.lay_out()
