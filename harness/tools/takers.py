@@ -98,4 +98,8 @@ def _installed(setup: Takes, suites: Sequence[World], host: World, ledger: Ledge
         if where in seen:
             continue
         seen.add(where)
-        yield replace(one, name=setup.name, parts=()) if isinstance(one, Tool) else replace(one, name=setup.name)
+        if isinstance(one, Tool):
+            parts = tuple(part for name in setup.parts if (part := part_of(name, one.world, ledger)))
+            yield replace(one, name=setup.name, parts=parts)
+        else:
+            yield replace(one, name=setup.name)

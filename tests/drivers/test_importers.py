@@ -14,18 +14,9 @@ from harness.profile import Profile
 from harness.readings.image import layout
 
 PROGRAMS = (
-    "podman",
-    "docker",
-    "ctr",
-    "umoci",
-    "crane",
-    "singularity",
-    "apptainer",
-    "tar",
-    "mount",
-    "umount",
-    "nsenter",
-)
+    "podman", "docker", "ctr", "umoci", "crane", "singularity", "apptainer", "tar", "mount", "umount", "nsenter", "squashfuse",
+    "fusermount3",
+)  # fmt: skip
 # As in the script of readings: what a reading may call, and the variables that "begin" sets.
 PRELUDE = """\
 PATH=$PWD/bin:$PATH cell=$PWD number=1 within= podman=podman local= store=$PWD; export HOME=$PWD
