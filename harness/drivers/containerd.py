@@ -38,6 +38,7 @@ def start(profile: Profile, namespace: str) -> str:
     user = profile is Profile.USER
     return f"""\
 state={"$XDG_RUNTIME_DIR" if user else "/run"} within=
+export LIBMOUNT_FORCE_MOUNT2=always  # mount(8) from 2.39 on takes no list of folders that is longer than 255 bytes
 export CONTAINERD_ADDRESS=$state/containerd.lab CONTAINERD_NAMESPACE={namespace}
 printf '%s\\n' 'version = 2' \\
   'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime",' \\

@@ -27,7 +27,7 @@ _OVERLAY = f"""\
 mkdir tree none
 folders=$(docker image inspect {IMAGE_TAG} \\
   --format '{{{{.GraphDriver.Data.UpperDir}}}}{{{{with .GraphDriver.Data.LowerDir}}}}:{{{{.}}}}{{{{end}}}}')
-$within env LIBMOUNT_FORCE_MOUNT2=always mount -t overlay overlay -o "ro,%(option)slowerdir=$folders:$PWD/none" "$PWD/tree" ||
+$within mount -t overlay overlay -o "ro,%(option)slowerdir=$folders:$PWD/none" "$PWD/tree" ||
   die "the folders of the graph driver cannot be mounted"
 %(tree)s
 $within umount "$PWD/tree\""""

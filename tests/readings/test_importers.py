@@ -73,6 +73,12 @@ GIVENS = {
         # what the founding upper is pushed as: sylabs/singularity#3176
         given("pushed", archive("a/", "a/new/", "a/new/.wh..wh..opq", "a/new/.wh..wh..opq"), MADE),
         FOUND,
+        # so many folders that mount(8) of today takes their names by an older call alone
+        Given(
+            "layers",
+            (tar_of(LOWER), *(archive(one) for one in (".wh.f", "f", "g", ".wh.g", ".wh.f"))),
+            tree(e for e in LOWER if e.path != b"f"),
+        ),
     )
 } | {f"sealed {name}": one for name, one in sealed(FOUND) if name in {"oci", f"oci, {ALONE}"}}
 DUPLICATES = "duplicates of file paths not supported"
@@ -135,7 +141,7 @@ def meant(which: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "profile"), EVERY, ids=IDS)
-@pytest.mark.parametrize("which", ["whiteout", "sealed oci", f"sealed oci, {ALONE}"])
+@pytest.mark.parametrize("which", ["whiteout", "layers", "sealed oci", f"sealed oci, {ALONE}"])
 def test_a_layer_to_the_specification_is_read_as_it_is_meant(
     which: str, name: str, profile: Profile, context: CellContext
 ) -> None:
