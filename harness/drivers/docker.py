@@ -34,6 +34,12 @@ $within umount "$PWD/tree\""""
 _VFS = """\
 folder=$store/vfs/dir/$($within cat "$store/image/vfs/layerdb/sha256/$(chain | cut -d: -f2)/cache-id")
 %(folder)s"""
+# 28 says why it does not unpack an image, and ends as if it had: a refusal is that nothing is there.
+_UNPACKED = f"""\
+ctr snapshots --snapshotter overlayfs info "$(chain)" >/dev/null 2>&1 || {{
+  docker rmi --force {IMAGE_TAG} >/dev/null 2>&1
+  return 1
+}}"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +74,7 @@ done
         lines = {
             "overlay2": _OVERLAY % {"option": option, "tree": shown(profile, '"$PWD/tree"')},
             "vfs": _VFS % {"folder": shown(profile, '"$folder"')},
-            "overlayfs": view(profile, self.storage),
+            "overlayfs": f"{_UNPACKED}\n{view(profile, self.storage)}",
         }[self.storage]
         return ReadingText(
             begin=begin,
