@@ -109,3 +109,14 @@ def test_which_store_docker_has_is_asked_since_an_older_one_knows_nothing_of_a_f
     for name, store in (("docker", "overlay2"), ("docker+vfs", "vfs"), ("docker+containerd", "overlayfs")):
         assert f'[ "$storage" = {store} ] || die ' in IMPORTERS[name].script(Profile.ROOT).begin
     assert IMPORTERS["docker+containerd"].since == "24"
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_an_image_that_docker_says_to_have_loaded_and_has_not_unpacked_is_refused(
+    profile: Profile, tmp_path: Path
+) -> None:
+    text = IMPORTERS["docker+containerd"].script(profile)
+    done = ran(tmp_path, 'case "$*" in *" info "*) echo not found; exit 1 ;; esac; echo echo', text.reading)
+    assert done.code == 1
+    assert "not found" not in done.out, "docker's own words are the last ones"
+    assert not (tmp_path / "answer").exists()
