@@ -16,11 +16,11 @@ CRANE = "crane"
 
 @dataclass(frozen=True, kw_only=True)
 class Crane(Importer):
-    """Two commands; nothing of it needs root but what tar may set."""
+    """Two commands. It writes the same tar for whoever calls it; root alone can lay all of that out."""
 
     def script(self, profile: Profile) -> ReadingText:
         """``crane export`` of what ``docker save`` writes."""
-        del profile  # to tar a user is one by itself
+        del profile  # root's alone
         return ReadingText(
             reading="""\
 crane export - flat.tar <image.tar || return 1
@@ -30,4 +30,4 @@ show tree"""
         )
 
 
-SETUPS = (Crane(program=CRANE, called=CRANE, needs=("container",), parts=("tar",)),)
+SETUPS = (Crane(program=CRANE, called=CRANE, profiles=(Profile.ROOT,), needs=("container",), parts=("tar",)),)
