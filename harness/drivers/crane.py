@@ -25,7 +25,10 @@ class Crane(Importer):
             reading="""\
 crane export - flat.tar <image.tar || return 1
 mkdir tree
-tar -C tree --numeric-owner --xattrs --xattrs-include='*' -xpf flat.tar || return 1
+if ! words=$(tar -C tree --numeric-owner --xattrs --xattrs-include='*' -xpf flat.tar 2>&1); then
+  printf '%s\\n' "$words" | grep -v 'Exiting with failure'
+  return 1
+fi
 show tree"""
         )
 
