@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from harness.readings.results import SCHEMA, Came, Field, Readings, write_readin
 from harness.readings.taker import Role, Taker, takers
 from harness.readings.uppers import closed, laid_by
 from harness.runs.folders import project_folder
-from harness.runs.givings import Giving, Which, all_packed, all_sealed, cases, truths, uppers
+from harness.runs.givings import CORPUS, Giving, Which, all_packed, all_sealed, cases, truths, uppers
 from harness.runs.planfile import PlanFile
 from harness.runs.results import CellResult
 from harness.runs.shards import parse_shard
@@ -28,7 +28,6 @@ from harness.worlds.model import Tool
 
 BATCH = 40  # readings of one script: enough that namespaces cost nothing, few enough that all processors have something to do
 FOLDER = "readings"  # in the run's: the scripts and their evidence
-CORPUS = "corpus"  # in the folder of scenarios
 _EACH = 5.0  # seconds that a reading may take, beside those of the whole script
 
 # Hears which readings go on, how many are done, of how many; what it gives ends them early.
@@ -145,9 +144,14 @@ def _each_done(planned: Sequence[Task], do: Callable[[Task], list[Saw]], jobs: i
                 yield running.pop(one), one.result()
 
 
-def of_roles(tools: Iterable[Tool], *roles: Role) -> list[Taker]:
-    """Who of some tools takes layers so."""
-    return [one for one in takers(tools) if one.role in roles]
+def of_roles(tools: Iterable[Tool], *roles: Role, profiles: Collection[Profile] = tuple(Profile)) -> list[Taker]:
+    """Who of some tools takes layers so, with these privileges; root's alone where this program runs as root."""
+    as_root = os.geteuid() == 0
+    return [
+        one
+        for one in takers(tools)
+        if one.role in roles and one.profile in profiles and (as_root or one.profile is Profile.USER)
+    ]
 
 
 def readings_of(plan: PlanFile, work: Path, cells: Iterable[CellResult], jobs: int, say: Say) -> Readings:
@@ -158,7 +162,7 @@ def readings_of(plan: PlanFile, work: Path, cells: Iterable[CellResult], jobs: i
     """
     folder, which = Path(plan.folder), Which(plan.readings)
     giver = Giver(folder, CellContext(work, plan.kernel, plan.environment), plan.defects, jobs, say)
-    mounting = of_roles(plan.tools, Role.LOWER, Role.UPPER)
+    mounting = of_roles(plan.tools, Role.LOWER, Role.UPPER, profiles=plan.profiles)
     first = which is Which.ALL and parse_shard(plan.shard or "1/1")[0] == 1
     try:
         written = uppers(folder, cells, which)
@@ -168,13 +172,13 @@ def readings_of(plan: PlanFile, work: Path, cells: Iterable[CellResult], jobs: i
             seals = all_sealed(founding)
             giver.give("sealed uppers", mounting, seals)
             giver.give("encodings", mounting, truths() if first else [])
-            giver.give("packers", of_roles(plan.takers, Role.FOLDER), founding)
+            giver.give("packers", of_roles(plan.takers, Role.FOLDER, profiles=plan.profiles), founding)
             images = [
                 *all_packed(giver.layers),
                 *(one for one in seals if any(target.startswith("oci") for _, target in one.record.origins)),
                 *(cases(project_folder() / "scenarios" / CORPUS) if first else []),
             ]
-            giver.give("images", of_roles(plan.takers, Role.IMAGE), images)
+            giver.give("images", of_roles(plan.takers, Role.IMAGE, profiles=plan.profiles), images)
     except EndedEarly:
         pass
     readings = giver.readings()
