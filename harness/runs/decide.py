@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cells.plan import Cell, NotRun, cell_of, plan
+from harness.cells.plan import Cell, NotRun, cell_of, obstacle_of, plan
 from harness.doctor.obstacle import Obstacle
 from harness.doctor.probe import probe
 from harness.drivers import EVERY_PROGRAM, EVERY_SETUP
@@ -126,7 +126,13 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         repeat=wanted.repeat,
         shard=wanted.shard,
         readings=wanted.readings,
-        profiles=list(profiles),
+        profiles=tuple(profiles),
+        blocked=[
+            f"{name} {profile}"
+            for name, setup in EVERY_SETUP.items()
+            for profile in setup.profiles
+            if obstacle_of(setup.needs, profile, obstacles) is not None
+        ],
         takers=[one for one in giving if isinstance(one, Tool)],
         narrow=bool(wanted.tools or wanted.only or wanted.profiles) or files != scenario_files(()),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,14 +144,22 @@ def _each_done(planned: Sequence[Task], do: Callable[[Task], list[Saw]], jobs: i
                 yield running.pop(one), one.result()
 
 
-def of_roles(tools: Iterable[Tool], *roles: Role, profiles: Collection[Profile] = tuple(Profile)) -> list[Taker]:
-    """Who of some tools takes layers so, with these privileges; root's alone where this program runs as root."""
-    as_root = os.geteuid() == 0
-    return [
-        one
-        for one in takers(tools)
-        if one.role in roles and one.profile in profiles and (as_root or one.profile is Profile.USER)
-    ]
+def of_roles(tools: Iterable[Tool], *roles: Role) -> list[Taker]:
+    """Who of some tools takes layers so."""
+    return [one for one in takers(tools) if one.role in roles]
+
+
+def _who_may(plan: PlanFile) -> Callable[[list[Taker]], list[Taker]]:
+    """Those of takers that the plan asks for, and that nothing here is in the way of."""
+
+    def may(every: list[Taker]) -> list[Taker]:
+        return [
+            one
+            for one in every
+            if one.profile in plan.profiles and f"{one.tool.name} {one.profile}" not in plan.blocked
+        ]
+
+    return may
 
 
 def readings_of(plan: PlanFile, work: Path, cells: Iterable[CellResult], jobs: int, say: Say) -> Readings:
@@ -162,7 +170,8 @@ def readings_of(plan: PlanFile, work: Path, cells: Iterable[CellResult], jobs: i
     """
     folder, which = Path(plan.folder), Which(plan.readings)
     giver = Giver(folder, CellContext(work, plan.kernel, plan.environment), plan.defects, jobs, say)
-    mounting = of_roles(plan.tools, Role.LOWER, Role.UPPER, profiles=plan.profiles)
+    may = _who_may(plan)
+    mounting = may(of_roles(plan.tools, Role.LOWER, Role.UPPER))
     first = which is Which.ALL and parse_shard(plan.shard or "1/1")[0] == 1
     try:
         written = uppers(folder, cells, which)
@@ -172,13 +181,13 @@ def readings_of(plan: PlanFile, work: Path, cells: Iterable[CellResult], jobs: i
             seals = all_sealed(founding)
             giver.give("sealed uppers", mounting, seals)
             giver.give("encodings", mounting, truths() if first else [])
-            giver.give("packers", of_roles(plan.takers, Role.FOLDER, profiles=plan.profiles), founding)
+            giver.give("packers", may(of_roles(plan.takers, Role.FOLDER)), founding)
             images = [
                 *all_packed(giver.layers),
                 *(one for one in seals if any(target.startswith("oci") for _, target in one.record.origins)),
                 *(cases(project_folder() / "scenarios" / CORPUS) if first else []),
             ]
-            giver.give("images", of_roles(plan.takers, Role.IMAGE, profiles=plan.profiles), images)
+            giver.give("images", may(of_roles(plan.takers, Role.IMAGE)), images)
     except EndedEarly:
         pass
     readings = giver.readings()
