@@ -96,7 +96,6 @@ KEPT = ["d/", "d/x", "d/y", "f", "l"]
         (layer("n/.wh.x"), [KEPT, ["d/", "d/x", "d/y", "f", "l", "n/"]], "", [Point.MARKER_PARENT]),
         (layer("n/m/.wh.x"), [KEPT, ["d/", "d/x", "d/y", "f", "l", "n/", "n/m/"]], "", [Point.MARKER_PARENT]),
         (layer("d/.wh."), [], "without a base name", []),
-        (layer("d/.wh./x"), [], "without a base name", []),
         (layer("d/.wh.."), [KEPT], "base name of no path", [Point.DOTS]),
         (layer(".wh.d/"), [["f", "l"], KEPT], "empty regular file", [Point.MARKER]),
         (layer(".wh.d/n"), [["f", "l"], KEPT], "empty regular file", [Point.MARKER]),
