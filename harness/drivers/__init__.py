@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from harness.drivers import fuse_overlayfs, fuse_stack, kernel, native, singularity_oci
+from harness.drivers import (
+    fuse_overlayfs,
+    fuse_stack,
+    kernel,
+    native,
+    pack_commit,
+    pack_diff,
+    pack_squashfs,
+    pack_tar,
+    singularity_oci,
+)
 from harness.drivers.base import Importer, Mounter, Packer, Runner, Setup
 
 Driver = Mounter | Runner
@@ -19,7 +29,9 @@ SETUPS: dict[str, Driver] = {
 }
 # Who is given layers that cells wrote: no cell runs them.
 IMPORTERS: dict[str, Importer] = {}
-PACKERS: dict[str, Packer] = {}
+PACKERS: dict[str, Packer] = {
+    setup.name: setup for setup in (*pack_tar.SETUPS, *pack_squashfs.SETUPS, *pack_commit.SETUPS, *pack_diff.SETUPS)
+}
 EVERY_SETUP: dict[str, Setup] = {**SETUPS, **PACKERS, **IMPORTERS}
 PLACE = {name: place for place, name in enumerate(EVERY_SETUP)}  # of each in the order of tools
 PROGRAMS = tuple(dict.fromkeys(setup.program for setup in SETUPS.values()))

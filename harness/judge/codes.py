@@ -465,6 +465,20 @@ _ROWS = (
             the files .wh..wh..opq where the directory carries trusted.overlay.opaque.
         """,
     ),
+    _code(
+        "WL308", "packed-otherwise", "The tree that a packed layer makes is not the one that the upper means.",
+        why="""
+            The packer ended with success, and the image is another tree than the container was: a file, its
+            owner, its mode, its links or an xattr is lost, or a mark of the upper lies in the image as a file.
+        """,
+        example="""
+            upper/f      user.a=1
+            $ tar -C upper -cf layer.tar .         keeps no xattrs
+            layer/f      no xattr
+        """,
+        affected="Everybody who gets the layer.",
+        remedy="Pack with a program, or with options, that keep what the message names; or by whiteout-lab seal.",
+    ),
 )  # fmt: skip
 
 CODES: dict[str, Code] = {row.code: row for row in _ROWS}

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.drivers.base import Importer, Packer
+from harness.drivers.base import Importer, Packer, Setup
 from harness.errors import BrokenMachinery
 from harness.evidence.trees import daemon_exits, unseen
 from harness.launch.cell import CellContext, closed_fuse, from_outside, machine, stage_in
@@ -36,6 +36,7 @@ from harness.worlds.inside import USER
 DIED, REFUSED = 4, 5  # exit codes of a reading: a daemon that ended by a signal, and a mount that was refused
 _BROKEN = 3
 _WORDS = 4000  # bytes of what was said, from the end
+_MOST = 1 << 24  # bytes of a layer that is handed on
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Saw:
     words: str = ""
     tree: Snapshot | None = None
     packed: tuple[Entry, ...] | None = None
+    layer: bytes = b""  # that layer, where it is a tar, and one that can be handed on
     broken: str = ""
     exits: tuple[int, ...] = ()  # of the daemon that mounted it
 
@@ -58,7 +60,7 @@ def enclosure_for(taker: Taker, context: CellContext) -> Enclosure:
     """The namespaces that a taker needs on this machine."""
     as_root = os.geteuid() == 0
     setup = taker.setup
-    container = isinstance(setup, Importer) or (isinstance(setup, Packer) and setup.container)
+    container = _container(setup)
     hands_over = _by_root(taker) and not container
     return Enclosure(
         taker.tool.world.root,
@@ -74,9 +76,14 @@ def enclosure_for(taker: Taker, context: CellContext) -> Enclosure:
     )
 
 
+def _container(setup: Setup) -> bool:
+    """Whether it needs a machine of its own; then its ordinary user is one of that machine."""
+    return isinstance(setup, Importer) or (isinstance(setup, Packer) and setup.container)
+
+
 def _by_root(taker: Taker) -> bool:
     """Whether root lays out what a user then reads."""
-    return os.geteuid() == 0 and taker.profile is Profile.USER and not isinstance(taker.setup, Importer)
+    return os.geteuid() == 0 and taker.profile is Profile.USER and not _container(taker.setup)
 
 
 def run_batch(taker: Taker, givens: Sequence[Given], context: CellContext, keep_at: Path | None = None) -> list[Saw]:
@@ -175,9 +182,10 @@ def _packed(out: Path, said: str) -> Saw:
             squashfs = file.read(4) == b"hsqs"
             file.seek(0)
             entries = tuple(read_squash(file, str(path)) if squashfs else entries_of_tar(file, str(path)))
+        layer = b"" if squashfs or path.stat().st_size > _MOST else path.read_bytes()
     except (OSError, BrokenMachinery) as error:
         return Saw(0, said, broken=f"no layer was made that can be read: {error}")
-    return Saw(0, said, packed=entries)
+    return Saw(0, said, packed=entries, layer=layer)
 
 
 def _keep(out: Path, script: bytes, keep_at: Path) -> None:

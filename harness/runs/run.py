@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import sys
 import time
 from pathlib import Path
@@ -18,7 +19,10 @@ from harness.judge.findings import Outcome
 from harness.launch.leaks import find_leaks
 from harness.machine.guarded import remove_tree
 from harness.names import printable
+from harness.readings.results import Readings
+from harness.runs.givings import Which
 from harness.runs.planfile import PlanFile, named_cells
+from harness.runs.readings import Say, readings_of
 from harness.runs.results import SCHEMA, CellResult, Results, RunFacts, write_results
 from harness.runs.resume import whole_cells
 from harness.runs.unrecorded import not_run_result
@@ -39,6 +43,9 @@ class Run:
         self.resumed = False  # its folder was there before
         self.reports = True  # whether its end writes the report; otherwise whoever runs it does
         self.ended: Results | None = None
+        self.readings: Readings | None = None
+        self.jobs = (os.cpu_count() or 1) + 1
+        self.say_reading: Say = lambda _stage, _done, _total: False
         self.folder = Path(plan.folder)
         self.cells = named_cells(plan.cells())
 
@@ -58,6 +65,17 @@ class Run:
         """Judge what cells have recorded whose word did not arrive: the run was interrupted, or a worker died."""
         for result in whole_cells(self.plan, self.folder, self.results).values():
             self.take(result)
+
+    def give(self) -> None:
+        """The readings that the plan asks for: what cells wrote is given to others. What went wrong is the run's trouble."""
+        if self.plan.readings == Which.NONE:
+            return
+        try:
+            self.readings = readings_of(
+                self.plan, Path(self.plan.work), self.results.values(), self.jobs, self.say_reading
+            )
+        except LabError as error:
+            self.problems.append(error)
 
     def abandon(self) -> None:
         """Nothing ran: leave nothing, but what was there before."""

@@ -17,10 +17,12 @@ from harness.judge.facts import BY_CODE, FACT_NAMES, as_table, key_of
 from harness.judge.facts.view import StepResult
 from harness.judge.findings import Finding, flat
 from harness.judge.rules.every import RULES
-from harness.judge.rules.evidence import Evidence
+from harness.judge.rules.evidence import Evidence, RawLayer
 from harness.judge.rules.layer import layer_findings, when_converted
+from harness.judge.rules.packed import RULES as PACKED
+from harness.judge.rules.packed import PackedEvidence
 from harness.names import escape
-from harness.places import PlaceName
+from harness.places import PUSHED, PlaceName
 from harness.profile import Profile
 from harness.scenario.model import Tree
 from harness.scenario.steps import Mkdir, Readdir, Rename
@@ -38,6 +40,12 @@ def with_images(answers: tuple[Answer, ...] = (), **trees: list[Entry]) -> Evide
     return Evidence(
         replace(evidence().recording, answers=answers), {PlaceName(name): tree(some) for name, some in trees.items()}
     )
+
+
+def of_packed(meant: list[Entry], packed: list[Entry]) -> Iterator[Finding]:
+    layer = RawLayer([*packed], "tar", PUSHED)
+    seen = PackedEvidence([], tree(meant), tree(meant), layer)
+    return (finding for rule in PACKED for finding in rule(seen))
 
 
 SAME = tree([folder("d"), file("d/f", "text")])
@@ -190,6 +198,12 @@ EACH: list[tuple[str, Made, dict[str, object]]] = [
     (
         "WL307", lambda: when_converted([folder("d", trusted_overlay_opaque="y"), file("d/.wh..wh..opq")]),
         {"forms": ["trusted.overlay.opaque", "file"], "sources": ["d", "d/.wh..wh..opq"]},
+    ),
+    ("WL308", lambda: of_packed([], [file("f")]), {"layer": "OCI tar", "taken": "extra"}),
+    ("WL308", lambda: of_packed([file("f")], []), {"layer": "OCI tar", "taken": "absent"}),
+    (
+        "WL308", lambda: of_packed([file("f")], [folder("f")]),
+        {"layer": "OCI tar", "taken": "differs", "differs": ["type"], "type_is": "dir", "type_must": "file"},
     ),
 ]  # fmt: skip
 

@@ -11,7 +11,16 @@ from typing import get_args
 from urllib.parse import quote
 
 from harness.judge.facts.base import Differing, FactsBase, Flat
-from harness.judge.facts.layer import Duplicate, LinkToMarker, MarkLost, Misread, NotTheSpec, Refused, WhenConverted
+from harness.judge.facts.layer import (
+    Duplicate,
+    LinkToMarker,
+    MarkLost,
+    Misread,
+    NotTheSpec,
+    PackedOtherwise,
+    Refused,
+    WhenConverted,
+)
 from harness.judge.facts.upper import (
     MarkerOfAMarker,
     MixedEncodings,
@@ -42,6 +51,7 @@ Facts = (
     | UnportableXattr | UnreadableMark
     | Resurrected | Lost | Phantom | MarkerVisible | Changed | Unstable | StepResult | Died | MountRefused
     | Duplicate | MarkLost | LinkToMarker | Refused | Misread | NotTheSpec | WhenConverted
+    | PackedOtherwise
 )  # fmt: skip
 
 BY_CODE: Mapping[str, type[FactsBase]] = {kind.code: kind for kind in get_args(Facts)}

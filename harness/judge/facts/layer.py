@@ -114,3 +114,11 @@ class WhenConverted(FactsBase, frozen=True, kw_only=True, tag="duplicate-when-co
     code: ClassVar[str] = "WL307"
     forms: Annotated[tuple[str, ...], lasts("what becomes the same path: device, file, …, trusted.overlay.opaque")]
     sources: Annotated[tuple[str, ...], lasts("where each of them stands, in the same order")]
+
+
+class PackedOtherwise(Differing, frozen=True, kw_only=True, tag="packed-otherwise"):
+    """WL308."""
+
+    code: ClassVar[str] = "WL308"
+    layer: Annotated[str, lasts("the form of the layer: squashfs or OCI tar")]
+    taken: Annotated[Taking, lasts("in the tree that the layer makes it is extra, absent, or differs")]

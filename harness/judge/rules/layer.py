@@ -149,23 +149,33 @@ def mark_lost(evidence: Evidence) -> Iterator[Hit[MarkLost]]:
     if evidence.upper is None:
         return
     oracle = evidence.trees.get(ORACLE, EMPTY)  # a file .wh.x that a user made says nothing
-    wanted = _statements([m for m in find_markers(evidence.upper) if not _users_own(m, oracle)], None)
+    wanted = statements([m for m in find_markers(evidence.upper) if not users_own(m, oracle)], None)
     lost: set[Statement] = set()
     for place, tree in evidence.at_each(PlaceKind.LAYER):
-        called, honoured = HONOURED[place.form]
-        there = [m for m in find_markers(tree) if not _users_own(m, oracle)]
-        stated = _statements(there, honoured)
-        for path, says in sorted(wanted - stated - lost):
-            lost.add((path, says))
-            forms = tuple(sorted({m.encoding for m in there if (m.path, m.says) == (path, says)}))
-            fate = Fate.UNREAD if forms else Fate.LOST
-            yield Hit(shown(path), place.name, MarkLost(layer=called, says=says, fate=fate, encodings=forms))
-        for path, says in sorted(stated - wanted):
-            wanted.add((path, says))  # from here on it is part of the image: a later layer that drops it loses it
-            yield Hit(shown(path), place.name, MarkLost(layer=called, says=says, fate=Fate.ADDED))
+        there = [m for m in find_markers(tree) if not users_own(m, oracle)]
+        for one, facts in marks_changed(wanted, there, place.form):
+            if facts.fate is Fate.ADDED:
+                wanted.add(one)  # from here on it is part of the image: a later layer that drops it loses it
+            elif one in lost:
+                continue
+            else:
+                lost.add(one)
+            yield Hit(shown(one[0]), place.name, facts)
 
 
-def _statements(markers: Sequence[Marker], honoured: frozenset[Encoding] | None) -> set[Statement]:
+def marks_changed(wanted: set[Statement], there: Sequence[Marker], form: str) -> Iterator[tuple[Statement, MarkLost]]:
+    """What is *wanted* and the marks of a layer do not say to its readers; and the other way round. *form*: of the layer."""
+    called, honoured = HONOURED[form]
+    stated = statements(there, honoured)
+    for path, says in sorted(wanted - stated):
+        forms = tuple(sorted({m.encoding for m in there if (m.path, m.says) == (path, says)}))
+        fate = Fate.UNREAD if forms else Fate.LOST
+        yield (path, says), MarkLost(layer=called, says=says, fate=fate, encodings=forms)
+    for path, says in sorted(stated - wanted):
+        yield (path, says), MarkLost(layer=called, says=says, fate=Fate.ADDED)
+
+
+def statements(markers: Sequence[Marker], honoured: frozenset[Encoding] | None) -> set[Statement]:
     """What markers say to a reader of some encodings (None: of all). Whiteouts of markers, and below an opaque directory, say nothing."""
     read = [m for m in markers if m.says is not Says.HOLDS and (honoured is None or m.encoding in honoured)]
     opaque = {m.path for m in markers if m.says is Says.OPAQUE}
@@ -176,7 +186,8 @@ def _statements(markers: Sequence[Marker], honoured: frozenset[Encoding] | None)
     }
 
 
-def _users_own(marker: Marker, oracle: Snapshot) -> bool:
+def users_own(marker: Marker, oracle: Snapshot) -> bool:
+    """Whether a mark is a file that a user made, which the oracle has too."""
     return marker.encoding in {Encoding.FILE, Encoding.OPAQUE_FILE} and marker.at in oracle
 
 

@@ -141,6 +141,14 @@ def misread(path: str, facts: layer.Misread) -> str:
     return f"in the imported image {path}: {'; '.join(must(one) for one in facts.differences)}"
 
 
+def packed_otherwise(path: str, facts: layer.PackedOtherwise) -> str:
+    if facts.taken is layer.Taking.EXTRA:
+        return f"{path} is in the tree that the {facts.layer} layer makes, and must not be"
+    if facts.taken is layer.Taking.ABSENT:
+        return f"{path} must be in the tree that the {facts.layer} layer makes, and is not"
+    return f"in the tree that the {facts.layer} layer makes {path}: {'; '.join(must(one) for one in facts.differences)}"
+
+
 def not_the_spec(path: str, facts: layer.NotTheSpec) -> str:
     breach = {
         layer.Breach.DEVICE: "is a device 0:0, which in a tar layer is a device and deletes nothing",
