@@ -61,6 +61,7 @@ class GivenRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     writers: tuple[str, ...] = ()
     true: bool = True
     alone: bool = True  # whether no mark was there before it was written: what differs is its writer's, or its reader's
+    title: str = ""  # of a case of the corpus
     origins: tuple[
         tuple[str, str], ...
     ] = ()  # of what was packed or sealed: the upper's key, and who made it: a taker's key, or a target

@@ -10,12 +10,13 @@ from pathlib import Path
 from harness.evidence.recording import read
 from harness.evidence.trees import read_trees
 from harness.readings import truth
-from harness.readings.corpus import corpus
+from harness.readings.corpus import given as of_case
 from harness.readings.given import Given
 from harness.readings.results import GivenRecord, Source
 from harness.readings.sealed import sealed
 from harness.readings.uppers import is_founding, marked_before, of_cell, says_what_is_meant
 from harness.runs.results import CellResult
+from harness.scenario.archive_load import load_cases
 
 
 class Which(StrEnum):
@@ -71,7 +72,7 @@ def truths() -> list[Giving]:
 
 def cases(folder: Path) -> list[Giving]:
     """The corpus of layers in a folder. Raises ScenarioError."""
-    return [_giving(given, Source.CORPUS) for given in corpus(folder)]
+    return [_giving(of_case(case), Source.CORPUS, title=case.title) for case in load_cases(folder)]
 
 
 def all_sealed(every: Sequence[Giving]) -> list[Giving]:
@@ -112,6 +113,7 @@ def _giving(
     true: bool = True,
     alone: bool = True,
     founding: bool = False,
+    title: str = "",
     origins: tuple[tuple[str, str], ...] = (),
 ) -> Giving:
     record = GivenRecord(
@@ -122,6 +124,7 @@ def _giving(
         given.writers,
         true,
         alone=alone,
+        title=title,
         origins=origins,
     )
     return Giving(given, record, founding)
