@@ -5,11 +5,11 @@ A reading is judged as a cell whose steps were nothing: its view, or the tree of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from harness.drivers.base import Packer
+from harness.drivers.base import Importer, Packer
 from harness.evidence.recording import SCHEMA, Answer, Recording, ToolRecord
 from harness.evidence.tools import tool_record
 from harness.judge.defects.explain import Explainer
@@ -71,7 +71,9 @@ class Judge:
     def _taken(self, saw: Saw, given: Given, tree: Snapshot) -> list[Finding]:
         assert saw.tree is not None
         owners = self._tool.owners != "mapped"
-        return taken_findings(TakenEvidence(saw.tree, tree, self._place, owners, given.unsaid))
+        setup = self._taker.setup
+        shown = without_added(saw.tree, setup.adds, tree) if isinstance(setup, Importer) else saw.tree
+        return taken_findings(TakenEvidence(shown, tree, self._place, owners, given.unsaid))
 
     def _of_packer(self, given: Given, saw: Saw) -> Field:
         recording = self._recording(given, saw)
@@ -114,6 +116,17 @@ class Judge:
         if saw.tree is not None:
             trees = {self._place: saw.tree, **trees}
         return [one for one in found(Evidence(recording, trees)) if one.place in {self._place, STEPS}]
+
+
+def without_added(shown: Snapshot, adds: Collection[bytes], wanted: Snapshot) -> Snapshot:
+    """A tree without what its importer puts into every one, see ``Importer.adds``, but for what the image itself should have there."""
+    whole = tuple(path for path in adds if path.endswith(b"/"))
+
+    def is_added(path: bytes) -> bool:
+        return path not in wanted and (path in adds or path + b"/" in whole or path.startswith(whole))
+
+    listed = None if shown.listed is None else frozenset(path for path in shown.listed if not is_added(path))
+    return Snapshot.of((one for one in shown if not is_added(one.path)), listed=listed, unseen=shown.unseen)
 
 
 def _place(taker: Taker) -> PlaceName:
