@@ -154,6 +154,18 @@ def test_of_several_trees_that_are_right_one_is_enough_and_a_refusal_that_is_all
     assert (refused.came, refused.findings) == (Came.REFUSED, ())
 
 
+def test_what_must_be_refused_is_no_tree_whatever_it_is() -> None:
+    invalid = Given("s", BY_FILE.layers, BY_FILE.meant, refusal="demanded")
+    taken = judge(PODMAN).judged(invalid, Saw(0, tree=BY_FILE.meant))
+    assert (taken.came, [one.code for one in taken.findings]) == (Came.DIFFERS, ["WL309"])
+    assert judge(PODMAN).judged(invalid, Saw(125, "no")).findings == ()
+
+
+def test_a_change_outside_is_told_of_who_takes_and_of_who_refuses() -> None:
+    for saw in (Saw(0, tree=BY_FILE.meant, touched="canary"), Saw(125, "no", touched="canary")):
+        assert "WL310" in {one.code for one in judge(PODMAN).judged(BY_FILE, saw).findings}
+
+
 def test_of_a_directory_that_no_member_made_nobody_says_the_mode() -> None:
     shown = tree([Entry(b"d", Kind.DIR, 0o700, uid=5), file("keep")])
     given = Given("s", BY_FILE.layers, BY_FILE.meant, unsaid=frozenset({b"d"}))
