@@ -25,10 +25,13 @@ WRONG = {
     "marks": "have lost or added marks",
     "twice": "have a path twice",
     "spec": "break the specification",
+    "invalid": "are of layers that must be refused",
+    "outside": "came with changes outside of them",
 }
 _BY_CODE = {
     "WL201": "back", "WL202": "lost", "WL203": "unsure", "WL204": "shown", "WL205": "changed", "WL208": "died", "WL209": "died",
     "WL301": "twice", "WL302": "marks", "WL303": "spec", "WL306": "spec", "WL107": "spec", "WL308": "changed",
+    "WL309": "invalid", "WL310": "outside",
 }  # fmt: skip
 _TAKEN = {Taking.EXTRA: "back", Taking.ABSENT: "lost", Taking.DIFFERS: "changed"}
 _ROLES = {"lower": "as a lower layer", "upper": "as the upper"}

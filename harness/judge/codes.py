@@ -479,6 +479,32 @@ _ROWS = (
         affected="Everybody who gets the layer.",
         remedy="Pack with a program, or with options, that keep what the message names; or by whiteout-lab seal.",
     ),
+    _code(
+        "WL309", "taken-against-the-spec", "An importer takes a layer that the specification says is invalid.",
+        why="""
+            The image specification says of a few layers that they are invalid. Who takes one has to guess what it
+            means, and the next one guesses otherwise.
+        """,
+        example="""
+            layer/.wh.       the prefix and nothing more
+            $ podman pull oci:image                exits with 0
+        """,
+        affected="Whoever ships such a layer, and sees it refused elsewhere.",
+        remedy="Take the entry out of the layer.",
+    ),
+    _code(
+        "WL310", "reached-outside", "An importer changed something outside of the tree that it was to make.",
+        why="""
+            What a layer says may lead out of the tree: names that go up, absolute names, links. Whoever follows them
+            writes where the image's maker wants it to. The layers here lead to a folder that is there to be seen.
+        """,
+        example="""
+            layer/../../canary/file
+            canary/file                            changed
+        """,
+        affected="Whoever takes images of strangers.",
+        remedy="Tell the importer's authors first, and nobody else.",
+    ),
 )  # fmt: skip
 
 CODES: dict[str, Code] = {row.code: row for row in _ROWS}

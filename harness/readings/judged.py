@@ -64,16 +64,18 @@ class Judge:
         recording = self._recording(given, saw)
         if saw.code:
             findings = self._found(recording, saw, given.meant) if given.refusal == "wrong" else []
-            return self._field(given, saw, recording, Came.REFUSED, findings, findings)
-        findings = min((self._taken(saw, given, tree) for tree in given.allowed), key=len, default=[])
+            reached = self._taken(EMPTY, EMPTY, given, saw) if saw.touched else []
+            return self._field(given, saw, recording, Came.REFUSED, [*findings, *reached], [*findings, *reached])
+        tree = saw.tree or EMPTY
+        findings = min((self._taken(tree, one, given, saw) for one in given.allowed or (EMPTY,)), key=len)
         return self._field(given, saw, recording, Came.DIFFERS if findings else Came.SAME, findings, findings)
 
-    def _taken(self, saw: Saw, given: Given, tree: Snapshot) -> list[Finding]:
-        assert saw.tree is not None
-        owners = self._tool.owners != "mapped"
+    def _taken(self, tree: Snapshot, wanted: Snapshot, given: Given, saw: Saw) -> list[Finding]:
         setup = self._taker.setup
-        shown = without_added(saw.tree, setup.adds, tree) if isinstance(setup, Importer) else saw.tree
-        return taken_findings(TakenEvidence(shown, tree, self._place, owners, given.unsaid))
+        shown = without_added(tree, setup.adds, wanted) if isinstance(setup, Importer) else tree
+        owners = self._tool.owners != "mapped"
+        invalid = given.refusal == "demanded" and not saw.code
+        return taken_findings(TakenEvidence(shown, wanted, self._place, owners, given.unsaid, invalid, saw.touched))
 
     def _of_packer(self, given: Given, saw: Saw) -> Field:
         recording = self._recording(given, saw)

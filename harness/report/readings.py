@@ -34,6 +34,8 @@ LEGEND = {
     "marks": "a mark is lost or added",
     "twice": "a path stands twice",
     "spec": "a mark is not as the specification says",
+    "invalid": "a layer is taken that the specification says is invalid",
+    "outside": "something outside of the tree was changed",
     "refused": "the importer refuses it, in its own words",
 }
 

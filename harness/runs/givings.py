@@ -18,6 +18,8 @@ from harness.readings.uppers import is_founding, marked_before, of_cell, says_wh
 from harness.runs.results import CellResult
 from harness.scenario.archive_load import load_cases
 
+CORPUS = "corpus"  # in the folder of scenarios
+
 
 class Which(StrEnum):
     """Which readings a run does."""
@@ -90,7 +92,9 @@ def all_packed(made: Iterable[tuple[Giving, str, bytes]]) -> list[Giving]:
     """What packers made of uppers: which, by whom (the taker's key), and the tar. Those that say the same are one, whenever packed."""
     every = []
     for giving, by, layer in made:
-        given = Given(giving.given.name, (*giving.given.layers[:-1], layer), giving.given.meant, giving.given.writers)
+        given = Given(
+            giving.given.name, (*giving.given.layers[:-1], layer), giving.given.meant, giving.given.writers, made="pack"
+        )
         every.append((given, (giving.given.key, by)))
     return _distinct(every, Source.PACKED)
 

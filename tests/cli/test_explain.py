@@ -13,7 +13,7 @@ from harness.judge.defects.model import Defect, Sign
 from harness.judge.defects.schema import schema as schema_of_defects
 from harness.judge.defects.schema import schema_text as defect_schema_text
 from harness.judge.defects.words import ranges_text
-from harness.judge.rules import packed
+from harness.judge.rules import packed, taken
 from harness.judge.rules.every import RULES
 from harness.judge.rules.layer import WHEN_CONVERTED
 from harness.judge.rules.rule import Rule
@@ -43,7 +43,7 @@ def test_names_are_unique_and_in_order() -> None:
 
 
 def test_every_rule_names_a_code_that_is_explained() -> None:
-    rows: tuple[Rule[Any, Any], ...] = (*RULES, WHEN_CONVERTED, *packed.RULES)
+    rows: tuple[Rule[Any, Any], ...] = (*RULES, WHEN_CONVERTED, *packed.RULES, *taken.RULES)
     assert {row.code for row in rows} == set(CODES)
     for row in rows:
         assert row.code in (row.check.__doc__ or "")

@@ -21,8 +21,9 @@ from harness.judge.rules.evidence import Evidence, RawLayer
 from harness.judge.rules.layer import layer_findings, when_converted
 from harness.judge.rules.packed import RULES as PACKED
 from harness.judge.rules.packed import PackedEvidence
+from harness.judge.rules.taken import TakenEvidence, taken_findings
 from harness.names import escape
-from harness.places import PUSHED, PlaceName
+from harness.places import IMPORTED, PUSHED, PlaceName
 from harness.profile import Profile
 from harness.scenario.model import Tree
 from harness.scenario.steps import Mkdir, Readdir, Rename
@@ -46,6 +47,10 @@ def of_packed(meant: list[Entry], packed: list[Entry]) -> Iterator[Finding]:
     layer = RawLayer([*packed], "tar", PUSHED)
     seen = PackedEvidence([], tree(meant), tree(meant), layer)
     return (finding for rule in PACKED for finding in rule(seen))
+
+
+def of_taken(*, invalid: bool = False, touched: str = "") -> Iterator[Finding]:
+    return iter(taken_findings(TakenEvidence(tree([]), tree([]), IMPORTED, invalid=invalid, touched=touched)))
 
 
 SAME = tree([folder("d"), file("d/f", "text")])
@@ -199,6 +204,8 @@ EACH: list[tuple[str, Made, dict[str, object]]] = [
         "WL307", lambda: when_converted([folder("d", trusted_overlay_opaque="y"), file("d/.wh..wh..opq")]),
         {"forms": ["trusted.overlay.opaque", "file"], "sources": ["d", "d/.wh..wh..opq"]},
     ),
+    ("WL309", lambda: of_taken(invalid=True), {"entries": 0}),
+    ("WL310", lambda: of_taken(touched="canary/file f 644"), {"changed": "canary/file f 644"}),
     ("WL308", lambda: of_packed([], [file("f")]), {"layer": "OCI tar", "taken": "extra"}),
     ("WL308", lambda: of_packed([file("f")], []), {"layer": "OCI tar", "taken": "absent"}),
     (

@@ -12,12 +12,14 @@ from urllib.parse import quote
 
 from harness.judge.facts.base import Differing, FactsBase, Flat
 from harness.judge.facts.layer import (
+    AgainstTheSpec,
     Duplicate,
     LinkToMarker,
     MarkLost,
     Misread,
     NotTheSpec,
     PackedOtherwise,
+    ReachedOutside,
     Refused,
     WhenConverted,
 )
@@ -51,7 +53,7 @@ Facts = (
     | UnportableXattr | UnreadableMark
     | Resurrected | Lost | Phantom | MarkerVisible | Changed | Unstable | StepResult | Died | MountRefused
     | Duplicate | MarkLost | LinkToMarker | Refused | Misread | NotTheSpec | WhenConverted
-    | PackedOtherwise
+    | PackedOtherwise | AgainstTheSpec | ReachedOutside
 )  # fmt: skip
 
 BY_CODE: Mapping[str, type[FactsBase]] = {kind.code: kind for kind in get_args(Facts)}

@@ -116,6 +116,20 @@ class WhenConverted(FactsBase, frozen=True, kw_only=True, tag="duplicate-when-co
     sources: Annotated[tuple[str, ...], lasts("where each of them stands, in the same order")]
 
 
+class AgainstTheSpec(FactsBase, frozen=True, kw_only=True, tag="taken-against-the-spec"):
+    """WL309."""
+
+    code: ClassVar[str] = "WL309"
+    entries: Annotated[int, passing("how many entries the tree has that was made of it")]
+
+
+class ReachedOutside(FactsBase, frozen=True, kw_only=True, tag="reached-outside"):
+    """WL310."""
+
+    code: ClassVar[str] = "WL310"
+    changed: Annotated[str, passing("what was found there, and how it was laid: type, mode, owner, size, links, time")]
+
+
 class PackedOtherwise(Differing, frozen=True, kw_only=True, tag="packed-otherwise"):
     """WL308."""
 

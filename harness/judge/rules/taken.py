@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.judge.facts.layer import Misread, Taking
+from harness.judge.facts.layer import AgainstTheSpec, Misread, ReachedOutside, Taking
 from harness.judge.findings import Finding
 from harness.judge.rules import words
 from harness.judge.rules.evidence import shown
@@ -26,7 +26,8 @@ from harness.snapshot.model import Entry, Snapshot
 class TakenEvidence:
     """A tree that an importer made. ``owners``: whether they are evidence.
 
-    ``unsaid``: directories that no member of a layer made, of which nobody says mode, owner and xattrs.
+    ``unsaid``: directories that no member of a layer made, of which nobody says mode, owner and xattrs. ``invalid``: whether the layers
+    must be refused, and so no tree is right. ``touched``: what was changed outside of the tree.
     """
 
     tree: Snapshot
@@ -34,10 +35,14 @@ class TakenEvidence:
     place: PlaceName
     owners: bool = True
     unsaid: frozenset[bytes] = frozenset()
+    invalid: bool = False
+    touched: str = ""
 
 
 def taken_otherwise(evidence: TakenEvidence) -> Iterator[Hit[Misread]]:
     """WL305."""
+    if evidence.invalid:
+        return
     tree, meant = evidence.tree, evidence.meant
     extra = topmost(path for path in tree.entries if path not in meant)
     absent = topmost(path for path in meant.entries if path not in tree)
@@ -59,12 +64,34 @@ def _compared(evidence: TakenEvidence, seen: Entry, wanted: Entry) -> Entry:
     return seen if evidence.owners else replace(seen, uid=wanted.uid, gid=wanted.gid)
 
 
-_RULE: Rule[TakenEvidence, Any] = Rule(
-    "WL305", frozenset(), taken_otherwise, words.misread,
-    ("makes another tree than layers mean at {}", "make another tree than layers mean at {}"),
+def against_the_spec(evidence: TakenEvidence) -> Iterator[Hit[AgainstTheSpec]]:
+    """WL309: opencontainers/image-spec, layer.md, "Whiteouts": a .wh. file without a base name is invalid."""
+    if evidence.invalid:
+        yield Hit("/", evidence.place, AgainstTheSpec(entries=len(evidence.tree.entries) - 1))
+
+
+def reached_outside(evidence: TakenEvidence) -> Iterator[Hit[ReachedOutside]]:
+    """WL310."""
+    if evidence.touched:
+        yield Hit("/", evidence.place, ReachedOutside(changed=evidence.touched))
+
+
+RULES: tuple[Rule[TakenEvidence, Any], ...] = (
+    Rule(
+        "WL305", frozenset(), taken_otherwise, words.misread,
+        ("makes another tree than layers mean at {}", "make another tree than layers mean at {}"),
+    ),
+    Rule(
+        "WL309", frozenset(), against_the_spec, words.against_the_spec,
+        ("takes a layer that is invalid", "take a layer that is invalid"),
+    ),
+    Rule(
+        "WL310", frozenset(), reached_outside, words.reached_outside,
+        ("changes what lies outside of its tree", "change what lies outside of their trees"),
+    ),
 )  # fmt: skip
 
 
 def taken_findings(evidence: TakenEvidence) -> list[Finding]:
     """What is wrong with the tree that an importer made."""
-    return list(_RULE(evidence))
+    return [finding for rule in RULES for finding in rule(evidence)]

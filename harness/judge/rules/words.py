@@ -141,6 +141,14 @@ def misread(path: str, facts: layer.Misread) -> str:
     return f"in the imported image {path}: {'; '.join(must(one) for one in facts.differences)}"
 
 
+def against_the_spec(path: str, facts: layer.AgainstTheSpec) -> str:  # noqa: ARG001
+    return "the layer is taken, and the specification says that it is invalid"
+
+
+def reached_outside(path: str, facts: layer.ReachedOutside) -> str:  # noqa: ARG001
+    return "something outside of the tree was changed"
+
+
 def packed_otherwise(path: str, facts: layer.PackedOtherwise) -> str:
     if facts.taken is layer.Taking.EXTRA:
         return f"{path} is in the tree that the {facts.layer} layer makes, and must not be"
