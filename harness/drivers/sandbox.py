@@ -45,7 +45,10 @@ class Pull(Importer):
         return ReadingText(
             begin=_BEGIN,
             reading=f"""\
-{COMMANDS[self.program]} -q pull --disable-cache --oci image.sif oci-archive:image.tar || return 1
+{COMMANDS[self.program]} -q pull --disable-cache --oci image.sif oci-archive:image.tar >words 2>&1 || {{
+  grep -av -e '^Packing ' -e '^Hard link ' words  # behind its reason stand all names that tar2sqfs had come to
+  return 1
+}}
 mkdir tree
 {COMMANDS[self.program]} sif dump 1 image.sif >layer.sqfs && squashfuse layer.sqfs tree || die "the layer cannot be mounted"
 show tree
