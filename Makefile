@@ -16,8 +16,8 @@ setup:  ## .venv and the system packages (installed as root, else one line to ty
 venv:
 	@sh harness/setup.sh
 
-reproduce: venv  ## every scenario on every tool that can be had here, and the report
-	@$(BIN)/whiteout-lab run --build-worlds $(ARGS)
+reproduce: venv  ## every scenario on every tool that can be had here, who reads what of the founding case, and the report
+	@$(BIN)/whiteout-lab run --build-worlds --readings founding $(ARGS)
 
 nightly: venv  ## run everything, and say what changed since the baseline was written
 	@$(BIN)/whiteout-lab nightly $(ARGS)

@@ -54,7 +54,7 @@ class Place:
 
 VIEW, UPPER, REMOUNT, READONLY = map(PlaceName, ("view", "upper", "remount", "readonly"))
 SEALED, SEALED_VIEW, PUSHED, IMPORTED = map(PlaceName, ("sealed", "sealed-view", "pushed", "imported"))
-STEPS, ORACLE = map(PlaceName, ("steps", "oracle"))
+STEPS, ORACLE, READ = map(PlaceName, ("steps", "oracle", "read"))
 
 _ROWS = (
     Place(VIEW, PlaceKind.VIEW, "the steps", head="run, writable", note="the view inside, after the steps"),
@@ -73,6 +73,7 @@ _ROWS = (
         head="imported",
         note="the tree that the importer has",
     ),
+    Place(READ, PlaceKind.VIEW, "another has written it", head="read", note="the view of who was given the layers"),
     Place(STEPS, PlaceKind.STEPS, "each step"),
     Place(ORACLE, PlaceKind.ORACLE, "the steps", by="a plain directory"),
 )

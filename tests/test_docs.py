@@ -14,8 +14,11 @@ import harness
 from harness.cli.main import main, parser
 from harness.judge.defects.model import Defect
 from harness.machine.process import run
+from harness.readings.corpus import readings
+from harness.readings.meaning import meaning
 from harness.runs.decide import known_defects
 from harness.runs.results import read_results
+from harness.scenario.archive_load import load_cases
 from tests.factory import FakeCell, make_run
 from tests.test_directions import ROOMS
 
@@ -27,6 +30,7 @@ PAGES = [
 TOPS = "harness|tests|scenarios|docs"
 WALKED = PROJECT / "docs/add-a-scenario.md"
 DEFECT_PAGE = PROJECT / "docs/add-a-defect.md"
+LAYER_PAGE = PROJECT / "docs/add-a-layer.md"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -39,7 +43,7 @@ def test_every_path_that_a_page_names_is_there(page: Path) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("name", ["scenario", "rule", "encoding", "driver", "defect"])
+@pytest.mark.parametrize("name", ["scenario", "layer", "rule", "encoding", "driver", "defect"])
 def test_there_is_a_page_for_each_thing_that_is_added(name: str) -> None:
     assert f"docs/add-a{'n' * (name == 'encoding')}-{name}.md" in (PROJECT / "CONTRIBUTING.md").read_text()
 
@@ -110,6 +114,15 @@ def _page_defect(tmp_path: Path) -> Defect:
     (tmp_path / name).write_text(code, encoding="utf-8")
     (defect,) = known_defects(tmp_path)
     return defect
+
+
+def test_the_layers_of_the_page_mean_what_the_page_says(tmp_path: Path) -> None:
+    ((name, code),) = _blocks("layers", LAYER_PAGE)
+    (tmp_path / name).write_text(code, encoding="utf-8")
+    (case,) = load_cases(tmp_path)
+    (said,) = readings(case)
+    (computed,) = meaning(case.layers).readings
+    assert dict(said.tree.entries) == dict(computed.tree.entries)
 
 
 def test_the_defect_of_the_page_is_read_and_explains_its_witness_and_nothing_beside(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def planned_again(plan: PlanFile, cells: Iterable[str], times: int) -> PlanFile:
         repeat=times,
         whole=[],
         shard="",
+        readings="none",
     )
 
 

@@ -11,9 +11,19 @@ from harness.evidence.trees import read_trees
 from harness.judge.defects.draft import draft
 from harness.judge.judge import Verdict
 from harness.judge.verdict_text import describe
+from harness.readings.results import Came, Readings
 from harness.runs.results import CellResult, Results
 
 MOST = 3  # cells that are told whole
+MOST_READINGS = 8
+_CAME = {
+    Came.SAME: "the tree that is meant",
+    Came.DIFFERS: "another tree",
+    Came.REFUSED: "refused",
+    Came.MADE: "layers made",
+    Came.LEFT_OUT: "left out",
+    Came.BROKEN: "broken",
+}
 
 
 def news_lines(results: Results, folder: Path) -> Iterator[str]:
@@ -45,3 +55,30 @@ def news_lines(results: Results, folder: Path) -> Iterator[str]:
 def _described(cell: CellResult, folder: Path) -> list[str]:
     verdict = Verdict(cell.outcome, cell.reason, cell.findings, cell.missing)
     return describe(read(folder), verdict, read_trees(folder)).splitlines()
+
+
+def reading_lines(readings: Readings) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What came of readings: a line, and what stands before it in a colour. What nobody has named is told one by one, up to a few."""
+    came = {one: sum(field.came is one for field in readings.fields) for one in Came}
+    parts = [f"{came[one]:,} {words}" for one, words in _CAME.items() if came[one]]
+    new = [(field, finding) for field in readings.fields for finding in field.new]
+    names = {one.key: one.name for one in readings.givens}
+    told: dict[str, list[str]] = {}
+    for field, finding in new:
+        told.setdefault(f"{names[field.given]}: {finding.code} {finding.message}", []).append(field.taker)
+    for words, takers in list(told.items())[:MOST_READINGS]:
+        more = f" and {len(takers) - 1} more" if len(takers) > 1 else ""
+        yield f" {words} ({takers[0]}{more})", ("red", "✗ NEW")
+    if len(told) > MOST_READINGS:
+        yield (
+            f"  and {len(told) - MOST_READINGS} more that readings show and nobody has named: see the report",
+            ("", ""),
+        )
+    broken = [one for one in readings.fields if one.came is Came.BROKEN]
+    for one in broken[:1]:
+        yield f" {names[one.given]}, {one.taker}: {one.reason}", ("red", "! BROKEN")
+    colour = "red" if new or broken else "green"
+    yield (
+        f" {', '.join(parts)}; {len(new)} new · {readings.seconds:.1f} s",
+        (colour, f"{len(readings.fields):,} readings:"),
+    )

@@ -21,6 +21,7 @@ from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMa
 from harness.judge.findings import Outcome
 from harness.machine.cache import write_whole
 from harness.names import one_line
+from harness.readings.results import Readings
 from harness.report.changes_page import write_page
 from harness.report.html import page_of, write_html
 from harness.report.junit import junit
@@ -34,6 +35,7 @@ from harness.runs.folders import reports_folder
 from harness.runs.history import NAME as HISTORY
 from harness.runs.history import Night, remember
 from harness.runs.planfile import PLAN, read_plan
+from harness.runs.readings import Which
 from harness.runs.results import Results, read_results, taken_back
 from harness.runs.resume import was_killed
 from harness.tools.asked import HELP as TOOL_HELP
@@ -72,6 +74,12 @@ def register(parser: argparse.ArgumentParser) -> None:
     how_it_runs(parser)
     a_part(parser)
     parser.add_argument(
+        "--readings",
+        choices=[str(one) for one in Which],
+        default=str(Which.ALL),
+        help="what cells wrote is then given to every reader here, packed and imported (default: all)",
+    )
+    parser.add_argument(
         "--no-refresh",
         dest="refresh",
         action="store_false",
@@ -100,7 +108,7 @@ def nightly(arguments: argparse.Namespace) -> int:
         write_night(found, results, folder, part=part, history=history, loaded=loaded)
     print()
     print("\n".join(map(one_line, text_lines(found, _MOST))))
-    return EXIT_BROKEN if troubles or loaded.damaged else exit_code(found, results)
+    return EXIT_BROKEN if troubles or loaded.damaged else exit_code(found, results, loaded.readings)
 
 
 def _whole(folder: Path) -> LoadedRuns:
@@ -148,6 +156,7 @@ def _ran(arguments: argparse.Namespace) -> tuple[Ran, Path]:
             out=arguments.out,
             timeout=arguments.timeout,
             shard=arguments.shard,
+            readings=arguments.readings,
         )
     )
     return run_cells(lambda: begin_run(plan), arguments.jobs, sys.stdout, reports=False), Path(plan.folder)
@@ -183,7 +192,13 @@ def write_night(
         ) from error
     nights: tuple[Night, ...] = ()
     try:
-        nights = _entered(remembered(results, found, exit_code(found, results)), history) if history else ()
+        nights = (
+            _entered(
+                remembered(results, found, exit_code(found, results, loaded.readings if loaded else None)), history
+            )
+            if history
+            else ()
+        )
     finally:  # a history that cannot be written takes nothing else from the report
         write_html(page_of(loaded or load([folder]), night_words(found, nights)), folder / "report.html")
     if os.environ.get("GITHUB_ACTIONS") == "true" and not part:
@@ -199,11 +214,12 @@ def _entered(night: Night, history: Path) -> tuple[Night, ...]:
     return kept.until(night.run)
 
 
-def exit_code(found: Changes, results: Results) -> int:
+def exit_code(found: Changes, results: Results, readings: Readings | None = None) -> int:
     """Broken machinery comes before what changed."""
-    if any(cell.outcome is Outcome.BROKEN for cell in results.cells):
+    outcomes = {cell.outcome for cell in results.cells} | (readings.outcomes if readings else set())
+    if Outcome.BROKEN in outcomes:
         return EXIT_BROKEN
-    new = any(cell.outcome is Outcome.FINDING for cell in results.cells)
+    new = Outcome.FINDING in outcomes
     return EXIT_FINDING if new or found.of(What.CHANGED, What.MISSING) else EXIT_AS_EXPECTED
 
 

@@ -98,6 +98,18 @@ class Progress:
             self.last_line = now
             self._line(self._state())
 
+    def reading(self, done: int, total: int) -> bool:
+        """Some readings more; gives whether somebody wants the end."""
+        state = f"{done:,} of {count(total, 'reading')}"
+        now = time.monotonic()
+        if self.live:
+            self.stream.write(f"\r\x1b[K{state}")
+            self.stream.flush()
+        elif self.says != QUIET and (now - self.last_line > _LOG_EVERY or done == total):
+            self.last_line = now
+            self._line(state)
+        return endings.asked()
+
     def _tell(self, result: CellResult) -> None:
         outcome = result.outcome
         why = f": {result.reason}" if result.reason else ""
@@ -113,6 +125,7 @@ class Progress:
     def pytest_configure(self, config: pytest.Config) -> None:
         """The run is this pytest's."""
         take_up(config, self.run)
+        self.run.say_reading = self.reading
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionstart(self) -> Iterator[None]:
@@ -161,7 +174,7 @@ class Progress:
             self._end(self.run, self.ended)
 
     def _end(self, run: Run, results: Results) -> None:
-        from harness.cli.news import news_lines  # noqa: PLC0415 - not needed on workers
+        from harness.cli.news import news_lines, reading_lines  # noqa: PLC0415 - not needed on workers
         from harness.compare.sentences import summary_lines  # noqa: PLC0415
 
         if self.live:
@@ -172,6 +185,8 @@ class Progress:
             summary_lines(results, _MOST, _MOST_KNOWN, shlex.quote(str(run.folder))) if self.says != QUIET else ()
         ):
             self._wrapped(line)
+        for words, (colour, begins) in reading_lines(run.readings) if run.readings and self.says != QUIET else ():
+            self._line(words, colour, begins)
         for leak in run.leaks:
             self._line(f" {leak}", "red", "! LEFT BEHIND:")
         for error in run.problems:
@@ -190,6 +205,7 @@ class Progress:
         """The run's exit code."""
         results = self.ended
         outcomes = {cell.outcome for cell in results.cells if not cell.excluded} if results else set()
+        outcomes |= self.run.readings.outcomes if self.run.readings else set()
         if Outcome.BROKEN in outcomes or self.run.leaks or self.run.problems:
             return EXIT_BROKEN
         if Outcome.FINDING in outcomes:

@@ -234,7 +234,7 @@ class Collector:
             run.take(result)
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:  # noqa: ARG002
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if RUN not in self.config.stash:
             return
         run = self.config.stash[RUN]
@@ -242,6 +242,8 @@ class Collector:
         if not run.results:  # nothing ran: --collect-only, or a mistake that was told already
             run.abandon()
             return
+        if exitstatus != pytest.ExitCode.INTERRUPTED:
+            run.give()
         partial = bool(self.config.option.keyword or run.plan.only)
         results = run.finish(set(run.results) if partial else None)
         finish_run(run, results)

@@ -43,6 +43,7 @@ from harness.profile import Profile
 from harness.runs.decide import Wanted
 from harness.runs.folders import project_folder, scenario_files
 from harness.runs.planfile import PLAN, PlanFile, is_taken
+from harness.runs.readings import Which
 from harness.runs.results import CellResult, Results
 from harness.runs.run import Run
 from harness.tools.asked import HELP as TOOL_HELP
@@ -101,6 +102,12 @@ def register(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="N",
         help="run each cell N times (default: as its scenario says)",
+    )
+    parser.add_argument(
+        "--readings",
+        choices=[str(one) for one in Which],
+        default=str(Which.NONE),
+        help="what cells wrote is then given to every reader here, packed and imported: the founding case's, or all (default: none)",
     )
     parser.add_argument("--build-worlds", action="store_true", help="first build the worlds that are not in place yet")
     louder = parser.add_mutually_exclusive_group()
@@ -306,6 +313,7 @@ def _wanted(arguments: argparse.Namespace, named: Sequence[str]) -> Wanted:
         strict=_strict(arguments),
         timeout=arguments.timeout,
         repeat=arguments.repeat,
+        readings=arguments.readings,
         shard=arguments.shard,
         defects=arguments.defects.absolute() if arguments.defects else None,
     )
@@ -349,6 +357,7 @@ def _tested(begun: Run, progress: Progress, *, jobs: int, stop: bool = False) ->
         *(["-x"] if stop else []),
         *(["-n", str(jobs), "--dist=worksteal"] if jobs > 1 else []),
     ]  # fmt: skip
+    progress.run.jobs = jobs
     quiet = io.StringIO()
     with contextlib.redirect_stdout(quiet), _without_plugins():
         code = int(pytest.main(words, plugins=[progress]))

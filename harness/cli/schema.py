@@ -1,4 +1,4 @@
-"""``schema``: prints a JSON schema, as it is published in ``scenarios/schema.json`` and ``scenarios/defect-schema.json``."""
+"""``schema``: prints a JSON schema, as it is published in ``scenarios/schema.json``, ``defect-schema.json`` and ``corpus-schema.json``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import argparse
 import sys
 
 from harness.judge.defects import schema as of_defects
+from harness.scenario import archive_schema as of_layers
 from harness.scenario import schema as of_scenarios
 
-TEXTS = {"scenario": of_scenarios.schema_text, "defect": of_defects.schema_text}
+TEXTS = {"scenario": of_scenarios.schema_text, "defect": of_defects.schema_text, "layers": of_layers.schema_text}
 
 
 def register(parser: argparse.ArgumentParser) -> None:

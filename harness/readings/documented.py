@@ -6,17 +6,20 @@ from collections.abc import Sequence
 
 from harness.profile import Profile
 from harness.readings.taker import Role, Taker
-from harness.snapshot.model import Snapshot
+from harness.snapshot.model import EMPTY, Snapshot
 from harness.whiteouts.encodings import OVERLAY_PREFIXES
 from harness.whiteouts.readers import (
     FUSE_ROOT,
+    FUSE_ROOT_OLD,
     FUSE_USER,
+    FUSE_USER_OLD,
     KERNEL_NOUSERXATTR,
     KERNEL_ROOT,
     KERNEL_USERXATTR,
     Reader,
 )
 from harness.whiteouts.union import merge
+from harness.worlds.ranges import in_ranges
 
 _RULES: dict[tuple[str, str, Profile], Reader] = {
     ("kernel", "", Profile.ROOT): KERNEL_ROOT,
@@ -27,14 +30,18 @@ _RULES: dict[tuple[str, str, Profile], Reader] = {
     ("fuse-overlayfs", "stack", Profile.ROOT): FUSE_ROOT,
     ("fuse-overlayfs", "stack", Profile.USER): FUSE_USER,
 }
+_OLD = {FUSE_ROOT.name: FUSE_ROOT_OLD, FUSE_USER.name: FUSE_USER_OLD}
 # Where a name's content or place is in a layer below: no rule of markers says what then shows.
-_ELSEWHERE = tuple(prefix + name for prefix in OVERLAY_PREFIXES for name in (b"metacopy", b"redirect"))
+# And what is a mark of an overlay in the overlay, which that one shows unescaped (kernel 6.7).
+_ELSEWHERE = tuple(prefix + name for prefix in OVERLAY_PREFIXES for name in (b"metacopy", b"redirect", b"overlay."))
 
 
 def rule_of(taker: Taker) -> Reader | None:
     """The documented rule of who mounts layers; None for others."""
     setup = taker.setup
-    return _RULES.get((setup.program, setup.setup, taker.profile))
+    rule = _RULES.get((setup.program, setup.setup, taker.profile))
+    old = setup.program == "fuse-overlayfs" and in_ranges(("<1.8",), taker.tool.version)
+    return _OLD.get(rule.name, rule) if rule is not None and old else rule
 
 
 def documented(taker: Taker, layers: Sequence[Snapshot]) -> Snapshot | None:
@@ -44,4 +51,4 @@ def documented(taker: Taker, layers: Sequence[Snapshot]) -> Snapshot | None:
         return None
     if taker.role is Role.UPPER:
         return merge(layers[:-1], layers[-1], rule)
-    return merge(layers, reader=rule)
+    return merge(layers, EMPTY, rule)

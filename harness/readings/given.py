@@ -6,9 +6,12 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 from harness.snapshot.model import Snapshot
 from harness.snapshot.tar import entries_of_tar, join_links
+
+Refusal = Literal["wrong", "allowed", "demanded"]
 
 
 @dataclass(frozen=True)
@@ -17,12 +20,31 @@ class Given:
 
     ``meant``: the tree that all of them together must show. ``name``: of the scenario, or of what else it comes from. ``writers``: the
     ids of the cells that wrote it.
+
+    Of layers that no cell wrote, the specification may leave open what they mean. ``also``: further trees that are right;
+    ``refusal``: whether it is right to refuse them (``meant`` says nothing where that is demanded); ``unsaid``: directories in these trees
+    that no member of a layer made, of which nothing says mode, owner and xattrs.
     """
 
     name: str
     layers: tuple[bytes, ...]
     meant: Snapshot
     writers: tuple[str, ...] = field(default=(), compare=False)
+    also: tuple[Snapshot, ...] = ()
+    refusal: Refusal = "wrong"
+    unsaid: frozenset[bytes] = frozenset()
+
+    @property
+    def allowed(self) -> tuple[Snapshot, ...]:
+        """Every tree that is right."""
+        return () if self.refusal == "demanded" else (self.meant, *self.also)
+
+    @property
+    def verdict(self) -> Literal["tree", "refuse", "open"]:
+        """What is right: one tree; to refuse the layers; or one of several."""
+        if self.refusal == "demanded":
+            return "refuse"
+        return "open" if self.also or self.refusal == "allowed" else "tree"
 
     @cached_property
     def trees(self) -> tuple[Snapshot, ...]:

@@ -16,7 +16,7 @@ from harness.judge.defects.model import Defect
 from harness.judge.findings import Finding
 from harness.judge.judge import found
 from harness.judge.rules.evidence import Evidence
-from harness.places import IMPORTED, ORACLE, STEPS, VIEW, PlaceName
+from harness.places import IMPORTED, ORACLE, READ, STEPS, PlaceName
 from harness.profile import Profile
 from harness.protocol import Phase
 from harness.readings.batch import DIED, REFUSED, Saw
@@ -25,7 +25,7 @@ from harness.readings.given import Given
 from harness.readings.results import Came, Field, TakerRecord
 from harness.readings.taker import Role, Taker
 from harness.scenario.model import Scenario
-from harness.snapshot.model import Snapshot
+from harness.snapshot.model import EMPTY, Snapshot
 
 
 class Judge:
@@ -37,7 +37,7 @@ class Judge:
         self._defects = defects
         self._importer = taker.role is Role.IMAGE
         self.record = TakerRecord(taker.key, tool_record(taker.tool, kernel), taker.profile, taker.role)
-        self._place = PlaceName(f"{IMPORTED}@{taker.setup.program}") if self._importer else VIEW
+        self._place = PlaceName(f"{IMPORTED}@{taker.setup.program}") if self._importer else READ
 
     def judged(self, given: Given, saw: Saw) -> Field:
         """The field of one reading of who mounts, or imports."""
@@ -45,7 +45,7 @@ class Judge:
             return Field(given.key, self.record.key, Came.BROKEN, saw.broken)
         against = given.meant if self._importer else documented(self._taker, given.trees)
         recording = self._recording(given, saw)
-        findings = self._found(recording, saw, given.meant)
+        findings = self._found(recording, saw, meant(self._taker, given))
         surprises = findings if self._importer else self._found(recording, saw, against) if against is not None else []
         explainer = Explainer(recording, self._defects)
         came = Came.REFUSED if saw.code else Came.DIFFERS if findings else Came.SAME
@@ -76,6 +76,13 @@ class Judge:
         if saw.tree is not None:
             trees = {self._place: saw.tree, **trees}
         return [one for one in found(Evidence(recording, trees)) if one.place in {self._place, STEPS}]
+
+
+def meant(taker: Taker, given: Given) -> Snapshot:
+    """What a taker must show: to who mounts the layers below an upper of its own, that is the root."""
+    if taker.role is not Role.LOWER:
+        return given.meant
+    return Snapshot.of([*given.meant, *EMPTY], unseen=given.meant.unseen)
 
 
 def _as_it_reads(taker: Taker, kernel: str) -> ToolRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import msgspec
 
 from harness.errors import BrokenMachinery
 from harness.evidence.recording import ToolRecord, check_schema
-from harness.judge.findings import Finding
+from harness.judge.findings import Finding, Outcome
 from harness.machine.cache import write_whole
 from harness.profile import Profile
 
@@ -48,7 +49,10 @@ class TakerRecord(msgspec.Struct, frozen=True):
 
 
 class GivenRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What readings were given. ``writers``: ids of the cells whose upper it is. ``true``: whether all its marks together say what is meant."""
+    """What readings were given. ``writers``: ids of the cells whose upper it is.
+
+    ``true``: whether all its marks together say what is meant: where they do not, no reader can be right.
+    """
 
     key: str
     name: str
@@ -56,6 +60,7 @@ class GivenRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     layers: int
     writers: tuple[str, ...] = ()
     true: bool = True
+    alone: bool = True  # whether the layers below have no marks: what differs is of the upper's
     of: str = ""  # of what was packed or sealed: the key of the upper
     by: str = ""  # … and the key of who made it
 
@@ -88,6 +93,28 @@ class Readings(msgspec.Struct, frozen=True):
     givens: tuple[GivenRecord, ...] = ()
     fields: tuple[Field, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def outcomes(self) -> set[Outcome]:
+        """What comes of them for the run, beside its cells: nothing where all is as the documents and the defects say."""
+        new = {Outcome.FINDING} if any(one.new for one in self.fields) else set()
+        return new | ({Outcome.BROKEN} if any(one.came is Came.BROKEN for one in self.fields) else set())
+
+
+def together(several: Sequence[Readings]) -> Readings:
+    """The readings of several runs, or of the parts of one, as one: of one that stands in more, the last."""
+    givens: dict[str, GivenRecord] = {}
+    for one in (given for readings in several for given in readings.givens):
+        before = givens.get(one.key)
+        writers = dict.fromkeys((*(before.writers if before else ()), *one.writers))
+        givens[one.key] = msgspec.structs.replace(one, writers=tuple(writers))
+    return Readings(
+        SCHEMA,
+        tuple({one.key: one for readings in several for one in readings.takers}.values()),
+        tuple(givens.values()),
+        tuple({(one.given, one.taker): one for readings in several for one in readings.fields}.values()),
+        round(sum(readings.seconds for readings in several), 2),
+    )
 
 
 def write_readings(readings: Readings, folder: Path) -> None:

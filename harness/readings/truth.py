@@ -70,6 +70,11 @@ def cases() -> Iterator[Case]:
         yield Case(encoding, "opaque", also)
 
 
+def names() -> list[str]:
+    """What signs of defects may call scenarios."""
+    return [case.name for case in cases()]
+
+
 def given_of(case: Case) -> Given:
     """The layers of a row, and what they mean."""
     marked = {b"": _folder(b""), b"d": _folder(b"d"), b"d/new": _file(b"d/new", b"new\n")}

@@ -15,6 +15,8 @@ from harness.scenario.layers import layer
 from harness.scenario.model import Scenario
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
 from harness.snapshot.tar_write import tar_of
+from harness.whiteouts.encodings import NOISE_XATTRS
+from harness.whiteouts.markers import markers_of
 
 FOUNDING = "https://github.com/sylabs/singularity/issues/3176"
 
@@ -30,8 +32,23 @@ def of_cell(recording: Recording, trees: Mapping[PlaceName, Snapshot]) -> Given 
     if upper is None or oracle is None or any(_unpackable(entry) for tree in (upper, oracle) for entry in tree):
         return None
     below = [layer(tree, recording.profile) for tree in recording.scenario.layers] or [EMPTY]
-    layers = tuple(tar_of(_with_content(tree)) for tree in (*below, upper))
-    return Given(recording.scenario.name, layers, _with_content(oracle), (recording.id,))
+    mapped = recording.tool.owners == "mapped"  # what is written belongs to whoever ran it
+    layers = tuple(tar_of(_moved(tree, mapped=mapped)) for tree in (*below, upper))
+    return Given(recording.scenario.name, layers, _moved(oracle, mapped=mapped), (recording.id,))
+
+
+def marks_below(given: Given) -> bool:
+    """Whether a layer below the last one has marks of its own."""
+    return any(markers_of(entry) for tree in given.trees[:-1] for entry in tree)
+
+
+def closed(given: Given) -> bool:
+    """Whether the last layer has what its owner may not read: then an ordinary user cannot copy it."""
+    return any(
+        entry.mode & wanted != wanted
+        for entry in given.trees[-1]
+        if (wanted := {Kind.DIR: 0o500, Kind.FILE: 0o400}.get(entry.kind, 0))
+    )
 
 
 def laid_by(given: Given) -> Profile:
@@ -45,15 +62,25 @@ def laid_by(given: Given) -> Profile:
 
 
 def _unpackable(entry: Entry) -> bool:
-    return entry.kind in {Kind.UNKNOWN, Kind.SOCKET}
+    """No archive holds it, or it is not put back as it was: an ACL."""
+    return entry.kind in {Kind.UNKNOWN, Kind.SOCKET} or any(name.startswith(b"system.") for name in entry.xattrs)
 
 
-def _with_content(tree: Snapshot) -> Snapshot:
-    """A snapshot holds short content alone: in place of another stands its digest, in every tree alike."""
-    return Snapshot.of(map(_stand_in, tree), unseen=tree.unseen)
+def _moved(tree: Snapshot, *, mapped: bool) -> Snapshot:
+    """A tree as it is given to others, on another file system. *mapped*: its owners are no evidence."""
+    moved = (_elsewhere(entry) for entry in tree)
+    owned = (msgspec.structs.replace(entry, uid=0, gid=0) if mapped else entry for entry in moved)
+    return Snapshot.of(owned, unseen=tree.unseen)
 
 
-def _stand_in(entry: Entry) -> Entry:
+def _elsewhere(entry: Entry) -> Entry:
+    """Without what holds on the file system alone that it was written on (handles of inodes, and its name).
+
+    A snapshot holds short content alone: in place of another stands its digest, in every tree alike.
+    """
+    if not NOISE_XATTRS.isdisjoint(entry.xattrs):
+        xattrs = {name: value for name, value in entry.xattrs.items() if name not in NOISE_XATTRS}
+        entry = msgspec.structs.replace(entry, xattrs=xattrs)
     if entry.kind is not Kind.FILE or entry.text is not None:
         return entry
     text = entry.digest.encode()

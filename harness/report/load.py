@@ -24,6 +24,8 @@ from harness.judge.judged import judged_of
 from harness.judge.rules.evidence import Evidence
 from harness.names import printable
 from harness.places import UPPER, PlaceKind, PlaceName, place_of
+from harness.readings.results import Readings, read_readings, together
+from harness.runs.merge import runs_of
 from harness.runs.results import CellResult, Results, RunFacts, cell_result, read_results
 from harness.snapshot.jsonl import parse_jsonl
 from harness.snapshot.model import Snapshot
@@ -50,6 +52,7 @@ class LoadedRuns:
     cells: tuple[Loaded, ...]
     replaced: int
     judged_again: bool = False  # by the rules of now; otherwise each cell's verdict is the one that its run came to
+    readings: Readings | None = None  # of them all
 
     @property
     def damaged(self) -> tuple[Loaded, ...]:
@@ -107,7 +110,15 @@ def load(folders: Sequence[Path], *, judge_again: bool = False, defects: Sequenc
     newest = read_all[-1][0]
     merged = Results(newest.schema, newest.run, tuple(one.result for one in cells), known)
     replaced = sum(len(results.cells) for results, _ in read_all) - len(cells)
-    return LoadedRuns(tuple(results.run for results, _ in read_all), merged, cells, replaced, judge_again)
+    given = [one for _, folder in read_all for part in runs_of(folder) if (one := read_readings(part)) is not None]
+    return LoadedRuns(
+        tuple(results.run for results, _ in read_all),
+        merged,
+        cells,
+        replaced,
+        judge_again,
+        together(given) if given else None,
+    )
 
 
 def _load(cell: CellResult, run: Path, decoder: _Trees, by: Sequence[Defect] | None) -> Loaded:

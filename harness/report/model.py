@@ -20,6 +20,7 @@ from harness.report.attachments import Attachments, attach
 from harness.report.defects import ChangeRow, DefectTable, change_rows, defect_tables, row_id
 from harness.report.grid import Grid, grid
 from harness.report.load import Loaded, LoadedRuns
+from harness.report.readings import ReadingsPage, readings_page
 from harness.report.scenario import Section, section
 from harness.runs.results import CellResult, RunFacts
 from harness.whiteouts.encodings import ENCODINGS, Row
@@ -79,6 +80,7 @@ class Page:
     judged_again: bool
     brief: bool
     there: frozenset[str]  # the defects that have a row
+    readings: ReadingsPage | None = None
 
     @property
     def all_given(self) -> bool:
@@ -153,6 +155,7 @@ def page(loaded: LoadedRuns) -> Page:
         judged_again=loaded.judged_again,
         brief=brief,
         there=frozenset(there),
+        readings=readings_page(loaded.readings, {one.result.id: one.column for one in loaded.cells}),
     )
 
 

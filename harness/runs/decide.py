@@ -21,6 +21,7 @@ from harness.judge.defects.model import Defect
 from harness.machine.environment import environment
 from harness.machine.packages import package_of
 from harness.profile import Profile
+from harness.readings import truth
 from harness.runs.baseline import baseline_folder, read_seconds
 from harness.runs.folders import project_folder, reports_folder, scenario_files, work_parent
 from harness.runs.planfile import SCHEMA, Decision, PlanFile
@@ -49,6 +50,7 @@ class Wanted:
     timeout: float = 60.0  # seconds for one cell
     repeat: int = 0  # how often each cell runs; 0: as its scenario says
     shard: str = ""  # "2/4": this part of the cells alone
+    readings: str = "none"  # which readings follow the cells: none, founding, all
     defects: Path | None = None  # the folder that says what is known; None: the project's
 
 
@@ -60,7 +62,9 @@ def known_defects(named: Path | None = None, scenarios: Iterable[str] = ()) -> t
     folder = project_folder() / "scenarios"
     if named is not None and not named.is_dir():
         raise UsageError("there is no such folder", where=f"--defects {named}", remedy="name a folder of defect files")
-    words = Words(tuple(SETUPS), EVERY_PROGRAM, [*(path.stem for path in scenarios_below(folder)), *scenarios])
+    words = Words(
+        tuple(SETUPS), EVERY_PROGRAM, [*(path.stem for path in scenarios_below(folder)), *scenarios, *truth.names()]
+    )
     return load_defects(named or folder / DEFECTS, words)
 
 
@@ -114,6 +118,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         only=list(wanted.only),
         repeat=wanted.repeat,
         shard=wanted.shard,
+        readings=wanted.readings,
         narrow=bool(wanted.tools or wanted.only or wanted.profiles) or files != scenario_files(()),
     )
     return msgspec.structs.replace(whole, only=_part(whole)) if wanted.shard else whole

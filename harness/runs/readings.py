@@ -20,10 +20,12 @@ from harness.readings import truth
 from harness.readings.batch import run_batch
 from harness.readings.given import Given
 from harness.readings.judged import Judge
-from harness.readings.results import SCHEMA, Came, Field, GivenRecord, Readings, Source
+from harness.readings.results import SCHEMA, Came, Field, GivenRecord, Readings, Source, write_readings
 from harness.readings.taker import Role, Taker, takers
-from harness.readings.uppers import is_founding, laid_by, of_cell
+from harness.readings.uppers import closed, is_founding, laid_by, marks_below, of_cell
+from harness.runs.planfile import PlanFile
 from harness.runs.results import CellResult
+from harness.runs.shards import parse_shard
 from harness.whiteouts.union import merge
 from harness.worlds.model import Tool
 
@@ -70,7 +72,10 @@ def truths() -> list[Giving]:
 
 
 def _giving(given: Given, source: Source, *, true: bool = True) -> Giving:
-    return Giving(given, GivenRecord(given.key, given.name, source, len(given.layers), given.writers, true))
+    record = GivenRecord(
+        given.key, given.name, source, len(given.layers), given.writers, true, alone=not marks_below(given)
+    )
+    return Giving(given, record)
 
 
 def _says_what_is_meant(given: Given) -> bool:
@@ -100,8 +105,8 @@ def tasks(every: Sequence[Taker], givings: Sequence[Giving]) -> tuple[list[Task]
     for taker in every:
         mine = []
         for giving in givings:
-            if not as_root and laid_by(giving.given) is Profile.ROOT:
-                why = "an ordinary user may not lay it out: its owners, devices or trusted.* xattrs"
+            why = _why_not(taker, giving.given, as_root=as_root)
+            if why:
                 left.append(Field(giving.given.key, taker.key, Came.LEFT_OUT, why))
             else:
                 mine.append(giving)
@@ -110,6 +115,34 @@ def tasks(every: Sequence[Taker], givings: Sequence[Giving]) -> tuple[list[Task]
             for number, start in enumerate(range(0, len(mine), BATCH), 1)
         ]
     return found, left
+
+
+def readings_of(
+    plan: PlanFile, work: Path, cells: Iterable[CellResult], jobs: int, say: Callable[[int, int], bool]
+) -> Readings:
+    """The readings that a plan asks for, of what its run's cells wrote; kept in the run's folder.
+
+    Raises BrokenMachinery for a damaged recording, and where they cannot be kept.
+    """
+    folder, which = Path(plan.folder), Which(plan.readings)
+    every = uppers(folder, cells, which)
+    if which is Which.ALL and parse_shard(plan.shard or "1/1")[0] == 1:  # of the parts of a run the first does them
+        every += truths()
+    readings = read_all(
+        folder, work, readers(plan.tools), every, kernel=plan.kernel, defects=plan.defects, jobs=jobs, say=say
+    )
+    write_readings(readings, folder)
+    return readings
+
+
+def _why_not(taker: Taker, given: Given, *, as_root: bool) -> str:
+    """Why nobody here can give it to a taker; empty where somebody can."""
+    if not as_root and laid_by(given) is Profile.ROOT:
+        return "an ordinary user may not lay it out: its owners, devices or trusted.* xattrs"
+    copies = taker.role is Role.UPPER and taker.setup.fs_of_its_own and taker.profile is Profile.USER
+    if copies and closed(given):
+        return "an ordinary user cannot copy into an image what its owner may not read"
+    return ""
 
 
 def read_all(

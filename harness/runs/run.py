@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -18,7 +20,9 @@ from harness.judge.findings import Outcome
 from harness.launch.leaks import find_leaks
 from harness.machine.guarded import remove_tree
 from harness.names import printable
+from harness.readings.results import Readings
 from harness.runs.planfile import PlanFile, named_cells
+from harness.runs.readings import Which, readings_of
 from harness.runs.results import SCHEMA, CellResult, Results, RunFacts, write_results
 from harness.runs.resume import whole_cells
 from harness.runs.unrecorded import not_run_result
@@ -39,6 +43,11 @@ class Run:
         self.resumed = False  # its folder was there before
         self.reports = True  # whether its end writes the report; otherwise whoever runs it does
         self.ended: Results | None = None
+        self.readings: Readings | None = None
+        self.jobs = (os.cpu_count() or 1) + 1
+        self.say_reading: Callable[[int, int], bool] = lambda _done, _total: (
+            False
+        )  # gives whether somebody wants the end
         self.folder = Path(plan.folder)
         self.cells = named_cells(plan.cells())
 
@@ -58,6 +67,17 @@ class Run:
         """Judge what cells have recorded whose word did not arrive: the run was interrupted, or a worker died."""
         for result in whole_cells(self.plan, self.folder, self.results).values():
             self.take(result)
+
+    def give(self) -> None:
+        """The readings that the plan asks for: what cells wrote is given to others. What went wrong is the run's trouble."""
+        if self.plan.readings == Which.NONE:
+            return
+        try:
+            self.readings = readings_of(
+                self.plan, Path(self.plan.work), self.results.values(), self.jobs, self.say_reading
+            )
+        except LabError as error:
+            self.problems.append(error)
 
     def abandon(self) -> None:
         """Nothing ran: leave nothing, but what was there before."""

@@ -24,7 +24,7 @@ def read(value: Any, kind: Any, key: str, mistakes: Mistakes) -> Any:
     """A value as the model has it, or BAD."""
     with contextlib.suppress(msgspec.ValidationError):  # most files have no mistake
         return msgspec.convert(value, kind)
-    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    bare = _bare(kind)
     struct = _struct(value, bare, key, mistakes)
     if struct is BAD:
         return BAD
@@ -41,6 +41,14 @@ def read(value: Any, kind: Any, key: str, mistakes: Mistakes) -> Any:
         what, _, inside = str(error).partition(" - at `$")
         mistakes.add(what.replace("`", "'"), key + inside.rstrip("`"), _remedy(value, bare))
         return BAD
+
+
+def _bare(kind: Any) -> Any:
+    """A type without what is said about it, and without None where that is the only other."""
+    if get_origin(kind) is Annotated:
+        return _bare(get_args(kind)[0])
+    others = [one for one in get_args(kind) if one is not type(None)]
+    return others[0] if get_origin(kind) in {Union, UnionType} and len(others) == 1 else kind
 
 
 def read_list(values: list[Any], kind: Any, key: str, mistakes: Mistakes) -> list[Any]:

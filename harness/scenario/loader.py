@@ -14,6 +14,7 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.profile import Profile
+from harness.scenario.archive import FOLDER as CORPUS
 from harness.scenario.check import check_path, check_text, check_tree
 from harness.scenario.convert import BAD, check_keys, fields_of, read, read_entries, read_list
 from harness.scenario.mistakes import Enough, Mistakes, end_all
@@ -25,6 +26,7 @@ from harness.scenario.toml import NAME, raw_file, table
 from harness.scenario.words import check_names, check_tools
 
 DEFECTS = "defects"  # the folder beside the scenarios, whose files are none of them
+_APART = {DEFECTS, CORPUS}
 
 
 def find(words: Sequence[str], folder: Path) -> list[Path]:
@@ -76,7 +78,7 @@ def scenarios_below(folder: Path) -> list[Path]:
         Path(top, name)
         for top, _, names in walked
         for name in names
-        if name.endswith(".toml") and Path(top).name != DEFECTS
+        if name.endswith(".toml") and Path(top).name not in _APART
     )
 
 

@@ -46,7 +46,7 @@ def header(entry: Entry, mtime: int, first: bytes | None = None) -> bytes:
         records |= {_XATTR + key: value for key, value in entry.xattrs.items()}
     device = entry.device if entry.device is not None and first is None else (0, 0)
     own = _header(name, entry.mode, numbers, kind, link, device)
-    return _extended(records) + own if records else own
+    return extended(records) + own if records else own
 
 
 def _header(  # noqa: PLR0917 - the fields of a header, in their order
@@ -67,7 +67,7 @@ def _field(name: bytes) -> bytes:
     return plain[:_LONGEST].ljust(_LONGEST, b"\0")
 
 
-def _extended(records: dict[bytes, bytes]) -> bytes:
+def extended(records: dict[bytes, bytes]) -> bytes:
     """A pax header with records, and its own header before it."""
     content = b"".join(_record(key, value) for key, value in sorted(records.items()))
     numbers = {b"uid": 0, b"gid": 0, b"size": len(content), b"mtime": 0}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
-from harness.whiteouts.encodings import PRIVATE_PREFIXES, Encoding, Says
+from harness.whiteouts.encodings import Encoding, Says
 from harness.whiteouts.markers import Marker, markers_of
 from harness.whiteouts.readers import EVERYONE, Reader
 
@@ -44,7 +44,8 @@ def read_layer(snapshot: Snapshot, reader: Reader, *, lower: bool) -> ReadLayer:
             gone.add(marker.path)
             hidden.add(marker.at)
         elif marker.says is Says.OPAQUE:
-            opaque.add(marker.path)
+            if marker.path or reader.opaque_root:
+                opaque.add(marker.path)
             if marker.at != marker.path:
                 hidden.add(marker.at)
     return ReadLayer(snapshot, frozenset(gone), frozenset(opaque), frozenset(hidden))
@@ -74,7 +75,7 @@ def merge(layers: Sequence[Snapshot], upper: Snapshot | None = None, reader: Rea
     while folders:  # a list and no recursion: a tree may be thousands of folders deep
         path, taking = folders.pop()
         folders += _merge_folder(path, taking, merged)
-    return Snapshot.of(merged.values())
+    return Snapshot.of(_public(entry, reader.private) for entry in merged.values())
 
 
 _Part = tuple[bytes, Sequence[ReadLayer]]  # a directory, and the layers that take part in it, the top first
@@ -83,7 +84,7 @@ _Part = tuple[bytes, Sequence[ReadLayer]]  # a directory, and the layers that ta
 def _merge_folder(path: bytes, stack: Sequence[ReadLayer], merged: dict[bytes, Entry]) -> list[_Part]:
     """Merge one directory; returns the directories in it that are still to be merged."""
     top = next((found for one in stack if (found := one.snapshot.get(path)) is not None), EMPTY.entries[b""])
-    merged[path] = _public(top)
+    merged[path] = top
     taking: list[ReadLayer] = []
     for one in stack:
         here = one.snapshot.get(path)
@@ -103,7 +104,7 @@ def _merge_name(path: bytes, stack: Sequence[ReadLayer], merged: dict[bytes, Ent
         if here is not None and path not in one.hidden:
             if here.kind is not Kind.DIR:
                 if not folders:
-                    merged[path] = _public(here)
+                    merged[path] = here
                 break
             folders.append(one)
         if path in one.gone or path in one.opaque:
@@ -111,8 +112,8 @@ def _merge_name(path: bytes, stack: Sequence[ReadLayer], merged: dict[bytes, Ent
     return folders
 
 
-def _public(entry: Entry) -> Entry:
+def _public(entry: Entry, private: tuple[bytes, ...]) -> Entry:
     if not entry.xattrs:
         return entry
-    xattrs = {k: v for k, v in entry.xattrs.items() if not k.startswith(PRIVATE_PREFIXES)}
+    xattrs = {k: v for k, v in entry.xattrs.items() if not k.startswith(private)}
     return msgspec.structs.replace(entry, xattrs=xattrs)

@@ -19,6 +19,7 @@ from harness.judge.rules.layer import WHEN_CONVERTED
 from harness.judge.rules.rule import Rule
 from harness.machine.project import project_folder
 from harness.runs.decide import known_defects
+from harness.scenario.archive_schema import schema_text as layers_schema_text
 from harness.scenario.schema import schema_text
 
 DEFECTS = known_defects()
@@ -83,7 +84,13 @@ def test_explain_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize(
-    ("words", "text"), [([], schema_text()), (["scenario"], schema_text()), (["defect"], defect_schema_text())]
+    ("words", "text"),
+    [
+        ([], schema_text()),
+        (["scenario"], schema_text()),
+        (["defect"], defect_schema_text()),
+        (["layers"], layers_schema_text()),
+    ],
 )
 def test_schema_on_the_command_line(words: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", *words]) == 0

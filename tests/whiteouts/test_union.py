@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
-from harness.whiteouts.encodings import PRIVATE_PREFIXES, WH, Encoding, Says
+from harness.whiteouts.encodings import WH, Encoding, Says
 from harness.whiteouts.markers import Marker, markers_of
 from harness.whiteouts.readers import (
     EVERYONE,
@@ -101,6 +101,8 @@ class Slow:
         return any(marker.says is Says.GONE and marker.path == path for marker in self._heeded())
 
     def opaque(self, path: bytes) -> bool:
+        if path == b"" and not self.reader.opaque_root:
+            return False
         return any(marker.says is Says.OPAQUE and marker.path == path for marker in self._heeded())
 
     def shows(self, path: bytes) -> bool:
@@ -120,7 +122,7 @@ def slow_merge(  # noqa: C901 - as it was first written
     merged: dict[bytes, Entry] = {}
 
     def folder_of(path: bytes, taking: list[Slow]) -> None:
-        merged[path] = public(taking[0].snapshot.entries[path])
+        merged[path] = public(taking[0].snapshot.entries[path], reader)
         open_to: list[Slow] = []
         for one in taking:
             open_to.append(one)
@@ -135,7 +137,7 @@ def slow_merge(  # noqa: C901 - as it was first written
             if one.shows(path):
                 if one.snapshot.entries[path].kind is not Kind.DIR:
                     if not folders:
-                        merged[path] = public(one.snapshot.entries[path])
+                        merged[path] = public(one.snapshot.entries[path], reader)
                     break
                 folders.append(one)
             if one.gone(path) or one.opaque(path):
@@ -147,8 +149,8 @@ def slow_merge(  # noqa: C901 - as it was first written
     return merged
 
 
-def public(entry: Entry) -> Entry:
-    return replace(entry, xattrs={k: v for k, v in entry.xattrs.items() if not k.startswith(PRIVATE_PREFIXES)})
+def public(entry: Entry, reader: Reader) -> Entry:
+    return replace(entry, xattrs={k: v for k, v in entry.xattrs.items() if not k.startswith(reader.private)})
 
 
 READERS = (EVERYONE, FUSE_ROOT, FUSE_USER, KERNEL_NOUSERXATTR, KERNEL_ROOT, KERNEL_USERXATTR)

@@ -1,0 +1,123 @@
+"""Who reads what, for the page: the tables of readings, with their sentences. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.compare.readings import (
+    WRONG,
+    Matrix,
+    RowWanted,
+    Table,
+    grid_rows,
+    grid_sentences,
+    joined,
+    summed,
+    truth_rows,
+)
+from harness.compare.words import Column, count
+from harness.judge.findings import Finding
+from harness.readings.results import Field, Readings
+
+READERS = ("lower", "upper")
+_SHORT = 12  # findings of one kind that are told; the file has them all
+LEGEND = {
+    "back": "deleted content is there again",
+    "lost": "content is not there",
+    "unsure": "a name is listed and cannot be opened",
+    "shown": "a mark is shown as a file, or a private xattr to users",
+    "changed": "type, content, mode, owner, link or xattr is another",
+    "died": "the daemon ended",
+}
+
+
+@dataclass(frozen=True)
+class New:
+    """Something that a reading shows and nobody has named: what was given, to whom, and the sentence."""
+
+    name: str
+    takers: tuple[str, ...]
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ReadingsPage:
+    """The section of the page. ``details``: for each row of the grid the scenarios whose uppers not everybody reads alike."""
+
+    words: str
+    sentences: tuple[str, ...]
+    grid: Matrix
+    details: tuple[tuple[str, Matrix], ...]
+    truth: Matrix
+    documented: str
+    new: tuple[New, ...]
+    legend: Mapping[str, str]
+
+
+def readings_page(readings: Readings | None, columns: Mapping[str, Column]) -> ReadingsPage | None:
+    """The section of readings; None where none were done. *columns*: of cells, by their ids."""
+    if readings is None or not readings.fields:
+        return None
+    table = Table(readings)
+    mounting = table.takers(*READERS)
+    rows = grid_rows(table, columns)
+    grid = table.matrix(rows, mounting)
+    truth = table.matrix(truth_rows(table), mounting)
+    details = tuple((row.name, joined(table.matrix(_by_scenario(table, row), mounting))) for row in rows)
+    used = {one.worst for matrix in (grid, truth) for row in matrix.rows for one in row.fields}
+    return ReadingsPage(
+        _words(readings),
+        tuple(grid_sentences(grid)),
+        grid,
+        tuple((name, one) for name, one in details if one.rows),
+        truth,
+        _documented(readings.fields),
+        _new(table),
+        {word: LEGEND[word] for word in WRONG if word in used},
+    )
+
+
+def _words(readings: Readings) -> str:
+    whole = summed(readings.fields)
+    return (
+        f"{count(len(readings.fields), 'reading')} of {len(readings.givens):,} different stacks of layers in "
+        f"{readings.seconds:.0f} s: {whole.words}."
+    )
+
+
+def _documented(fields: Sequence[Field]) -> str:
+    """How much of it is as the documents say."""
+    read = [one for one in fields if one.came in {"same", "differs", "refused"}]
+    known = [one for one in read if one.surprises and not one.new]
+    new = [one for one in read if one.new]
+    as_said = len(read) - len(known) - len(new)
+    parts = [
+        f"{as_said:,} of {count(len(read), 'reading')} gave exactly the tree that the documented rules of the reader say"
+    ]
+    parts += [f"{len(known):,} another one that a known defect explains"] if known else []
+    parts += [f"{len(new):,} another one that nobody has named"] if new else []
+    return "; ".join(parts) + "."
+
+
+def _by_scenario(table: Table, row: RowWanted) -> list[RowWanted]:
+    """A row for each upper that not every reader takes as it is meant."""
+    found = []
+    for key in row.givens:
+        sums = summed(one for one in table.readings.fields if one.given == key)
+        if sums.same < sums.of:
+            found.append(RowWanted(table.givens[key].name, (key,)))
+    return found
+
+
+def _new(table: Table) -> tuple[New, ...]:
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for one in table.readings.fields:
+        for finding in one.new:
+            found.setdefault(_key(table, one, finding), []).append(one.taker)
+    return tuple(New(name, tuple(takers), code, message) for (name, code, message), takers in found.items())[:_SHORT]
+
+
+def _key(table: Table, one: Field, finding: Finding) -> tuple[str, str, str]:
+    return table.givens[one.given].name, finding.code, finding.message
