@@ -32,10 +32,10 @@ from harness.runs.accounts import Accounts
 from harness.runs.baseline import baseline_folder, read_baseline
 from harness.runs.decide import Wanted
 from harness.runs.folders import reports_folder
+from harness.runs.givings import Which
 from harness.runs.history import NAME as HISTORY
 from harness.runs.history import Night, remember
 from harness.runs.planfile import PLAN, read_plan
-from harness.runs.readings import Which
 from harness.runs.results import Results, read_results, taken_back
 from harness.runs.resume import was_killed
 from harness.tools.asked import HELP as TOOL_HELP

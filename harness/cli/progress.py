@@ -98,9 +98,9 @@ class Progress:
             self.last_line = now
             self._line(self._state())
 
-    def reading(self, done: int, total: int) -> bool:
+    def reading(self, stage: str, done: int, total: int) -> bool:
         """Some readings more; gives whether somebody wants the end."""
-        state = f"{done:,} of {count(total, 'reading')}"
+        state = f"{stage}: {done:,} of {count(total, 'reading')}"
         now = time.monotonic()
         if self.live:
             self.stream.write(f"\r\x1b[K{state}")

@@ -42,8 +42,8 @@ from harness.names import one_line
 from harness.profile import Profile
 from harness.runs.decide import Wanted
 from harness.runs.folders import project_folder, scenario_files
+from harness.runs.givings import Which
 from harness.runs.planfile import PLAN, PlanFile, is_taken
-from harness.runs.readings import Which
 from harness.runs.results import CellResult, Results
 from harness.runs.run import Run
 from harness.tools.asked import HELP as TOOL_HELP

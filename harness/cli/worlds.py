@@ -51,6 +51,7 @@ def unasked(tools: Sequence[str] = ()) -> list[str]:
 
 
 def _list(_arguments: argparse.Namespace) -> int:
+    width = max(map(len, SUITES))
     print(f"in {one_line(str(cache_folder()))}:")
     for suite in SUITES.values():
         world = world_in_place(suite.name)
@@ -59,14 +60,14 @@ def _list(_arguments: argparse.Namespace) -> int:
             if world
             else f"not built: whiteout-lab worlds build {suite.name}"
         )
-        print(f"  {suite.name:9} {state}\n            {suite.why}")
+        print(f"  {suite.name:{width}} {state}\n  {'':{width}} {suite.why}")
         for older in generations(suite.name)[1:]:
-            print(f"  {older.name:9} its world of before, {count(len(older.packages), 'package')}")
+            print(f"  {older.name:{width}} its world of before, {count(len(older.packages), 'package')}")
     crates = ", ".join(version for version, _ in crates_in_place())
     print(
-        f"  {_CRATE:9} {f'built: fuse-overlayfs {crates}' if crates else 'not built: whiteout-lab worlds build crate'}"
+        f"  {_CRATE:{width}} {f'built: fuse-overlayfs {crates}' if crates else 'not built: whiteout-lab worlds build crate'}"
     )
-    print("            fuse-overlayfs 2, the rewrite in Rust (needs cargo)")
+    print(f"  {'':{width}} fuse-overlayfs 2, the rewrite in Rust (needs cargo)")
     return EXIT_AS_EXPECTED
 
 

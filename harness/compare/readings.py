@@ -22,8 +22,14 @@ WRONG = {
     "shown": "show marks as files, or private xattrs",
     "changed": "are otherwise changed",
     "died": "end the daemon",
+    "marks": "have lost or added marks",
+    "twice": "have a path twice",
+    "spec": "break the specification",
 }
-_BY_CODE = {"WL201": "back", "WL202": "lost", "WL203": "unsure", "WL204": "shown", "WL205": "changed", "WL208": "died"}
+_BY_CODE = {
+    "WL201": "back", "WL202": "lost", "WL203": "unsure", "WL204": "shown", "WL205": "changed", "WL208": "died", "WL209": "died",
+    "WL301": "twice", "WL302": "marks", "WL303": "spec", "WL306": "spec", "WL107": "spec", "WL308": "changed",
+}  # fmt: skip
 _TAKEN = {Taking.EXTRA: "back", Taking.ABSENT: "lost", Taking.DIFFERS: "changed"}
 _ROLES = {"lower": "as a lower layer", "upper": "as the upper"}
 
@@ -36,6 +42,7 @@ class Sum:
     of: int
     wrong: tuple[tuple[str, int], ...] = ()  # the worst first
     refused: int = 0
+    refuses: int = 0  # rightly, since that is allowed: these count among the same
     broken: int = 0
     new: int = 0  # in how many something is that nobody has named
 
@@ -63,7 +70,8 @@ class Sum:
         if not self.of:
             return "\N{EN DASH}"
         if self.same == self.of:
-            return "\N{CHECK MARK}" if self.of == 1 else f"\N{CHECK MARK} {self.of}"
+            told = "refuses" if self.refuses == self.of else "" if self.of == 1 else str(self.of)
+            return f"\N{CHECK MARK} {told}".rstrip()
         told = self.worst if self.of == 1 else f"{self.of - self.same}/{self.of} {self.worst}"
         return f"\N{BALLOT X} {told}"
 
@@ -75,6 +83,7 @@ class Sum:
         parts = [f"{self.same:,} of {count(self.of, 'tree')} as meant"]
         parts += [f"{number:,} {WRONG[word]}" for word, number in self.wrong]
         parts += [f"{self.refused:,} refused"] if self.refused else []
+        parts += [f"{self.refuses:,} of them refused, as may be"] if self.refuses else []
         parts += [f"{self.broken:,} not read, since the machinery failed"] if self.broken else []
         parts += [f"{self.new:,} with something that nobody has named"] if self.new else []
         return ", ".join(parts)
@@ -97,11 +106,14 @@ def summed(fields: Iterable[Field]) -> Sum:
     every = [one for one in fields if one.came is not Came.LEFT_OUT]
     read = [one for one in every if one.came is not Came.BROKEN]
     wrong = Counter(words[0] for one in read if (words := wrong_in(one)))
+    refused = [one for one in read if one.came is Came.REFUSED]
+    rightly = sum(not one.findings for one in refused)
     return Sum(
-        sum(one.came in {Came.SAME, Came.MADE} for one in read),
+        sum(one.came in {Came.SAME, Came.MADE} for one in read) + rightly,
         len(read),
         tuple((word, wrong[word]) for word in WRONG if wrong[word]),
-        sum(one.came is Came.REFUSED for one in read),
+        len(refused) - rightly,
+        rightly,
         len(every) - len(read),
         sum(bool(one.new) for one in every),
     )
@@ -280,6 +292,42 @@ def truth_rows(table: Table) -> list[RowWanted]:
             rows.append(RowWanted(case.where, (there[case.name],), heading=heading if heading != last else ""))
             last = heading
     return rows
+
+
+def sealed_rows(table: Table) -> list[RowWanted]:
+    """A row for each target that uppers were sealed for."""
+    made: dict[str, list[str]] = {}
+    for given in table.of(Source.SEALED):
+        for _, target in given.origins:
+            made.setdefault(target, []).append(given.key)
+    return [RowWanted(f"sealed for {target}", tuple(keys), count(len(keys), "layer")) for target, keys in made.items()]
+
+
+def packer_rows(table: Table) -> list[RowWanted]:
+    """A row for each packer, versions that did the same as one: what it made, which importers then get; and what the rules say of that."""
+    packers = table.takers("folder")
+    every = [Column.of(one.tool, one.profile) for one in packers]
+    made: dict[str, list[str]] = {}
+    for given in table.of(Source.PACKED):
+        for _, by in given.origins:
+            made.setdefault(by, []).append(given.key)
+    groups: dict[tuple[object, ...], list[TakerRecord]] = {}
+    for one in packers:
+        mine = [field for field in table.readings.fields if field.taker == one.key]
+        came = tuple((field.given, field.came, wrong_in(field)) for field in mine)
+        groups.setdefault((one.tool.title, came, *made.get(one.key, ())), []).append(one)
+    rows = []
+    for members in groups.values():
+        label, _ = who((Column.of(one.tool, one.profile) for one in members), every)
+        whole = summed(field for field in table.readings.fields if field.taker == members[0].key)
+        about = whole.words.replace("trees", "layers").replace("tree", "layer")
+        rows.append(RowWanted(label, tuple(made.get(members[0].key, ())), about))
+    return rows
+
+
+def corpus_rows(table: Table) -> list[RowWanted]:
+    """A row for each case of the corpus."""
+    return [RowWanted(one.name, (one.key,), one.title) for one in table.of(Source.CORPUS)]
 
 
 def grid_sentences(matrix: Matrix) -> list[str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from harness.drivers import (
+    containerd,
+    crane,
+    docker,
     fuse_overlayfs,
     fuse_stack,
     kernel,
@@ -11,7 +14,10 @@ from harness.drivers import (
     pack_diff,
     pack_squashfs,
     pack_tar,
+    podman,
+    sandbox,
     singularity_oci,
+    umoci,
 )
 from harness.drivers.base import Importer, Mounter, Packer, Runner, Setup
 
@@ -28,7 +34,10 @@ SETUPS: dict[str, Driver] = {
     )
 }
 # Who is given layers that cells wrote: no cell runs them.
-IMPORTERS: dict[str, Importer] = {}
+IMPORTERS: dict[str, Importer] = {
+    setup.name: setup
+    for setup in (*podman.SETUPS, *docker.SETUPS, *containerd.SETUPS, *umoci.SETUPS, *crane.SETUPS, *sandbox.SETUPS)
+}
 PACKERS: dict[str, Packer] = {
     setup.name: setup for setup in (*pack_tar.SETUPS, *pack_squashfs.SETUPS, *pack_commit.SETUPS, *pack_diff.SETUPS)
 }

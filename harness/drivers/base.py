@@ -19,6 +19,9 @@ BINDS = f'--bind /usr:/usr --bind "$cell":{CELL}'
 # The command that a container runs: the script again, with the word "inside".
 INSIDE = f'/bin/sh {SCRIPT} {CELL} inside "$@"'
 
+# How the image is called that importers get: in the layout, and for docker, whose names have no place without a repository.
+IMAGE_NAME, IMAGE_TAG = "latest", "lab/image:latest"
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -93,8 +96,8 @@ class ReadingText:
     body of a function that runs in a folder of the reading's own, in a subshell, whose output is kept as the words; what it ends with
     other than 0 is a refusal. ``end`` runs once after all, whatever came of them. ``$out``: where the evidence of a reading goes.
 
-    An importer finds ``image``, an OCI layout whose image is called ``latest``, and the same as ``image.tar``, which has ``manifest.json``
-    for ``docker load`` besides. It says ``show FOLDER`` while that folder is the tree that it made of the image.
+    An importer finds ``image``, an OCI layout whose image is called IMAGE_NAME, and the same as ``image.tar``, which has ``manifest.json``
+    for ``docker load`` besides, by the name IMAGE_TAG. It says ``show FOLDER`` while that folder is the tree that it made of the image.
     A packer finds ``lower/1``, ``lower/2`` … (the lowest first) and ``upper``, as folders. It says ``packed FILE``: the layer, a tar or
     a squashfs.
     """
@@ -184,9 +187,16 @@ class Runner(Setup):
 
 @dataclass(frozen=True, kw_only=True)
 class Importer(Setup):
-    """A driver that takes images: what it makes of one is the tree that it shows."""
+    """A driver that takes images: what it makes of one is the tree that it shows.
+
+    ``adds``: paths that it puts into every tree by itself, one that ends with ``/`` with all below it: where an image has none of these,
+    they say nothing of how it was read. ``since``: the first version of the program that has the setup at all.
+    """
 
     kind = "imports"
+
+    adds: tuple[bytes, ...] = ()
+    since: str = ""
 
     @abstractmethod
     def script(self, profile: Profile) -> ReadingText:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
-import tarfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from harness.drivers.base import Importer, Packer, Setup
@@ -19,7 +18,7 @@ from harness.launch.cell import CellContext, closed_fuse, from_outside, machine,
 from harness.launch.enclosure import Enclosure
 from harness.launch.untouched import only_files
 from harness.machine.guarded import remove_tree
-from harness.machine.process import run_on_lifeline
+from harness.machine.process import run, run_on_lifeline
 from harness.machine.room import REMEDY, Room
 from harness.names import escape
 from harness.profile import Profile
@@ -35,7 +34,9 @@ from harness.worlds.inside import USER
 
 DIED, REFUSED = 4, 5  # exit codes of a reading: a daemon that ended by a signal, and a mount that was refused
 _BROKEN = 3
+_LONGEST = 120  # seconds to pack the evidence of one batch
 _WORDS = 4000  # bytes of what was said, from the end
+_MOST = 1 << 24  # bytes of a layer that is handed on
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Saw:
     words: str = ""
     tree: Snapshot | None = None
     packed: tuple[Entry, ...] | None = None
+    layer: bytes = b""  # that layer, where it is a tar, and one that can be handed on
     broken: str = ""
     exits: tuple[int, ...] = ()  # of the daemon that mounted it
 
@@ -93,9 +95,9 @@ def run_batch(taker: Taker, givens: Sequence[Given], context: CellContext, keep_
     room = Room(context.work)
     try:
         room.need()
-        script = compile_readings(taker, givens, by_root=_by_root(taker))
-        stage = stage_in(enclosure_for(taker, context), folder, {"script.sh": script, **_files(taker, givens)})
+        script = script_of(taker, givens)
         enclosure = enclosure_for(taker, context)
+        stage = stage_in(enclosure, folder, {"script.sh": script, **files_of(taker, givens)})
         ended = run_on_lifeline(
             enclosure.argv(stage),
             timeout=context.timeout,
@@ -126,7 +128,13 @@ def run_batch(taker: Taker, givens: Sequence[Given], context: CellContext, keep_
         remove_tree(folder)
 
 
-def _files(taker: Taker, givens: Sequence[Given]) -> Mapping[str, bytes]:
+def script_of(taker: Taker, givens: Sequence[Given]) -> bytes:
+    """The script of a batch, as it runs here."""
+    return compile_readings(taker, givens, by_root=_by_root(taker))
+
+
+def files_of(taker: Taker, givens: Sequence[Given]) -> Mapping[str, bytes]:
+    """What lies beside it: the layers, or the images."""
     files: dict[str, bytes] = {}
     for number, given in enumerate(givens, 1):
         if isinstance(taker.setup, Importer):
@@ -161,13 +169,30 @@ def _saw(taker: Taker, out: Path, code: int | None) -> Saw:
 
 
 def _tree(out: Path, profile: Profile) -> Snapshot | None:
-    """What was shown; what was listed and could not be looked at stands there as *unknown*."""
+    """What was shown, None where nothing was."""
     try:
-        with (out / "view.tar").open("rb") as file:
-            entries = join_links(list(entries_of_tar(file, str(out))))
+        if (out / "view.tar").stat().st_size > _MOST:
+            with (out / "view.tar").open("rb") as file:
+                return _shown(tuple(entries_of_tar(file, str(out))), *_listings(out), profile)
+        return _shown_in((out / "view.tar").read_bytes(), *_listings(out), profile)
     except (OSError, BrokenMachinery):
         return None
-    listed = {*packed_names(_bytes(out / "view.names")), *refused_names(_bytes(out / "view.err"))}
+
+
+def _listings(out: Path) -> tuple[bytes, bytes]:
+    return _bytes(out / "view.names"), _bytes(out / "view.err")
+
+
+@lru_cache(maxsize=512)
+def _shown_in(archive: bytes, names: bytes, errors: bytes, profile: Profile) -> Snapshot:
+    """Most readers show one and the same tree: equal files are read once."""
+    return _shown(tuple(entries_of_tar(io.BytesIO(archive), "view.tar")), names, errors, profile)
+
+
+def _shown(members: Sequence[Entry], names: bytes, errors: bytes, profile: Profile) -> Snapshot:
+    """The tree; what was listed and could not be looked at stands there as *unknown*."""
+    entries = join_links(list(members))
+    listed = {*packed_names(names), *refused_names(errors)}
     opened = {entry.path for entry in entries}
     entries += [Entry(name, Kind.UNKNOWN) for name in listed - opened]
     return Snapshot.of(entries or EMPTY, listed=listed, unseen=unseen(profile))
@@ -180,21 +205,26 @@ def _packed(out: Path, said: str) -> Saw:
             squashfs = file.read(4) == b"hsqs"
             file.seek(0)
             entries = tuple(read_squash(file, str(path)) if squashfs else entries_of_tar(file, str(path)))
+        layer = b"" if squashfs or path.stat().st_size > _MOST else path.read_bytes()
     except (OSError, BrokenMachinery) as error:
         return Saw(0, said, broken=f"no layer was made that can be read: {error}")
-    return Saw(0, said, packed=entries)
+    return Saw(0, said, packed=entries, layer=layer)
 
 
 def _keep(out: Path, script: bytes, keep_at: Path) -> None:
     """The script and its evidence in one compressed tar, which is there whole or not at all."""
     keep_at.parent.mkdir(parents=True, exist_ok=True)
     partial = keep_at.with_name(f".{keep_at.name}.part")
-    with tarfile.open(partial, "w:gz", compresslevel=6) as archive:
-        info = tarfile.TarInfo("script.sh")
-        info.size, info.mode = len(script), 0o755
-        archive.addfile(info, io.BytesIO(script))
-        archive.add(out, "out")
-    shutil.move(partial, keep_at)
+    (out / "script.sh").write_bytes(script)
+    done = run(
+        ["tar", "-C", out, "--transform=s,^\\.,out,;s,^out/script.sh,script.sh,", "-czf", partial, "."],
+        timeout=_LONGEST,
+    )
+    if not done.ok:
+        raise BrokenMachinery(
+            f"the readings cannot be kept: {done.err.strip()[-300:]}", where=str(keep_at), remedy="is there room?"
+        )
+    partial.rename(keep_at)
 
 
 def _bytes(path: Path) -> bytes:

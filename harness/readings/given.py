@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from harness.snapshot.model import Snapshot
+from harness.snapshot.model import Entry, Snapshot
 from harness.snapshot.tar import entries_of_tar, join_links
 
 Refusal = Literal["wrong", "allowed", "demanded"]
@@ -50,6 +50,11 @@ class Given:
     def trees(self) -> tuple[Snapshot, ...]:
         """The layers as trees. Raises BrokenMachinery for what is no archive."""
         return tuple(Snapshot.of(join_links(list(entries_of_tar(io.BytesIO(one), self.name)))) for one in self.layers)
+
+    @cached_property
+    def members(self) -> tuple[Entry, ...]:
+        """Every member of the last layer, in its order, doubles too. Raises BrokenMachinery for what is no archive."""
+        return tuple(entries_of_tar(io.BytesIO(self.layers[-1]), self.name))
 
     @cached_property
     def key(self) -> str:

@@ -10,8 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-NAME = "latest"  # of the image in the layout
-TAG = "lab/image:latest"  # of the same for docker, whose names have no place without a repository
+from harness.drivers.base import IMAGE_NAME, IMAGE_TAG
 
 _OCI = "application/vnd.oci.image"
 
@@ -33,10 +32,13 @@ def layout(layers: Sequence[bytes]) -> dict[str, bytes]:
     manifest = {"schemaVersion": 2, "mediaType": f"{_OCI}.manifest.v1+json", "config": config, "layers": described}
     # crane and containerd take an image for this machine alone, and ask the index which one that is for
     described_image = blob(_json(manifest), "manifest.v1+json") | {
-        "annotations": {"org.opencontainers.image.ref.name": NAME, "io.containerd.image.name": f"docker.io/{TAG}"}
+        "annotations": {
+            "org.opencontainers.image.ref.name": IMAGE_NAME,
+            "io.containerd.image.name": f"docker.io/{IMAGE_TAG}",
+        }
     }
     index = {"schemaVersion": 2, "mediaType": f"{_OCI}.index.v1+json", "manifests": [described_image]}
-    docker = [{"Config": _path(config), "RepoTags": [TAG], "Layers": [_path(one) for one in described]}]
+    docker = [{"Config": _path(config), "RepoTags": [IMAGE_TAG], "Layers": [_path(one) for one in described]}]
     return {
         "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
         "index.json": _json(index),

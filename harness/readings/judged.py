@@ -5,10 +5,11 @@ A reading is judged as a cell whose steps were nothing: its view, or the tree of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from harness.drivers.base import Importer, Packer
 from harness.evidence.recording import SCHEMA, Answer, Recording, ToolRecord
 from harness.evidence.tools import tool_record
 from harness.judge.defects.explain import Explainer
@@ -16,12 +17,14 @@ from harness.judge.defects.model import Defect
 from harness.judge.findings import Finding
 from harness.judge.judge import found
 from harness.judge.rules.evidence import Evidence
-from harness.places import IMPORTED, ORACLE, READ, STEPS, PlaceName
+from harness.judge.rules.taken import TakenEvidence, taken_findings
+from harness.places import IMPORTED, ORACLE, PUSHED, READ, SEALED, STEPS, PlaceName
 from harness.profile import Profile
 from harness.protocol import Phase
 from harness.readings.batch import DIED, REFUSED, Saw
 from harness.readings.documented import documented
 from harness.readings.given import Given
+from harness.readings.packed import judge_packed
 from harness.readings.results import Came, Field, TakerRecord
 from harness.readings.taker import Role, Taker
 from harness.scenario.model import Scenario
@@ -35,40 +38,77 @@ class Judge:
         self._taker = taker
         self._tool = _as_it_reads(taker, kernel)
         self._defects = defects
-        self._importer = taker.role is Role.IMAGE
         self.record = TakerRecord(taker.key, tool_record(taker.tool, kernel), taker.profile, taker.role)
-        self._place = PlaceName(f"{IMPORTED}@{taker.setup.program}") if self._importer else READ
+        self._place = _place(taker)
 
     def judged(self, given: Given, saw: Saw) -> Field:
-        """The field of one reading of who mounts, or imports."""
+        """The field of one reading."""
         if saw.broken:
             return Field(given.key, self.record.key, Came.BROKEN, saw.broken)
-        against = given.meant if self._importer else documented(self._taker, given.trees)
+        if self._taker.role is Role.FOLDER:
+            return self._of_packer(given, saw)
+        if self._taker.role is Role.IMAGE:
+            return self._of_importer(given, saw)
+        return self._of_reader(given, saw)
+
+    def _of_reader(self, given: Given, saw: Saw) -> Field:
+        against = documented(self._taker, given.trees)
         recording = self._recording(given, saw)
         findings = self._found(recording, saw, meant(self._taker, given))
-        surprises = findings if self._importer else self._found(recording, saw, against) if against is not None else []
-        explainer = Explainer(recording, self._defects)
+        surprises = self._found(recording, saw, against) if against is not None else []
         came = Came.REFUSED if saw.code else Came.DIFFERS if findings else Came.SAME
-        return Field(
-            given.key,
-            self.record.key,
-            came,
-            _last_line(saw.words) if came is Came.REFUSED else "",
-            tuple(findings),
-            tuple(map(explainer.explained, surprises)),
-        )
+        return self._field(given, saw, recording, came, findings, surprises)
+
+    def _of_importer(self, given: Given, saw: Saw) -> Field:
+        """Of several trees that are right the one that it is nearest to counts; and where it may refuse, it is right to."""
+        recording = self._recording(given, saw)
+        if saw.code:
+            findings = self._found(recording, saw, given.meant) if given.refusal == "wrong" else []
+            return self._field(given, saw, recording, Came.REFUSED, findings, findings)
+        findings = min((self._taken(saw, given, tree) for tree in given.allowed), key=len, default=[])
+        return self._field(given, saw, recording, Came.DIFFERS if findings else Came.SAME, findings, findings)
+
+    def _taken(self, saw: Saw, given: Given, tree: Snapshot) -> list[Finding]:
+        assert saw.tree is not None
+        owners = self._tool.owners != "mapped"
+        setup = self._taker.setup
+        shown = without_added(saw.tree, setup.adds, tree) if isinstance(setup, Importer) else saw.tree
+        return taken_findings(TakenEvidence(shown, tree, self._place, owners, given.unsaid))
+
+    def _of_packer(self, given: Given, saw: Saw) -> Field:
+        recording = self._recording(given, saw)
+        if saw.packed is None:
+            return self._field(given, saw, recording, Came.REFUSED, [], [])
+        form = "squashfs" if self._place.startswith(SEALED) else "tar"
+        findings = judge_packed(given, saw.packed, form, by=self._taker.setup.program)
+        return self._field(given, saw, recording, Came.DIFFERS if findings else Came.MADE, findings, findings)
+
+    def _field(  # noqa: PLR0917
+        self,
+        given: Given,
+        saw: Saw,
+        recording: Recording,
+        came: Came,
+        findings: Sequence[Finding],
+        surprises: Sequence[Finding],
+    ) -> Field:
+        explainer = Explainer(recording, self._defects)
+        reason = _last_line(saw.words) if came is Came.REFUSED else ""
+        explained = tuple(map(explainer.explained, surprises))
+        return Field(given.key, self.record.key, came, reason, tuple(findings), explained)
 
     def _recording(self, given: Given, saw: Saw) -> Recording:
         """The reading as a recording: of a cell without steps."""
         answers: tuple[Answer, ...] = ()
-        if self._importer and saw.code:
+        mounts = self._taker.role in {Role.LOWER, Role.UPPER}
+        if not mounts and saw.code:
             answers = (Answer(self._tool.called, saw.code, saw.words, self._place),)
         return Recording(
             schema=SCHEMA, id=given.key, scenario=Scenario(1, given.name, "", (), name=given.name), tool=self._tool,
             profile=self._taker.profile, started="", seconds=0.0, exit_code=saw.code or 0, timed_out=False,
             phase=Phase.MOUNT if saw.code in {REFUSED, DIED} else Phase.END, broken="",
             daemon_exits=saw.exits, steps=(), oracle_steps=(), mounts=(), unseen=(), environment={},
-            answers=answers, refused=saw.words if saw.code == REFUSED and not self._importer else "",
+            answers=answers, refused=saw.words if saw.code == REFUSED and mounts else "",
         )  # fmt: skip
 
     def _found(self, recording: Recording, saw: Saw, wanted: Snapshot) -> list[Finding]:
@@ -76,6 +116,26 @@ class Judge:
         if saw.tree is not None:
             trees = {self._place: saw.tree, **trees}
         return [one for one in found(Evidence(recording, trees)) if one.place in {self._place, STEPS}]
+
+
+def without_added(shown: Snapshot, adds: Collection[bytes], wanted: Snapshot) -> Snapshot:
+    """A tree without what its importer puts into every one, see ``Importer.adds``, but for what the image itself should have there."""
+    whole = tuple(path for path in adds if path.endswith(b"/"))
+
+    def is_added(path: bytes) -> bool:
+        return path not in wanted and (path in adds or path + b"/" in whole or path.startswith(whole))
+
+    listed = None if shown.listed is None else frozenset(path for path in shown.listed if not is_added(path))
+    return Snapshot.of((one for one in shown if not is_added(one.path)), listed=listed, unseen=shown.unseen)
+
+
+def _place(taker: Taker) -> PlaceName:
+    """Where one looks: at the view of who mounts, the tree of who imports, the layer of who packs."""
+    if taker.role is Role.IMAGE:
+        return PlaceName(f"{IMPORTED}@{taker.setup.program}")
+    if isinstance(taker.setup, Packer):
+        return PlaceName(f"{SEALED if taker.setup.form == 'squashfs' else PUSHED}@{taker.setup.program}")
+    return READ
 
 
 def meant(taker: Taker, given: Given) -> Snapshot:

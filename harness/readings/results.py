@@ -60,9 +60,11 @@ class GivenRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     layers: int
     writers: tuple[str, ...] = ()
     true: bool = True
-    alone: bool = True  # whether the layers below have no marks: what differs is of the upper's
-    of: str = ""  # of what was packed or sealed: the key of the upper
-    by: str = ""  # … and the key of who made it
+    alone: bool = True  # whether no mark was there before it was written: what differs is its writer's, or its reader's
+    title: str = ""  # of a case of the corpus
+    origins: tuple[
+        tuple[str, str], ...
+    ] = ()  # of what was packed or sealed: the upper's key, and who made it: a taker's key, or a target
 
 
 class Field(msgspec.Struct, frozen=True, omit_defaults=True):

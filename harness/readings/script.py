@@ -63,7 +63,10 @@ def _imports(taker: Taker, numbers: Sequence[int]) -> list[bytes]:
         b"mkdir -p out || exit 3",
         f"say {Phase.LAYERS}".encode(),
         function("begin", text.begin),
-        function("take_image", "tar -C image -cf image.tar . || exit 3\n" + text.reading),
+        function(
+            "take_image",
+            "tar -C image -cf image.tar oci-layout index.json manifest.json blobs || exit 3\n" + text.reading,
+        ),
         function("end", text.end),
         b"begin",
         f"say {Phase.MOUNT}".encode(),

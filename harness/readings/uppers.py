@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from harness.evidence.recording import Recording
+from harness.judge.rules.view import difference
 from harness.places import ORACLE, UPPER, PlaceName
 from harness.profile import Profile
 from harness.readings.given import Given
@@ -17,6 +18,7 @@ from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
 from harness.snapshot.tar_write import tar_of
 from harness.whiteouts.encodings import NOISE_XATTRS
 from harness.whiteouts.markers import markers_of
+from harness.whiteouts.union import merge
 
 FOUNDING = "https://github.com/sylabs/singularity/issues/3176"
 
@@ -32,14 +34,24 @@ def of_cell(recording: Recording, trees: Mapping[PlaceName, Snapshot]) -> Given 
     if upper is None or oracle is None or any(_unpackable(entry) for tree in (upper, oracle) for entry in tree):
         return None
     below = [layer(tree, recording.profile) for tree in recording.scenario.layers] or [EMPTY]
-    mapped = recording.tool.owners == "mapped"  # what is written belongs to whoever ran it
+    users = recording.tool.kind == "containers" and recording.profile is Profile.USER
+    mapped = users or recording.tool.owners == "mapped"  # what is written belongs to whoever ran it
     layers = tuple(tar_of(_moved(tree, mapped=mapped)) for tree in (*below, upper))
     return Given(recording.scenario.name, layers, _moved(oracle, mapped=mapped), (recording.id,))
 
 
-def marks_below(given: Given) -> bool:
-    """Whether a layer below the last one has marks of its own."""
-    return any(markers_of(entry) for tree in given.trees[:-1] for entry in tree)
+def marked_before(scenario: Scenario) -> bool:
+    """Whether its layers, or its upper before the first step, have marks: then what differs need not be the writer's."""
+    trees = (*scenario.layers, scenario.upper)
+    return any(markers_of(entry) for tree in trees for entry in layer(tree, Profile.ROOT))
+
+
+def says_what_is_meant(given: Given) -> bool:
+    """Whether the layers, every mark honoured, give the tree that is meant: else its writer is wrong, and no reader can be right."""
+    made = merge(given.trees)
+    return made.entries.keys() == given.meant.entries.keys() and not any(
+        difference(entry, made.entries[entry.path]) for entry in given.meant if entry.path
+    )
 
 
 def closed(given: Given) -> bool:

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.compare.readings import (
-    WRONG,
     Matrix,
     RowWanted,
     Table,
+    corpus_rows,
     grid_rows,
     grid_sentences,
     joined,
+    packer_rows,
+    sealed_rows,
     summed,
     truth_rows,
 )
@@ -28,7 +30,11 @@ LEGEND = {
     "unsure": "a name is listed and cannot be opened",
     "shown": "a mark is shown as a file, or a private xattr to users",
     "changed": "type, content, mode, owner, link or xattr is another",
-    "died": "the daemon ended",
+    "died": "the daemon ended, or did not mount",
+    "marks": "a mark is lost or added",
+    "twice": "a path stands twice",
+    "spec": "a mark is not as the specification says",
+    "refused": "the importer refuses it, in its own words",
 }
 
 
@@ -51,6 +57,9 @@ class ReadingsPage:
     grid: Matrix
     details: tuple[tuple[str, Matrix], ...]
     truth: Matrix
+    sealed: Matrix
+    packed: Matrix
+    corpus: Matrix
     documented: str
     new: tuple[New, ...]
     legend: Mapping[str, str]
@@ -66,16 +75,23 @@ def readings_page(readings: Readings | None, columns: Mapping[str, Column]) -> R
     grid = table.matrix(rows, mounting)
     truth = table.matrix(truth_rows(table), mounting)
     details = tuple((row.name, joined(table.matrix(_by_scenario(table, row), mounting))) for row in rows)
-    used = {one.worst for matrix in (grid, truth) for row in matrix.rows for one in row.fields}
+    importers = table.takers("image")
+    sealed = table.matrix(sealed_rows(table), [*mounting, *importers])
+    packed = table.matrix(packer_rows(table), importers)
+    corpus = table.matrix(corpus_rows(table), importers)
+    used = {one.worst for made in (grid, truth, sealed, packed, corpus) for row in made.rows for one in row.fields}
     return ReadingsPage(
         _words(readings),
         tuple(grid_sentences(grid)),
         grid,
         tuple((name, one) for name, one in details if one.rows),
         truth,
+        sealed,
+        packed,
+        corpus,
         _documented(readings.fields),
         _new(table),
-        {word: LEGEND[word] for word in WRONG if word in used},
+        {word: words for word, words in LEGEND.items() if word in used},
     )
 
 

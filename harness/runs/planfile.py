@@ -62,6 +62,7 @@ class PlanFile(msgspec.Struct, frozen=True):
     whole: list[str] = []  # of a run that is gone on with: the cells that are not run again
     shard: str = ""  # "2/4": which part of the cells the named ones are
     readings: str = "none"  # which readings follow the cells: none, founding, all
+    takers: list[Tool] = []  # packers and importers, who run no cell
     narrow: bool = False  # whether scenarios, tools, profiles or cells were named: then what is not in it is no news
 
     def chosen(self) -> list[tuple[str, Cell | NotRun]]:

@@ -7,7 +7,6 @@ import datetime
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -21,8 +20,9 @@ from harness.launch.leaks import find_leaks
 from harness.machine.guarded import remove_tree
 from harness.names import printable
 from harness.readings.results import Readings
+from harness.runs.givings import Which
 from harness.runs.planfile import PlanFile, named_cells
-from harness.runs.readings import Which, readings_of
+from harness.runs.readings import Say, readings_of
 from harness.runs.results import SCHEMA, CellResult, Results, RunFacts, write_results
 from harness.runs.resume import whole_cells
 from harness.runs.unrecorded import not_run_result
@@ -45,9 +45,7 @@ class Run:
         self.ended: Results | None = None
         self.readings: Readings | None = None
         self.jobs = (os.cpu_count() or 1) + 1
-        self.say_reading: Callable[[int, int], bool] = lambda _done, _total: (
-            False
-        )  # gives whether somebody wants the end
+        self.say_reading: Say = lambda _stage, _done, _total: False
         self.folder = Path(plan.folder)
         self.cells = named_cells(plan.cells())
 

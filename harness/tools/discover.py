@@ -82,7 +82,7 @@ def _given(words: Sequence[Word], suites: Iterable[World], host: World, ledger: 
     here = named or [
         Word(NATIVE, path=path, place=place, text=f"{NATIVE}={path}") for place, path in enumerate(unasked)
     ]
-    installed = installed_tools(here, images, ledger, _part, host)
+    installed = installed_tools(here, images, ledger, part_of, host)
     return [
         *given_programs([word for word in brought if word.name == FUSE], host, ledger),
         *(tool for tool in installed if named or _asked(tool, words)),
@@ -151,17 +151,17 @@ def _all(suites: Sequence[World], host: World, kernel: str, ledger: Ledger) -> l
         provided = () if suite == IMAGES else SUITES[suite].provides
         found += [Unavailable(name, suite, f"the world {suite} is not built", remedy, suite) for name in provided]
     for world in suites:
-        if APPTAINER in _provides(world) and (own := _part(APPTAINER, world, ledger)):
+        if APPTAINER in _provides(world) and (own := part_of(APPTAINER, world, ledger)):
             for setup in setups_of(APPTAINER):
-                called = tuple(part for program in setup.parts if (part := _part(program, world, ledger)))
+                called = tuple(part for program in setup.parts if (part := part_of(program, world, ledger)))
                 found.append(Tool(setup.name, own, world, called, origin="world"))
     for world in (*suites, host):
         if FUSE not in _provides(world):
             continue
-        main = _part(FUSE, world, ledger)
+        main = part_of(FUSE, world, ledger)
         for setup in setups_of(FUSE) if main else ():
-            parts = tuple(part for name in setup.parts if (part := _part(name, world, ledger)))
-            if main and len(parts) == len(setup.parts) and all(_find(helper, world) for helper in setup.helpers):
+            parts = tuple(part for name in setup.parts if (part := part_of(name, world, ledger)))
+            if main and len(parts) == len(setup.parts) and all(find_program(helper, world) for helper in setup.helpers):
                 found.append(Tool(setup.name, main, world, parts, origin=HOST if world.is_host else "world"))
     for version, program in crates_in_place():
         known = ledger.program(program, host)
@@ -185,14 +185,14 @@ def _kernel_tools(release: str, host: World) -> list[Tool]:
     return [Tool(setup.name, main, host, origin=HOST) for setup in setups_of(KERNEL)]
 
 
-def _find(program: str, world: World) -> Path | None:
+def find_program(program: str, world: World) -> Path | None:
     if world.is_host:
         return which(program)
     return next((path for folder in _FOLDERS if (path := world.root / folder / program).is_file()), None)
 
 
-def _part(name: str, world: World, ledger: Ledger) -> Part | None:
-    file = _find(name, world)
+def part_of(name: str, world: World, ledger: Ledger) -> Part | None:
+    file = find_program(name, world)
     if file is None:
         return None
     known = ledger.program(file, world)

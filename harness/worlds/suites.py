@@ -26,12 +26,25 @@ _IMAGES = (
     "tzdata",  # /etc/localtime, which singularity.conf binds into containers
 )  # fmt: skip
 
+# What takes images in every release, and what makes layers: the programs, and those without which a user runs none of them.
+_TAKERS = (
+    *_COMMON,
+    *_STACK,
+    "busybox-static",  # a cell's own network is brought up with it
+    "podman", "buildah", "crun", "conmon", "netbase", "ca-certificates",
+    "docker.io", "containerd", "runc",
+    "umoci", "libarchive-tools", "squashfs-tools-ng",
+    "uidmap", "rootlesskit",  # a user's podman maps ids by the one, a user's docker and containerd are started by the other
+)  # fmt: skip
+_TAKEN = ("podman", "buildah", "docker", "containerd", "ctr", "umoci")
+
 
 @dataclass(frozen=True)
 class Suite:
     """One userland: the packages of a release of Debian, and the reason for having it.
 
-    ``provides``: the tools that are looked for in it.
+    ``provides``: the tools that are looked for in it, by which cells run. ``takes``: the programs that are given images, or
+    containers' layers, in it.
     """
 
     name: str
@@ -39,6 +52,7 @@ class Suite:
     why: str
     release: str = ""  # of Debian, where it is not the name
     provides: tuple[str, ...] = ("fuse-overlayfs", "fuse-overlayfs+stack")
+    takes: tuple[str, ...] = ()
 
     @property
     def debian(self) -> str:
@@ -47,10 +61,12 @@ class Suite:
     @property
     def images(self) -> bool:
         """Whether it is for programs that run containers from images."""
-        return "fuse-overlayfs" not in self.provides
+        return bool(self.provides) and "fuse-overlayfs" not in self.provides
 
 
 IMAGES = "images"  # the world for what the user brings: SingularityCE
+
+IMPORTERS = "importers-trixie"  # the one of them that is built unasked
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
@@ -86,6 +102,39 @@ SUITES: dict[str, Suite] = {
             "sid with apptainer, which is in no other suite",
             release="sid",
             provides=("apptainer",),
+            takes=("apptainer",),
+        ),
+        Suite(
+            "importers-bullseye",
+            _TAKERS,
+            "what takes images and makes layers: podman 3.0, docker 20.10, containerd 1.4, umoci 0.4 (30 s, 600 MB)",
+            release="bullseye",
+            provides=(),
+            takes=_TAKEN,
+        ),
+        Suite(
+            "importers-bookworm",
+            (*_TAKERS, "usr-is-merged"),
+            "the same of Debian 12: podman 4.3, docker 20.10, containerd 1.6, umoci 0.4 (26 s, 560 MB)",
+            release="bookworm",
+            provides=(),
+            takes=_TAKEN,
+        ),
+        Suite(
+            IMPORTERS,
+            (*_TAKERS, "usr-is-merged", "docker-cli"),
+            "the same of Debian 13: podman 5.4, docker 26.1, containerd 1.7, umoci 0.4 (34 s, 700 MB)",
+            release="trixie",
+            provides=(),
+            takes=_TAKEN,
+        ),
+        Suite(
+            "importers-sid",
+            (*_TAKERS, "usr-is-merged", "docker-cli", "crane"),
+            "what comes next of the same: podman 5.8, docker 28.5, containerd 2.1, umoci 0.6, and crane (38 s, 750 MB)",
+            release="sid",
+            provides=(),
+            takes=(*_TAKEN, "crane"),
         ),
     )
 }
@@ -96,5 +145,6 @@ def wanted(*, containers: bool, singularity: bool) -> list[str]:
     return [
         suite.name
         for suite in SUITES.values()
-        if not suite.images or (containers and (singularity or suite.name != IMAGES))
+        if (suite.name == IMPORTERS and containers)
+        or (suite.provides and (not suite.images or (containers and (singularity or suite.name != IMAGES))))
     ]

@@ -26,13 +26,18 @@ from harness.judge.judge import judge
 from harness.launch.cell import CellContext, enclosure_of, run_cell
 from harness.machine.workfolder import work_folder
 from harness.names import one_line
+from harness.readings.taker import Role
 from harness.report.html import write_report
 from harness.runs.accounts import accounts
 from harness.runs.baseline import read_baseline, write_baseline
 from harness.runs.decide import Wanted, decide, obstacles_here
 from harness.runs.folders import work_parent
+from harness.runs.givings import Which, uppers
+from harness.runs.planfile import PLAN, read_plan
+from harness.runs.readings import BATCH, of_roles
 from harness.runs.results import Results, read_results, write_results
 from tests.bench.bare import bare
+from tests.bench.grid import Plain, by_this_program
 from tests.bench.kills import killed_nights
 from tests.bench.measure import NotDone, counted, done, failed, ratio, row, timed
 from tests.bench.parts import CELLS, PARTS, deal_out, merged
@@ -375,6 +380,31 @@ def seal(work: Path) -> None:
     row("an upper of 100,000 entries and 1 GB, sealed", measure, "1.0", ("bsdtar",))
 
 
+def grid(work: Path) -> None:
+    """Every distinct upper of the default matrix, given to every reader of its tools in both ways, two scripts at once."""
+    (work / "grid").mkdir()
+
+    def measure() -> str:
+        results = run_of(work / "grid/run")
+        plan = read_plan(work / "grid/run" / PLAN)
+        readers = of_roles(plan.tools, Role.LOWER, Role.UPPER)
+        readers = [one for one in readers if not one.setup.on_request]
+        givings = uppers(work / "grid/run", results.cells, Which.ALL)[:BATCH]
+        context = CellContext(work, plan.kernel, plan.environment, timeout=600)
+        plain = Plain(work / "grid", context, readers, givings)
+        count = 0
+
+        def mine() -> None:
+            nonlocal count
+            count = by_this_program(work / "grid", context, readers, givings)
+
+        figures = ratio(mine, plain, rounds=3)
+        print(f"  ({count:,} readings)")
+        return figures
+
+    row("the grid: uppers of the default matrix, given to every reader", measure, "1.15")
+
+
 def main() -> int:
     """All but the kills, which take an hour, or what is named (``kills=20``: so many). Returns 3 where a row could not be measured."""
     wanted = sys.argv[1:] or [
@@ -389,6 +419,7 @@ def main() -> int:
         "baseline",
         "bundle",
         "seal",
+        "grid",
     ]
     parts: dict[str, Callable[[Path], None]] = {
         "cell": one_more_cell,
@@ -402,6 +433,7 @@ def main() -> int:
         "baseline": comparison,
         "bundle": bundle,
         "seal": seal,
+        "grid": grid,
         "kills": kills,
     }
     print(

@@ -12,9 +12,11 @@ from harness.launch.cell import CellContext
 from harness.machine.workfolder import work_folder
 from harness.readings import truth
 from harness.readings.results import Came
+from harness.readings.taker import Role
 from harness.runs.decide import known_defects
 from harness.runs.folders import work_parent
-from harness.runs.readings import read_all, readers, truths
+from harness.runs.givings import truths
+from harness.runs.readings import Giver, of_roles
 from harness.snapshot.model import Kind
 from harness.tools.discover import discover
 from harness.whiteouts.encodings import Encoding, Says
@@ -80,20 +82,15 @@ def context() -> Iterator[CellContext]:
 @pytest.mark.worlds
 def test_every_reader_here_does_what_the_documents_or_a_defect_say(context: CellContext) -> None:
     tools = [one for one in discover(worlds_in_place(), []) if isinstance(one, Tool)]
-    every = [one for one in readers(tools) if one.tool.main.name in {"kernel", "fuse-overlayfs"}]
+    every = [
+        one for one in of_roles(tools, Role.LOWER, Role.UPPER) if one.tool.main.name in {"kernel", "fuse-overlayfs"}
+    ]
     if os.geteuid() != 0:
         every = [one for one in every if one.profile == "user"]
     assert len({one.tool.main.name for one in every}) == 2
-    readings = read_all(
-        context.work,
-        context.work,
-        every,
-        truths(),
-        kernel=context.kernel,
-        defects=known_defects(),
-        jobs=2,
-        say=lambda _done, _total: False,
-    )
+    giver = Giver(context.work, context, known_defects(), 2, lambda _stage, _done, _total: False)
+    giver.give("encodings", every, truths())
+    readings = giver.readings()
     names = {one.key: one.name for one in readings.givens}
     assert [(names[f.given], f.taker, x.message) for f in readings.fields for x in f.new] == []
     assert not [(one.taker, one.reason) for one in readings.fields if one.came is Came.BROKEN]

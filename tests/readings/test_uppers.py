@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from harness.evidence.recording import read
 from harness.evidence.trees import read_trees
 from harness.profile import Profile
-from harness.readings.uppers import closed, is_founding, laid_by, marks_below, of_cell
-from harness.runs.readings import Which, uppers
+from harness.readings.uppers import closed, is_founding, laid_by, marked_before, of_cell, says_what_is_meant
+from harness.runs.givings import Which, uppers
 from harness.runs.results import read_results
-from harness.scenario.model import Scenario
+from harness.scenario.model import Node, Scenario, Whiteout
 from harness.snapshot.model import Entry, Kind
 from tests.entries import file, folder, gone
 from tests.factory import GHOST_ORACLE, GHOST_UPPER, FakeCell, make_run, scenario
@@ -78,10 +80,20 @@ def test_what_only_root_can_lay_out(tmp_path: Path) -> None:
     assert laid_by(given_of(tmp_path / "3", upper=(owned,))) is Profile.ROOT
 
 
-def test_marks_below_and_what_is_closed(tmp_path: Path) -> None:
-    given = given_of(tmp_path / "1")
-    assert not marks_below(given)
-    assert marks_below(type(given)("x", (given.layers[1], given.layers[0]), given.meant))
-    assert not closed(given)
+def test_what_was_marked_before(tmp_path: Path) -> None:
+    assert not marked_before(scenario())
+    marked = Scenario(1, "t", "g", (), layers=({"f": Node(whiteout=Whiteout.DEVICE)},), name="marked")
+    assert marked_before(marked)
+    assert marked_before(msgspec.structs.replace(marked, layers=(), upper=marked.layers[0]))
+
+
+def test_what_a_user_cannot_copy(tmp_path: Path) -> None:
+    assert not closed(given_of(tmp_path / "1"))
     assert closed(given_of(tmp_path / "2", upper=(Entry(b"d", Kind.DIR, 0o000),)))
     assert closed(given_of(tmp_path / "3", upper=(file(b"f"), Entry(b"g", Kind.FILE, 0o200, text=b""))))
+
+
+def test_a_writer_that_changes_content_is_not_true(tmp_path: Path) -> None:
+    wrong = (folder(b"a"), file(b"a/f", b"other"), *GHOST_UPPER)
+    assert says_what_is_meant(given_of(tmp_path / "1"))
+    assert not says_what_is_meant(given_of(tmp_path / "2", upper=wrong))
