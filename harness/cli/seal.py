@@ -19,6 +19,7 @@ from harness.errors import EXIT_AS_EXPECTED, BrokenMachinery, UsageError
 from harness.layers.sealing import Sealed, seal
 from harness.layers.targets import TARGETS, Target
 from harness.layers.writing import Item, items, write_folder, write_tar
+from harness.machine.behind import behind
 from harness.machine.guarded import MARKER, mark, remove_tree
 from harness.machine.process import feeding, reaper
 from harness.names import one_line
@@ -166,7 +167,8 @@ def _write(sealed: Sealed, layer: Layer, output: Path) -> None:
 
 def _pack(every: Iterable[Item], file: BinaryIO, *, plain: bool) -> None:
     if plain:
-        write_tar(every, file.write)
+        with behind(file.write) as write:
+            write_tar(every, write)
         return
     with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
         write_tar(every, packed.write)
