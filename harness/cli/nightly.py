@@ -141,14 +141,15 @@ def _ran(arguments: argparse.Namespace) -> tuple[Ran, Path]:
         return run_cells(
             lambda: resume_run(arguments.resume), arguments.jobs, sys.stdout, reports=False
         ), arguments.resume
+    takers = arguments.readings == Which.ALL and not arguments.tool
     if arguments.refresh:
-        failed = refresh(unasked(arguments.tool), lambda line: print(one_line(line), flush=True))
+        failed = refresh(unasked(arguments.tool, takers=takers), lambda line: print(one_line(line), flush=True))
         for error in failed:
             print(f"whiteout-lab: {error}", file=sys.stderr)
         if failed:
             print("whiteout-lab: the night goes on with the worlds that are there", file=sys.stderr)
     else:
-        build_worlds(arguments.tool, strict=False)
+        build_worlds(arguments.tool, strict=False, takers=takers)
     plan = decided(
         Wanted(
             tuple(arguments.scenarios),

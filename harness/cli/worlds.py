@@ -44,10 +44,10 @@ def register(parser: argparse.ArgumentParser) -> None:
     gone.set_defaults(handler=_prune)
 
 
-def unasked(tools: Sequence[str] = ()) -> list[str]:
-    """The worlds that can be used here. *tools*: the words of ``--tool``."""
+def unasked(tools: Sequence[str] = (), *, takers: bool = False) -> list[str]:
+    """The worlds that can be used here. *tools*: the words of ``--tool``; *takers*: with every one in which images are taken."""
     given = any(word.name.partition("+")[0] == NATIVE for word in parse_words(tools)) or bool(installations())
-    return wanted(containers=os.geteuid() == 0, singularity=given)
+    return wanted(containers=os.geteuid() == 0, singularity=given, takers=takers)
 
 
 def _list(_arguments: argparse.Namespace) -> int:

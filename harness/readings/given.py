@@ -33,6 +33,9 @@ class Given:
     also: tuple[Snapshot, ...] = ()
     refusal: Refusal = "wrong"
     unsaid: frozenset[bytes] = frozenset()
+    made: str = (
+        ""  # by what, where it is no cell's: what is sealed may be to the letter what was written, and is told apart
+    )
 
     @property
     def allowed(self) -> tuple[Snapshot, ...]:
@@ -58,8 +61,8 @@ class Given:
 
     @cached_property
     def key(self) -> str:
-        """Twelve hexadecimal digits: of the layers' bytes, in their order."""
-        whole = hashlib.sha256()
+        """Twelve hexadecimal digits: of the layers' bytes, in their order, and of what made them."""
+        whole = hashlib.sha256(self.made.encode())
         for layer in self.layers:
             whole.update(hashlib.sha256(layer).digest())
         return whole.hexdigest()[:12]

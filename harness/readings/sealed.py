@@ -35,4 +35,4 @@ def _one(given: Given, upper: Snapshot, below: Snapshot | None, target: str, nam
     write_tar(
         items(made, lambda: (Content(one.path, 0, iter([one.text or b""])) for one in upper), repeats=False), out.write
     )
-    yield name, Given(given.name, (*given.layers[:-1], out.getvalue()), given.meant, given.writers)
+    yield name, Given(given.name, (*given.layers[:-1], out.getvalue()), given.meant, given.writers, made="seal")

@@ -24,11 +24,13 @@ from harness.profile import Profile
 from harness.readings import truth
 from harness.runs.baseline import baseline_folder, read_seconds
 from harness.runs.folders import project_folder, reports_folder, scenario_files, work_parent
+from harness.runs.givings import Which
 from harness.runs.planfile import SCHEMA, Decision, PlanFile
 from harness.runs.shards import parse_shard, shard
 from harness.scenario.loader import DEFECTS, canonical, load_all, scenarios_below
 from harness.tools.asked import parse_words
 from harness.tools.discover import asked_by, discover, unmet
+from harness.tools.takers import discover_takers
 from harness.worlds.build import worlds_in_place
 from harness.worlds.host import host_world
 from harness.worlds.model import Excluded, Tool, Unavailable
@@ -94,6 +96,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
     words = parse_words(wanted.tools)
     asked = {name for word in words for name in asked_by(word)}
     asked |= {tool.name for tool in tools for cell in wanted.only if f"[{tool.key}-" in cell}
+    giving = discover_takers(worlds_in_place()) if wanted.readings == Which.ALL and not wanted.tools else []
     decided = plan(scenarios, tools, profiles, obstacles, asked)
     run = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     where = {id(s): i for i, s in enumerate(scenarios)}
@@ -112,13 +115,14 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         files=[str(canonical(file)) for file in files],
         tools=tools,
         decisions=[_decision(one, where, which) for one in decided],
-        unavailable=[why(one) for one in found if not isinstance(one, Tool)],
+        unavailable=[why(one) for one in (*found, *giving) if not isinstance(one, Tool)],
         defects=list(known_defects(wanted.defects, [one.name for one in scenarios])),
         unmet=[why(one) for one in unmet(words, found)],
         only=list(wanted.only),
         repeat=wanted.repeat,
         shard=wanted.shard,
         readings=wanted.readings,
+        takers=[one for one in giving if isinstance(one, Tool)],
         narrow=bool(wanted.tools or wanted.only or wanted.profiles) or files != scenario_files(()),
     )
     return msgspec.structs.replace(whole, only=_part(whole)) if wanted.shard else whole

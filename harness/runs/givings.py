@@ -90,7 +90,9 @@ def all_packed(made: Iterable[tuple[Giving, str, bytes]]) -> list[Giving]:
     """What packers made of uppers: which, by whom (the taker's key), and the tar. Those that say the same are one, whenever packed."""
     every = []
     for giving, by, layer in made:
-        given = Given(giving.given.name, (*giving.given.layers[:-1], layer), giving.given.meant, giving.given.writers)
+        given = Given(
+            giving.given.name, (*giving.given.layers[:-1], layer), giving.given.meant, giving.given.writers, made="pack"
+        )
         every.append((given, (giving.given.key, by)))
     return _distinct(every, Source.PACKED)
 

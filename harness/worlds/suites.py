@@ -140,11 +140,14 @@ SUITES: dict[str, Suite] = {
 }
 
 
-def wanted(*, containers: bool, singularity: bool) -> list[str]:
-    """The suites that are built unasked. *containers*: whether cells may run them here; *singularity*: whether there is one to run."""
+def wanted(*, containers: bool, singularity: bool, takers: bool = False) -> list[str]:
+    """The suites that are built unasked. *containers*: whether cells may run them here; *singularity*: whether there is one to run.
+
+    *takers*: with those of every release that takes images.
+    """
     return [
         suite.name
         for suite in SUITES.values()
-        if (suite.name == IMPORTERS and containers)
+        if (containers and (suite.name == IMPORTERS or (takers and suite.takes)))
         or (suite.provides and (not suite.images or (containers and (singularity or suite.name != IMAGES))))
     ]
