@@ -83,6 +83,8 @@ def test_colours_are_for_people_at_a_terminal(monkeypatch: pytest.MonkeyPatch, t
     (tmp_path / "upper").mkdir()
     (tmp_path / "upper" / os.fsdecode(b".wh.\x1b[31mred")).touch()
     (tmp_path / "lower").mkdir()
+    for name in ("upper/both", "upper/.wh.both", "lower/both"):
+        (tmp_path / name).touch()
 
     def said(terminal: bool, **environment: str) -> str:
         for name in ("NO_COLOR", "TERM"):
@@ -98,6 +100,8 @@ def test_colours_are_for_people_at_a_terminal(monkeypatch: pytest.MonkeyPatch, t
     painted = said(True)
     assert "\x1b[31mgone  \x1b[0m" in painted
     assert "\\x1b[31mred" in painted
+    assert "\x1b[33mWL103 needless-whiteout\x1b[0m" in painted, "a known defect leaves such a thing"
+    assert "\x1b[31mWL104 name-and-whiteout\x1b[0m" in painted, "none does"
     plain = re.sub("\x1b\\[[0-9]+m", "", painted)
     for words in (said(False), said(True, NO_COLOR="1"), said(True, TERM="dumb")):
         assert words == plain
