@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.doctor.obstacle import Obstacles
+from harness.doctor.obstacle import Obstacle, Obstacles
 from harness.drivers import PLACE, SETUPS, Driver
 from harness.drivers.base import Mounter, Runner
 from harness.profile import Profile
@@ -151,7 +151,6 @@ def _not_for_images(cell: Cell, driver: Runner) -> str:
 def _blocked(cell: Cell, obstacles: Obstacles) -> NotRun | None:
     needs = [*cell.driver.needs]
     if cell.profile is Profile.USER:
-        needs.append("userns")
         why = _beyond_a_user(cell, as_root="root" not in obstacles)
         if why:
             return NotRun(cell, why, "run the profile root", excluded=True)
@@ -161,13 +160,17 @@ def _blocked(cell: Cell, obstacles: Obstacles) -> NotRun | None:
         needs.append("loop")
     if cell.scenario.below.fs in {"host", "same"}:
         needs.append("user_xattr")
-    for need in needs:
-        for key in (f"{need}@{cell.profile}", need):
+    obstacle = obstacle_of(needs, cell.profile, obstacles)
+    return NotRun(cell, obstacle.reason, obstacle.remedy) if obstacle is not None else None
+
+
+def obstacle_of(needs: Iterable[str], profile: Profile, obstacles: Obstacles) -> Obstacle | None:
+    """What on this machine is in the way of something that has these needs, with a profile's privilege."""
+    for need in (*needs, *(["userns"] if profile is Profile.USER else [])):
+        for key in (f"{need}@{profile}", need):
             if key in obstacles:
-                return NotRun(cell, obstacles[key].reason, obstacles[key].remedy)
-    if cell.profile is Profile.ROOT and "root" in obstacles:
-        return NotRun(cell, obstacles["root"].reason, obstacles["root"].remedy)
-    return None
+                return obstacles[key]
+    return obstacles.get("root") if profile is Profile.ROOT else None
 
 
 def _host_programs(cell: Cell) -> list[str]:

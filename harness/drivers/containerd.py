@@ -70,7 +70,9 @@ def view(profile: Profile, snapshotter: str) -> str:
     writable = "sed 's/ -o rbind,ro$/ -o rbind/; s/ -o ro,rbind$/ -o rbind/'"
     return f"""\
 mkdir tree
-mounts=$({snapshots} view --target "$PWD/tree" lab "$(chain)" | {writable}) && [ -n "$mounts" ] && $within sh -c "$mounts" ||
+# mount(8) of trixie refuses a long list of lower folders
+mounts=$({snapshots} view --target "$PWD/tree" lab "$(chain)" | {writable}) && [ -n "$mounts" ] &&
+  $within env LIBMOUNT_FORCE_MOUNT2=always sh -c "$mounts" ||
   die "the view cannot be mounted"
 {shown(profile, '"$PWD/tree"')}
 $within umount "$PWD/tree"

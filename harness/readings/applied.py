@@ -198,7 +198,16 @@ class _Layer:
             elif inode.kind is not Kind.DIR:
                 self.answer(Point.FILE_ABOVE)
                 self.tree[at] = implied()
+            elif not passed:
+                self.pass_by(at)
         return at
+
+    def pass_by(self, folder: bytes) -> None:
+        """What becomes of a lower directory of which this layer says nothing but that something lies in it."""
+        inode = self.tree[folder]
+        as_it_was = folder not in self.own and inode is self.below.get(folder) and not inode.unsaid
+        if as_it_was and self.answer(Point.PARENT) == "made anew":
+            self.tree[folder] = implied()
 
     def xattrs(self, member: Member) -> dict[bytes, bytes]:
         """The xattrs of a member that its entry has."""
@@ -259,6 +268,8 @@ class _Layer:
                 if self.answer(Point.MARKER_BELOW_FILE) == "nothing":
                     return
                 self.tree[at] = implied()
+            else:
+                self.pass_by(at)
 
     def remove(self, path: bytes) -> None:
         """Take a name away, with all that lies below it."""

@@ -44,7 +44,8 @@ class Saw:
     """What came of one reading. ``code``: its exit code, None where it came to no end.
 
     ``tree``: what was shown, None where nothing was. ``packed``: every entry of the layer that was made, doubles too. ``broken``: why the
-    machinery failed; then nothing else is said. ``words``: what the taker said, escaped.
+    machinery failed; then nothing else is said. ``words``: what the taker said, escaped. ``touched``: what an importer changed outside
+    of its tree, in the canary beside it: how that is, and how it was laid, a line for each name; empty where it is as it was.
     """
 
     code: int | None
@@ -54,6 +55,7 @@ class Saw:
     layer: bytes = b""  # that layer, where it is a tar, and one that can be handed on
     broken: str = ""
     exits: tuple[int, ...] = ()  # of the daemon that mounted it
+    touched: str = ""
 
 
 def enclosure_for(taker: Taker, context: CellContext) -> Enclosure:
@@ -163,9 +165,10 @@ def _saw(taker: Taker, out: Path, code: int | None) -> Saw:
     if code == 0 and taker.setup.kind == "packs":
         return _packed(out, said)
     tree = _tree(out, taker.profile)
+    touched = escape(_bytes(out / "touched").strip()).replace("\\n", "\n")
     if code == 0 and tree is None:
-        return Saw(code, said, broken="no tree was shown")
-    return Saw(code, said, tree if code == 0 else None, exits=daemon_exits(out))
+        return Saw(code, said, broken="no tree was shown", touched=touched)
+    return Saw(code, said, tree if code == 0 else None, exits=daemon_exits(out), touched=touched)
 
 
 def _tree(out: Path, profile: Profile) -> Snapshot | None:

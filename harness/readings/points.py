@@ -22,6 +22,10 @@ class Point(Enum):
     )
     DOTS = "'.' and '..' are the base name of no path that could be deleted", ("nothing", REFUSE)
     MARKER_PARENT = "a whiteout says nothing of its own directory where that is not there", ("absent", "made")
+    PARENT = (
+        "no sentence says whether a lower directory that its layer has no entry of keeps its attributes",
+        ("kept", "made anew"),
+    )
     FILE_ABOVE = (
         "a name below a file: it cannot be unpacked, and no entry says that the file goes",
         (REFUSE, "replaced"),

@@ -35,3 +35,20 @@ show() {
 
 # packed FILE: the layer that was made of what was given.
 packed() { mv "$1" "$out/packed.layer"; }
+
+# lay_canary: beside the folders of the readings, a folder whose content is known. A name that leads out of a tree leads there.
+lay_canary() {
+  rm -rf canary
+  mkdir -p canary/d && echo kept >canary/file && echo kept >canary/d/file || die 'the canary cannot be laid'
+  as_laid=$(canary_now)
+  case $as_laid in *canary/d/file*) ;; *) die 'the canary cannot be looked at: this needs find' ;; esac
+}
+canary_now() { find canary -printf '%p %y %m %U %G %s %n %T@ %l\n' 2>&1; }
+
+# look_canary NUMBER: what that reading changed there is evidence, and is laid anew for the next one.
+look_canary() {
+  found=$(canary_now)
+  [ "$found" = "$as_laid" ] && return
+  printf '%s\n-- as it was laid:\n%s\n' "$found" "$as_laid" >"out/$1/touched" || die 'the evidence cannot be written'
+  lay_canary
+}

@@ -69,9 +69,13 @@ def _imports(taker: Taker, numbers: Sequence[int]) -> list[bytes]:
         ),
         function("end", text.end),
         b"begin",
+        b"lay_canary",
         f"say {Phase.MOUNT}".encode(),
     ]
-    lines += [b"mkdir out/%d; reading %d take_image; rm -rf %d" % (number, number, number) for number in numbers]
+    lines += [
+        b"mkdir out/%d; reading %d take_image; look_canary %d; rm -rf %d" % (number, number, number, number)
+        for number in numbers
+    ]
     return [*lines, b"end"]
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cells.plan import Cell, NotRun, cell_of, plan
+from harness.cells.plan import Cell, NotRun, cell_of, obstacle_of, plan
 from harness.doctor.obstacle import Obstacle
 from harness.doctor.probe import probe
-from harness.drivers import EVERY_PROGRAM, SETUPS
+from harness.drivers import EVERY_PROGRAM, EVERY_SETUP
 from harness.errors import MissingProgram, UsageError
 from harness.judge.defects.load import Words, load_defects
 from harness.judge.defects.model import Defect
@@ -24,7 +24,7 @@ from harness.profile import Profile
 from harness.readings import truth
 from harness.runs.baseline import baseline_folder, read_seconds
 from harness.runs.folders import project_folder, reports_folder, scenario_files, work_parent
-from harness.runs.givings import Which
+from harness.runs.givings import CORPUS, Which
 from harness.runs.planfile import SCHEMA, Decision, PlanFile
 from harness.runs.shards import parse_shard, shard
 from harness.scenario.loader import DEFECTS, canonical, load_all, scenarios_below
@@ -64,10 +64,14 @@ def known_defects(named: Path | None = None, scenarios: Iterable[str] = ()) -> t
     folder = project_folder() / "scenarios"
     if named is not None and not named.is_dir():
         raise UsageError("there is no such folder", where=f"--defects {named}", remedy="name a folder of defect files")
-    words = Words(
-        tuple(SETUPS), EVERY_PROGRAM, [*(path.stem for path in scenarios_below(folder)), *scenarios, *truth.names()]
-    )
+    names = [*(path.stem for path in scenarios_below(folder)), *scenarios, *truth.names(), *case_names()]
+    words = Words(tuple(EVERY_SETUP), EVERY_PROGRAM, names)
     return load_defects(named or folder / DEFECTS, words)
+
+
+def case_names() -> list[str]:
+    """The names of the corpus: what signs of defects may call scenarios too."""
+    return sorted(path.stem for path in (project_folder() / "scenarios" / CORPUS).glob("*.toml"))
 
 
 def obstacles_here() -> dict[str, Obstacle]:
@@ -122,6 +126,13 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         repeat=wanted.repeat,
         shard=wanted.shard,
         readings=wanted.readings,
+        profiles=tuple(profiles),
+        blocked=[
+            f"{name} {profile}"
+            for name, setup in EVERY_SETUP.items()
+            for profile in setup.profiles
+            if obstacle_of(setup.needs, profile, obstacles) is not None
+        ],
         takers=[one for one in giving if isinstance(one, Tool)],
         narrow=bool(wanted.tools or wanted.only or wanted.profiles) or files != scenario_files(()),
     )

@@ -18,6 +18,8 @@ from harness.readings.uppers import is_founding, marked_before, of_cell, says_wh
 from harness.runs.results import CellResult
 from harness.scenario.archive_load import load_cases
 
+CORPUS = "corpus"  # in the folder of scenarios
+
 
 class Which(StrEnum):
     """Which readings a run does."""

@@ -63,6 +63,8 @@ class PlanFile(msgspec.Struct, frozen=True):
     shard: str = ""  # "2/4": which part of the cells the named ones are
     readings: str = "none"  # which readings follow the cells: none, founding, all
     takers: list[Tool] = []  # packers and importers, who run no cell
+    profiles: tuple[Profile, ...] = tuple(Profile)  # with whose privilege
+    blocked: list[str] = []  # the setups, each with a profile, that something here is in the way of: "kernel root"
     narrow: bool = False  # whether scenarios, tools, profiles or cells were named: then what is not in it is no news
 
     def chosen(self) -> list[tuple[str, Cell | NotRun]]:

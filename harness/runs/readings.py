@@ -20,7 +20,7 @@ from harness.readings.results import SCHEMA, Came, Field, Readings, write_readin
 from harness.readings.taker import Role, Taker, takers
 from harness.readings.uppers import closed, laid_by
 from harness.runs.folders import project_folder
-from harness.runs.givings import Giving, Which, all_packed, all_sealed, cases, truths, uppers
+from harness.runs.givings import CORPUS, Giving, Which, all_packed, all_sealed, cases, truths, uppers
 from harness.runs.planfile import PlanFile
 from harness.runs.results import CellResult
 from harness.runs.shards import parse_shard
@@ -28,7 +28,6 @@ from harness.worlds.model import Tool
 
 BATCH = 40  # readings of one script: enough that namespaces cost nothing, few enough that all processors have something to do
 FOLDER = "readings"  # in the run's: the scripts and their evidence
-CORPUS = "corpus"  # in the folder of scenarios
 _EACH = 5.0  # seconds that a reading may take, beside those of the whole script
 
 # Hears which readings go on, how many are done, of how many; what it gives ends them early.
@@ -150,6 +149,19 @@ def of_roles(tools: Iterable[Tool], *roles: Role) -> list[Taker]:
     return [one for one in takers(tools) if one.role in roles]
 
 
+def _who_may(plan: PlanFile) -> Callable[[list[Taker]], list[Taker]]:
+    """Those of takers that the plan asks for, and that nothing here is in the way of."""
+
+    def may(every: list[Taker]) -> list[Taker]:
+        return [
+            one
+            for one in every
+            if one.profile in plan.profiles and f"{one.tool.name} {one.profile}" not in plan.blocked
+        ]
+
+    return may
+
+
 def readings_of(plan: PlanFile, work: Path, cells: Iterable[CellResult], jobs: int, say: Say) -> Readings:
     """The readings that a plan asks for, of what its run's cells wrote; kept in the run's folder.
 
@@ -158,7 +170,8 @@ def readings_of(plan: PlanFile, work: Path, cells: Iterable[CellResult], jobs: i
     """
     folder, which = Path(plan.folder), Which(plan.readings)
     giver = Giver(folder, CellContext(work, plan.kernel, plan.environment), plan.defects, jobs, say)
-    mounting = of_roles(plan.tools, Role.LOWER, Role.UPPER)
+    may = _who_may(plan)
+    mounting = may(of_roles(plan.tools, Role.LOWER, Role.UPPER))
     first = which is Which.ALL and parse_shard(plan.shard or "1/1")[0] == 1
     try:
         written = uppers(folder, cells, which)
@@ -168,13 +181,13 @@ def readings_of(plan: PlanFile, work: Path, cells: Iterable[CellResult], jobs: i
             seals = all_sealed(founding)
             giver.give("sealed uppers", mounting, seals)
             giver.give("encodings", mounting, truths() if first else [])
-            giver.give("packers", of_roles(plan.takers, Role.FOLDER), founding)
+            giver.give("packers", may(of_roles(plan.takers, Role.FOLDER)), founding)
             images = [
                 *all_packed(giver.layers),
                 *(one for one in seals if any(target.startswith("oci") for _, target in one.record.origins)),
                 *(cases(project_folder() / "scenarios" / CORPUS) if first else []),
             ]
-            giver.give("images", of_roles(plan.takers, Role.IMAGE), images)
+            giver.give("images", may(of_roles(plan.takers, Role.IMAGE)), images)
     except EndedEarly:
         pass
     readings = giver.readings()

@@ -79,10 +79,10 @@ KEPT = ["d/", "d/x", "d/y", "f", "l"]
 @pytest.mark.parametrize(
     ("upper", "readings", "refused", "points"),
     [
-        (layer("d/.wh.x"), [["d/", "d/y", "f", "l"]], "", []),
+        (layer("d/", "d/.wh.x"), [["d/", "d/y", "f", "l"]], "", []),
         (layer(".wh.d"), [["f", "l"]], "", []),
         (layer(".wh..wh..opq"), [[]], "", []),
-        (layer("d/.wh..wh..opq", "d/n"), [["d/", "d/n", "f", "l"]], "", []),
+        (layer("d/", "d/.wh..wh..opq", "d/n"), [["d/", "d/n", "f", "l"]], "", []),
         (layer("d"), [["d", "f", "l"]], "", []),
         (layer("f/"), [["d/", "d/x", "d/y", "f/", "l"]], "", []),
         (layer("l/"), [["d/", "d/x", "d/y", "f", "l/"]], "", []),
@@ -96,14 +96,13 @@ KEPT = ["d/", "d/x", "d/y", "f", "l"]
         (layer("n/.wh.x"), [KEPT, ["d/", "d/x", "d/y", "f", "l", "n/"]], "", [Point.MARKER_PARENT]),
         (layer("n/m/.wh.x"), [KEPT, ["d/", "d/x", "d/y", "f", "l", "n/", "n/m/"]], "", [Point.MARKER_PARENT]),
         (layer("d/.wh."), [], "without a base name", []),
-        (layer("d/.wh./x"), [], "without a base name", []),
-        (layer("d/.wh.."), [KEPT], "base name of no path", [Point.DOTS]),
+        (layer("d/", "d/.wh.."), [KEPT], "base name of no path", [Point.DOTS]),
         (layer(".wh.d/"), [["f", "l"], KEPT], "empty regular file", [Point.MARKER]),
         (layer(".wh.d/n"), [["f", "l"], KEPT], "empty regular file", [Point.MARKER]),
         (layer(text(".wh.f", "x")), [["d/", "d/x", "d/y", "l"], KEPT], "empty regular file", [Point.MARKER]),
         (layer(link(".wh.f", "f")), [["d/", "d/x", "d/y", "l"], KEPT], "empty regular file", [Point.MARKER]),
-        (layer("/d/.wh.x"), [["d/", "d/y", "f", "l"]], "absolute", [Point.ABSOLUTE]),
-        (layer("../d/.wh.x"), [["d/", "d/y", "f", "l"]], "'..'", [Point.DOTDOT]),
+        (layer("d/", "/d/.wh.x"), [["d/", "d/y", "f", "l"]], "absolute", [Point.ABSOLUTE]),
+        (layer("d/", "../d/.wh.x"), [["d/", "d/y", "f", "l"]], "'..'", [Point.DOTDOT]),
         (layer("f", "./f"), [KEPT], "twice", [Point.REPEATED]),
         (layer(link("n", "none")), [], "nowhere", []),
         (layer(link("n", "d")), [], "to a directory", []),
@@ -148,6 +147,23 @@ def test_directories_that_nothing_made_are_told() -> None:
     assert one.unsaid == {b"a"}
     (one,) = meaning([layer("a/b/c", "a/")]).readings
     assert one.unsaid == {b"a/b"}
+
+
+@pytest.mark.parametrize("member", ["d/n", "d/.wh.x", "d/.wh..wh..opq", "d/e/n", "d/e/.wh.n"])
+def test_a_lower_directory_that_is_only_passed_keeps_its_attributes_or_not(member: str) -> None:
+    lower = layer(Member("d/", mode="0700", owner=(1, 2)), "d/e/", "d/x")
+    kept, anew = meaning([lower, layer("d/e/", member)]).readings
+    assert (kept.tree.entries[b"d"].mode, kept.tree.entries[b"d"].uid, kept.unsaid) == (0o700, 1, frozenset())
+    assert (anew.tree.entries[b"d"].mode, anew.unsaid) == (0o755, frozenset({b"d"}))
+    assert kept.tree.entries.keys() == anew.tree.entries.keys()
+    (said,) = meaning([lower, layer("d/e/", member, Member("d/", mode="0711"))]).readings
+    assert (said.tree.entries[b"d"].mode, said.unsaid) == (0o711, frozenset())
+
+
+def test_what_its_own_layer_or_nobody_made_is_passed_without_a_question() -> None:
+    assert meaning([layer("d/x"), layer("d/y")]).points == ()
+    assert meaning([layer("d/", "d/x", "d/y")]).points == ()
+    assert meaning([layer("d/"), layer(".wh.d", "d/y")]).points == ()
 
 
 def test_names_of_one_file_are_one_group_until_one_of_them_is_replaced() -> None:

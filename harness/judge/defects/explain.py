@@ -171,6 +171,9 @@ def programs(recording: Recording, place: PlaceName) -> Iterator[Program]:
     tool = recording.tool
     yield Program(own_name(recording), tool.plain)
     yield from (Program(part.name, part.plain, main=False) for part in tool.parts if part.name not in _OVERLAYS)
+    if tool.kind == "imports":  # the tree of an image is merged by whom its store says
+        yield from (Program(part.name, part.plain, main=False) for part in tool.parts if part.name == FUSE)
+        yield Program("kernel", kernel_number(tool.kernel), main=False)
     if tool.kind != "containers":
         return
     merged = recording.backends.get(place)
