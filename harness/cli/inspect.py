@@ -6,30 +6,25 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from harness.cli.bounded import bounded
-from harness.compare.words import count as counted
+from harness.cli.colour import painter
+from harness.cli.inspect_words import image_lines, layer_lines, unread_line
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, EXIT_USAGE, UsageError
-from harness.judge.codes import CODES
-from harness.judge.inspected import Below, Judged, judge_layer
-from harness.layers.seen import Seen, seen_by_all
+from harness.judge.defects.likely import Likely
+from harness.judge.inspected import Below
+from harness.layers.told import Told, explained, told_of
 from harness.machine.quote import quote
 from harness.names import escape, one_line
 from harness.snapshot.image import Layer, Opened, open_tree
 from harness.snapshot.jsonl import to_json
 from harness.snapshot.mtree import mtree
-from harness.whiteouts.encodings import ENCODINGS
-from harness.whiteouts.markers import find_markers
-from harness.whiteouts.readers import IMPORTER
 
-_MOST_MISSED = 20  # lines
-_MOST_NAMED = 5  # paths in one line
 _EPILOG = """\
 examples:
   whiteout-lab inspect /var/lib/containers/storage/overlay/ID/diff
@@ -57,6 +52,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layer", type=int, metavar="N", help="one layer of an image alone; the lowest is 1")
     parser.add_argument("--json", action="store_true", help="JSON: entries, markers, findings, what could not be seen")
     parser.add_argument("--mtree", action="store_true", help="mtree(5), with device= and xattr. keywords")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page too")
     parser.set_defaults(handler=show)
 
 
@@ -77,26 +73,35 @@ def _show(arguments: argparse.Namespace) -> int:
     lower = [layer for path in arguments.lower for layer in open_tree(Path(path)).layers]
     for layer in lower:
         below.add(layer)
-    judged: list[Judged] = []
-    seen: dict[int, tuple[Seen, ...]] = {}  # by the place among those judged
+    every: list[Told] = []
     for number, layer in enumerate(opened.layers):
         if number in chosen:
-            if below and below.whole and _sees_all(layer, below) and find_markers(layer.snapshot):
-                seen[len(judged)] = seen_by_all(layer.snapshot, below.tree)
-            judged.append(judge_layer(layer, below))
+            every.append(told_of(layer, below))
         below.add(layer)
+    every = _explained(every)
+    repair = _repair(arguments, opened, every)
     if arguments.json:
-        _print_json(opened, judged, seen)
+        _print_json(opened, every, repair)
     else:
-        _print_text(arguments.path, opened, judged, seen)
-        _print_repair(arguments, opened, judged)
-    broken = _exit_code([*lower, *(one.layer for one in judged)])
-    return broken or (EXIT_FINDING if any(one.findings for one in judged) else EXIT_AS_EXPECTED)
+        _print_text(arguments.path, opened, every)
+        if repair:
+            print(f"a layer that says the same once, for oci, kernel, userxattr, fuse or all: {one_line(repair)}")
+    if arguments.html is not None:
+        from harness.report.inspect_page import write_page  # noqa: PLC0415 - it brings the templates
+
+        write_page(escape(os.fsencode(arguments.path)), opened, every, repair, arguments.html)
+    broken = _exit_code([*lower, *(one.layer for one in every)])
+    return broken or (EXIT_FINDING if any(one.judged.findings for one in every) else EXIT_AS_EXPECTED)
 
 
-def _sees_all(layer: Layer, below: Below) -> bool:
-    """Whether no mark can be there that was not seen."""
-    return below.trusted and "trusted" not in layer.snapshot.unseen and not layer.missed
+def _explained(every: list[Told]) -> list[Told]:
+    """With the defects that leave what was found; they are read where something was."""
+    if not any(one.judged.findings for one in every):
+        return every
+    from harness.runs.decide import known_defects  # noqa: PLC0415 - it brings every driver
+
+    defects = known_defects()
+    return [explained(one, defects) for one in every]
 
 
 def _exit_code(layers: Sequence[Layer]) -> int:
@@ -117,23 +122,48 @@ def _chosen(opened: Opened, arguments: argparse.Namespace) -> list[int]:
     return [arguments.layer - 1]
 
 
-def _as_json(one: Judged) -> dict[str, Any]:
-    snapshot = one.layer.snapshot
+def _as_json(told: Told) -> dict[str, Any]:
+    layer, judged = told.layer, told.judged
     markers = [
-        {"path": escape(m.path), "at": escape(m.at), "encoding": m.encoding.value, "says": m.says.value}
-        for m in find_markers(snapshot)
+        {
+            "path": escape(one.path),
+            "at": escape(one.at),
+            "encoding": one.encoding.value,
+            "says": one.says.value,
+            "hides": {"count": hides.count, "names": [escape(path) for path in hides.names]} if hides else None,
+        }
+        for one in told.markers
+        for hides in [told.hides.get(one)]
     ]
     return {
-        "unread": one.layer.unread,
-        "unseen": [*snapshot.unseen, *one.layer.reached, *one.layer.notes],
-        "unjudged": dict(one.unjudged),
+        "name": layer.name,
+        "form": layer.form,
+        "unread": layer.unread,
+        "unseen": [*layer.snapshot.unseen, *layer.reached, *layer.notes],
+        "unjudged": dict(judged.unjudged),
         "markers": markers,
-        "findings": one.findings,
-        "entries": [to_json(entry) for entry in snapshot],
+        "findings": judged.findings,
+        "defects": [_defect(one) for one in told.likely],
+        "entries": [to_json(entry) for entry in layer.snapshot],
+        "readers": _readers(told),
+        "readers_known": told.rules.source,
     }
 
 
-def _readers(seen: Sequence[Seen]) -> list[dict[str, Any]]:
+def _defect(one: Likely) -> dict[str, Any]:
+    """A defect that leaves such findings: these by their keys."""
+    defect = one.defect
+    return {
+        "name": defect.name,
+        "title": defect.title,
+        "program": defect.program,
+        "versions": defect.versions,
+        "link": defect.link,
+        "findings": [finding.key for finding in one.findings],
+    }
+
+
+def _readers(told: Told) -> list[dict[str, Any]]:
     """Who would see what: empty where nothing is known of what lies below."""
     return [
         {
@@ -143,17 +173,14 @@ def _readers(seen: Sequence[Seen]) -> list[dict[str, Any]]:
             "marks_shown": [escape(path) for path in one.marks],
             "lost": [escape(path) for path in one.lost],
         }
-        for one in seen
+        for one in told.seen
     ]
 
 
-def _print_json(opened: Opened, judged: list[Judged], seen: Mapping[int, tuple[Seen, ...]]) -> None:
+def _print_json(opened: Opened, every: Sequence[Told], repair: str) -> None:
     """An object for each layer, under ``layers``; a tree alone is one of them."""
-    layers = [
-        {"name": one.layer.name, "form": one.layer.form, **_as_json(one), "readers": _readers(seen.get(number, ()))}
-        for number, one in enumerate(judged)
-    ]
-    whole = {"schema": 1, "kind": opened.kind, "notes": opened.notes, "layers": layers}
+    layers = [_as_json(one) for one in every]
+    whole = {"schema": 1, "kind": opened.kind, "notes": opened.notes, "repair": repair, "layers": layers}
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
 
 
@@ -161,99 +188,31 @@ def _print_mtree(layers: list[Layer]) -> None:
     """Each layer of an image begins with a comment that names it."""
     for layer in layers:
         if layer.unread:
-            print(f"# {_unread(layer)}")
+            print(f"# {unread_line(layer)}")
         else:
             if layer.name:
                 print(f"# {one_line(layer.name)}")
             sys.stdout.writelines(f"{line}\n" for line in mtree(layer.snapshot))
 
 
-def _print_text(
-    path: str, opened: Opened, judged: list[Judged], seen: Mapping[int, tuple[Seen, ...]] = MappingProxyType({})
-) -> None:
+def _print_text(path: str, opened: Opened, every: Sequence[Told]) -> None:
+    paint = painter(sys.stdout)
     shown = escape(os.fsencode(path))
-    if len(opened.layers) != 1 or opened.notes:
-        print(f"{shown}: {opened.kind}, {counted(len(opened.layers), 'layer')}")
-        for note in opened.notes:
-            print(f"  note: {one_line(note)}")
-    for number, one in enumerate(judged):
-        if one.layer.unread:
-            print(_unread(one.layer))
-        else:
-            _print_layer(one, _called(one.layer) or f"{shown} ({opened.kind})")
-            for line in reader_lines(seen.get(number, ())):
-                print(f"  {line}")
+    for line in image_lines(shown, opened):
+        print(line)
+    for told in every:
+        for line in layer_lines(told, f"{shown} ({opened.kind})", paint):
+            print(line)
 
 
-def reader_lines(seen: Sequence[Seen]) -> list[str]:
-    """Who would see what, a line for each reader that does not see what is meant, and one for the others."""
-    if not seen:
-        return []
-    lines = ["who would see what, by the documented rules of each reader:"]
-    same = [one.reader.name for one in seen if one.same]
-    lines += [f"  as it is meant: {', '.join(same)}"] if same else []
-    for one in seen:
-        told = [
-            f"{what}: {_some(paths)}"
-            for what, paths in (("comes back", one.back), ("a mark is shown", one.marks), ("is lost", one.lost))
-            if paths
-        ]
-        lines += [f"  {one.reader.name}: {'; '.join(told)}"] if told else []
-    return lines
-
-
-def _some(paths: Sequence[bytes]) -> str:
-    shown = ", ".join(escape(path) for path in paths[:_MOST_NAMED])
-    return shown + (f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else "")
-
-
-def _print_repair(arguments: argparse.Namespace, opened: Opened, judged: list[Judged]) -> None:
-    """The line to type that makes a layer which says the same once."""
-    if not any(one.findings for one in judged) or any(one.layer.unread for one in judged):
-        return
+def _repair(arguments: argparse.Namespace, opened: Opened, every: Sequence[Told]) -> str:
+    """The line to type that makes a layer which says the same once; empty where nothing was found, or not all was read."""
+    if not any(one.judged.findings for one in every) or any(one.layer.unread for one in every):
+        return ""
     words = ["whiteout-lab", "seal", arguments.path]
     words += [word for path in arguments.lower for word in ("--lower", path)]
     if len(opened.layers) > 1:
-        number = next(place for place, layer in enumerate(opened.layers, 1) if layer is judged[-1].layer)
+        number = next(place for place, layer in enumerate(opened.layers, 1) if layer is every[-1].layer)
         words += ["--layer", str(number)]
     words += ["--for", "oci", "--output", "layer.tar"]
-    print(
-        one_line(
-            "a layer that says the same once, for oci, kernel, userxattr, fuse or all: " + " ".join(map(quote, words))
-        )
-    )
-
-
-def _unread(layer: Layer) -> str:
-    return f"{one_line(layer.name)}: cannot be read: {one_line(layer.unread)}"
-
-
-def _called(layer: Layer) -> str:
-    return f"{one_line(layer.name)} ({layer.form})" if layer.name else ""
-
-
-def _print_layer(one: Judged, name: str) -> None:
-    snapshot = one.layer.snapshot
-    markers = find_markers(snapshot)
-    print(f"{name}: {counted(len(snapshot.entries), 'entry', 'entries')}, {counted(len(markers), 'marker')}")
-    for note in one.layer.notes:
-        print(f"  note: {one_line(note)}")
-    tar = one.layer.form == "tar"
-    for marker in markers:
-        at = f" (in {escape(marker.at)})" if marker.at != marker.path else ""
-        idle = ", which marks nothing in a tar layer" if tar and marker.encoding not in IMPORTER.honours else ""
-        print(f"  {marker.says.value:6}  {escape(marker.path) or '/'}{at}  {ENCODINGS[marker.encoding].badge}{idle}")
-    if not one.findings:
-        print("no findings in what was seen" if one.layer.missed or one.layer.reached else "no findings")
-    for finding in one.findings:
-        print(f"  {finding.code} {CODES[finding.code].name}: {finding.message}")
-    if "trusted" in snapshot.unseen:
-        print("not seen: xattrs in trusted.*; run as root to see them")
-    missed = [words for words in snapshot.unseen if words != "trusted"]
-    for words in (*one.layer.reached, *missed[:_MOST_MISSED]):
-        print(f"not seen: {one_line(words)}")
-    if len(missed) > _MOST_MISSED:
-        print(f"not seen: {len(missed) - _MOST_MISSED} more; --json names them all")
-    for reason in dict.fromkeys(reason for _, reason in one.unjudged):
-        codes = ", ".join(code for code, why in one.unjudged if why == reason)
-        print(f"not judged: {codes}: {reason}")
+    return " ".join(map(quote, words))

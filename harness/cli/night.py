@@ -8,7 +8,8 @@ from harness.cells.plan import cell_of
 from harness.compare.changes import Changes, changes, settle, without
 from harness.evidence.recording import AGAIN
 from harness.runs.accounts import Accounts, accounts
-from harness.runs.merge import plans_of, runs_of
+from harness.runs.merge import plans_of
+from harness.runs.parts import runs_of
 from harness.runs.planfile import PLAN
 from harness.runs.results import NAME as RESULTS
 from harness.runs.results import Results, read_results

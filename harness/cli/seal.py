@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import gzip
 import os
 import sys
@@ -18,12 +19,13 @@ from harness.errors import EXIT_AS_EXPECTED, BrokenMachinery, UsageError
 from harness.layers.sealing import Sealed, seal
 from harness.layers.targets import TARGETS, Target
 from harness.layers.writing import Item, items, write_folder, write_tar
+from harness.machine.behind import behind
 from harness.machine.guarded import MARKER, mark, remove_tree
 from harness.machine.process import feeding, reaper
 from harness.names import one_line
 from harness.snapshot.contents import contents
 from harness.snapshot.image import Layer, open_tree
-from harness.whiteouts.markers import find_markers
+from harness.whiteouts.markers import markers_of
 from harness.whiteouts.union import merge
 
 _TARS = (".tar", ".tar.gz", ".tgz")
@@ -83,6 +85,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Seal it, and say what was left out."""
+    gc.disable()  # as for inspect: a hundred thousand small objects that all live to the end
     target = TARGETS[arguments.target]
     output: Path = arguments.output
     if output != Path("-") and os.path.lexists(output):
@@ -100,7 +103,8 @@ def run(arguments: argparse.Namespace) -> int:
 def said(sealed: Sealed, target: Target, verbose: bool) -> Iterator[str]:
     """What was done, as lines."""
     entries = count(len(sealed.entries.entries), "entry", "entries")
-    yield f"sealed for {target.name}: {entries}, {count(len(find_markers(sealed.entries)), 'mark')}"
+    marks = sum(len(markers_of(one)) for one in sealed.entries if one.xattrs or one.path in sealed.made)
+    yield f"sealed for {target.name}: {entries}, {count(marks, 'mark')}"
     shown = sealed.dropped if verbose else sealed.dropped[:_MOST]
     yield from (f"  left out: {one.at}: {one.why}" for one in shown)
     if len(shown) < len(sealed.dropped):
@@ -163,7 +167,8 @@ def _write(sealed: Sealed, layer: Layer, output: Path) -> None:
 
 def _pack(every: Iterable[Item], file: BinaryIO, *, plain: bool) -> None:
     if plain:
-        write_tar(every, file.write)
+        with behind(file.write) as write:
+            write_tar(every, write)
         return
     with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
         write_tar(every, packed.write)

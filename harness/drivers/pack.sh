@@ -28,7 +28,7 @@ put() {
 # base: base.tar, an image that has a layer for each lower, with nothing in it but its root. For podman and for docker.
 base() {
   mkdir -p base/blobs/sha256 root
-  count=0 layers='' diffs='' files=''
+  count=0 layers='' diffs='' files='' history=''
   oci=application/vnd.oci.image
   for folder in lower/*; do
     count=$((count + 1))
@@ -36,8 +36,10 @@ base() {
     put layer
     layers="$layers${layers:+,}{\"mediaType\":\"$oci.layer.v1.tar\",\"digest\":\"sha256:$digest\",\"size\":$size}"
     diffs="$diffs${diffs:+,}\"sha256:$digest\"" files="$files${files:+,}\"blobs/sha256/$digest\""
+    history="$history${history:+,}{\"created_by\":\"lower $count\"}"  # podman 3 counts them
   done
-  printf '{"architecture":"amd64","os":"linux","config":{"Cmd":["/bin/sh"]},"rootfs":{"type":"layers","diff_ids":[%s]}}' "$diffs" >config
+  printf '{"architecture":"amd64","os":"linux","config":{"Cmd":["/bin/sh"]},"rootfs":{"type":"layers","diff_ids":[%s]},"history":[%s]}' \
+    "$diffs" "$history" >config
   put config
   printf '[{"Config":"blobs/sha256/%s","RepoTags":["localhost/base:latest"],"Layers":[%s]}]' "$digest" "$files" >base/manifest.json
   printf '{"schemaVersion":2,"mediaType":"%s.manifest.v1+json","config":{"mediaType":"%s.config.v1+json","digest":"sha256:%s","size":%s},"layers":[%s]}' \

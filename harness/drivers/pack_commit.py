@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from harness.drivers import docker
 from harness.drivers.base import Packer, ReadingText
 from harness.profile import Profile
 
@@ -54,10 +55,10 @@ class InStorage(Commit):
         if profile is Profile.ROOT:
             return ReadingText("base\ncommits || return\ntop made", f"{_begin()}\n{self._shared}")
         return ReadingText(
-            """\
+            f"""\
 base
 export out cell program
-"$program" unshare sh "$shared" || return
+"$program"{self._options} unshare sh "$shared" || return
 top made""",
             f"""\
 {_begin()}
@@ -71,13 +72,17 @@ END""",
         )
 
     @property
+    def _options(self) -> str:
+        own = " --cgroup-manager cgroupfs --events-backend none" if self.program == PODMAN else ""
+        return f"{own} --log-level error"
+
+    @property
     def _shared(self) -> str:
         option = f" --storage-opt overlay.mount_program=/usr/bin/{self.mount_program}" if self.mount_program else ""
-        own = " --cgroup-manager cgroupfs --events-backend none" if self.program == PODMAN else ""
         made = (
-            "id=$(in_storage pull -q oci-archive:base.tar) && in_storage create -q --name lab --network none $id >/dev/null"
+            "id=$(in_storage pull -q oci:base) && in_storage create -q --name lab --network none $id >/dev/null"
             if self.program == PODMAN
-            else "in_storage from -q --name lab oci-archive:base.tar >/dev/null"
+            else "in_storage from -q --name lab oci:base >/dev/null"
         )
         commit = (
             "id=$(in_storage commit -q --format oci lab) && in_storage push -q $id oci:made:latest"
@@ -85,9 +90,10 @@ END""",
             else "in_storage commit -q --format oci lab oci:made:latest >/dev/null"
         )
         return f"""\
+mount --bind "$TMPDIR" /var/tmp || die 'there is no room for what is made on the way'  # podman 4 asks nobody where it is
 # in_storage COMMAND...: the program, in the storage of a reading.
 in_storage() {{
-  "$program" --root "$cell/storage" --runroot "$cell/run" --storage-driver overlay{option}{own} --log-level error "$@"
+  "$program" --root "$cell/storage" --runroot "$cell/run" --storage-driver overlay{option}{self._options} "$@"
 }}
 # commits: a container of the image, whose upper is the one that was given, is the image "made".
 commits() {{
@@ -99,23 +105,18 @@ commits() {{
 }}"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Docker(Commit):
-    """docker's classic storage: one daemon for all readings."""
+_DOCKER = next(row for row in docker.SETUPS if row.storage == "overlay2")
 
-    def script(self, profile: Profile) -> ReadingText:  # noqa: ARG002 - root's alone
-        """The daemon; then for each upper an image, a container, ``commit``, and ``save``."""
+
+@dataclass(frozen=True, kw_only=True)
+class DockerCommit(Commit):
+    """docker's classic storage: one daemon for all readings, started as the importer's."""
+
+    def script(self, profile: Profile) -> ReadingText:
+        """For each upper an image, a container, ``commit``, and ``save``."""
+        daemon = _DOCKER.script(profile)
         return ReadingText(
-            begin=f"""\
-{_begin()}
-export DOCKER_HOST=unix:///run/docker.sock
-dockerd --iptables=false --ip6tables=false --ip-forward=false --bridge=none --storage-driver overlay2 --data-root "$cell/docker" \\
-  --exec-root /run/docker.exec --pidfile /run/docker.pid --host $DOCKER_HOST >"$cell/docker.log" 2>&1 </dev/null &
-daemon=$!
-until docker version >/dev/null 2>&1; do
-  kill -0 $daemon 2>/dev/null || die "dockerd: $(tail -n 2 "$cell/docker.log")"
-  sleep 0.05
-done""",
+            begin=f"{functions()}\n{daemon.begin}",
             reading="""\
 base
 docker load -q -i base.tar >/dev/null && docker create --name "lab$number" --network none localhost/base >/dev/null ||
@@ -130,7 +131,7 @@ docker rmi --force localhost/base >/dev/null
 docker rmi --force made >/dev/null
 mkdir made && tar -C made -xf made.tar
 packed "made/$(sed 's/.*"Layers":\\[//; s/\\].*//' made/manifest.json | grep -o '[^",]*' | tail -n 1)\"""",
-            end="kill $daemon\nwait $daemon",
+            end=daemon.end,
         )
 
 
@@ -145,5 +146,5 @@ SETUPS = (
         program=BUILDAH, setup="commit+fuse", called="buildah", how="commit with fuse-overlayfs", mount_program=FUSE,
         parts=(FUSE,), needs=("fuse", "container"),
     ),
-    Docker(program=DOCKER, setup="commit", called="docker", how="commit", parts=("dockerd",)),
+    DockerCommit(program=DOCKER, setup="commit", called="docker", how="commit", parts=("dockerd",)),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.drivers.base import Packer, ReadingText
+from harness.drivers.containerd import END, start
 from harness.drivers.pack_commit import functions
 from harness.profile import Profile
 
@@ -17,28 +18,13 @@ class Containerd(Packer):
     needs: tuple[str, ...] = ("container",)
     container: bool = True
 
-    def script(self, profile: Profile) -> ReadingText:  # noqa: ARG002 - root's alone
+    def script(self, profile: Profile) -> ReadingText:
         """A chain of snapshots, laid one by one."""
         return ReadingText(
             begin=f"""\
 {functions()}
-export TMPDIR="$cell/tmp"
-mkdir -p "$TMPDIR"
-cat >containerd.toml <<END
-version = 2
-root = "$cell/containerd"
-state = "/run/containerd"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-address = "/run/ctr.sock"
-END
-containerd --config containerd.toml >containerd.log 2>&1 </dev/null &
-daemon=$!
-snapshots() {{ ctr --address /run/ctr.sock --namespace "lab$number" snapshots --snapshotter overlayfs "$@"; }}
-until ctr --address /run/ctr.sock version >/dev/null 2>&1; do
-  kill -0 $daemon 2>/dev/null || die "containerd: $(tail -n 2 containerd.log)"
-  sleep 0.05
-done
+{start(profile, "lab")}
+snapshots() {{ ctr --namespace "lab$number" snapshots --snapshotter overlayfs "$@"; }}
 # laid FOLDER SNAPSHOT: where a snapshot is written to is said by its mount: a bind of the lowest one, an overlay's upperdir of others.
 laid() {{
   mount=$(snapshots mounts /at "$2")
@@ -60,8 +46,9 @@ done
 snapshots prepare lab $below >/dev/null || die 'no snapshot can be made'
 laid upper lab
 snapshots diff lab >layer || return
+case $(head -c 11 layer | tr -d '\\0') in application) tail -n +2 layer >bare && mv bare layer ;; esac  # 1.4 says the media type first
 packed layer""",
-            end="kill $daemon\nwait $daemon",
+            end=END,
         )
 
 

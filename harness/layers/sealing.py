@@ -75,25 +75,32 @@ def seal(upper: Snapshot, below: Snapshot | None, target: Target) -> Sealed:
     Raises UsageError for what cannot be said in the target's encoding, with its place.
     """
     _need_seen(upper)
-    upper = Snapshot.of(msgspec.structs.replace(one, literal=True) if _is_users_own(one) else one for one in upper)
+    own = {
+        one.path: msgspec.structs.replace(one, literal=True) for one in upper if WH in one.path and _is_users_own(one)
+    }
+    if own:
+        upper = Snapshot.of(own.get(one.path, one) for one in upper)
     work = _Work(read_layer(upper, EVERYONE, lower=True), below, target)
     left: set[bytes] = set()  # directories that are left out, with all that is in them
+    hidden = work.read.hidden
     for entry in upper:
-        if entry.path in work.read.hidden:
+        path = entry.path
+        if path in hidden:
             continue
-        if entry.parent in left:
-            left.add(entry.path)
+        if left and entry.parent in left:
+            left.add(path)
             continue
         _need_parent(entry, upper)
-        if entry.name in AUFS_OWN:
-            left.add(entry.path)
-            work.drop(entry.path, "AUFS's own records, which say nothing to another")
-            continue
+        if WH in path:
+            if entry.name in AUFS_OWN:
+                left.add(path)
+                work.drop(path, "AUFS's own records, which say nothing to another")
+                continue
+            _check_name(entry, target)
         if entry.kind is Kind.SOCKET:
-            work.drop(entry.path, "a socket, which no archive holds")
+            work.drop(path, "a socket, which no archive holds")
             continue
-        _check_name(entry, target)
-        work.kept[entry.path] = _plain(entry, work)
+        work.kept[path] = _plain(entry, work) if entry.xattrs else entry
     _mark(work, _gone(work))
     entries = Snapshot.of(_joined([*work.kept.values(), *work.made.values()]))
     return Sealed(entries, frozenset(work.made), tuple(sorted(work.dropped, key=lambda one: (one.at, one.why))))
@@ -111,13 +118,13 @@ def _need_seen(upper: Snapshot) -> None:
 
 def _need_parent(entry: Entry, upper: Snapshot) -> None:
     """Raises UsageError where a path goes through what is no directory: whoever unpacks that may be led out of the tree."""
-    if b".." in entry.path.split(b"/"):
+    if b".." in entry.path and b".." in entry.path.split(b"/"):
         raise UsageError(
             "leads out of the tree",
             where=escape(entry.path),
             remedy="no overlay wrote this: take the entry out of the archive",
         )
-    above = upper.get(entry.parent) if entry.path else None
+    above = upper.entries.get(entry.parent) if entry.path else None
     if above is not None and above.kind is not Kind.DIR:
         raise UsageError(
             f"lies in {escape(entry.parent)}, which is no directory",
@@ -290,10 +297,11 @@ def _joined(entries: Iterable[Entry]) -> Iterator[Entry]:
     """Hard links whose first name is not in the layer get another first."""
     every = {entry.path: entry for entry in entries}
     groups: dict[bytes, list[bytes]] = {}
-    for path in sorted(every):
-        first = every[path].same_as
-        if first is not None:
-            groups.setdefault(first, []).append(path)
+    for path in sorted(path for path, entry in every.items() if entry.same_as is not None):
+        groups.setdefault(every[path].same_as or b"", []).append(path)
+    if not groups:
+        yield from every.values()
+        return
     for entry in every.values():
         group = groups.get(entry.same_as, []) if entry.same_as is not None else []
         if len(group) > 1:

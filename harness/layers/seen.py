@@ -1,6 +1,7 @@
 """Who would see what of an upper: the tree that each reader shows, beside the one that its marks mean. Pure.
 
-By the documented rules of readers (``harness.whiteouts.readers``): a recording that says otherwise is right.
+What a reader honours is a row, and the rows are known from somewhere: today from documents (``harness.whiteouts.readers``); what was
+measured takes their place with the same names.
 """
 
 from __future__ import annotations
@@ -25,6 +26,17 @@ READERS = (KERNEL_ROOT, KERNEL_USERXATTR, KERNEL_NOUSERXATTR, FUSE_ROOT, FUSE_US
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What is known of readers. ``source``: from where, as it stands behind "who would see what"."""
+
+    readers: tuple[Reader, ...]
+    source: str
+
+
+DOCUMENTED = Rules(READERS, "by the documented rules of each reader")
+
+
+@dataclass(frozen=True)
 class Seen:
     """What one reader shows otherwise: names that *come back* from below, *marks* shown as files, and names that are *lost*."""
 
@@ -39,10 +51,10 @@ class Seen:
         return not (self.back or self.marks or self.lost)
 
 
-def seen_by_all(upper: Snapshot, below: Snapshot) -> tuple[Seen, ...]:
+def seen_by_all(upper: Snapshot, below: Snapshot, rules: Rules = DOCUMENTED) -> tuple[Seen, ...]:
     """For each reader what it shows of an *upper* over what lies *below*, merged."""
     meant = merge([below, upper], reader=EVERYONE)
-    return tuple(_seen(reader, upper, below, meant) for reader in READERS)
+    return tuple(_seen(reader, upper, below, meant) for reader in rules.readers)
 
 
 def _seen(reader: Reader, upper: Snapshot, below: Snapshot, meant: Snapshot) -> Seen:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from harness.errors import BrokenMachinery, UsageError
 from harness.layers.sealing import Sealed
 from harness.names import escape
@@ -22,8 +24,7 @@ _NOTHING: Iterator[bytes] = iter(())
 _QUIET = "let nobody write there meanwhile"
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One entry to be written. ``first``: the path of the same inode that was written before."""
 
     entry: Entry
@@ -47,15 +48,16 @@ def items(sealed: Sealed, source: Callable[[], Iterable[Content]], *, repeats: b
     order = _Order(sealed)
     for path in sorted(sealed.made):
         order.marks.setdefault(path.rpartition(b"/")[0], []).append(sealed.entries.entries[path])
+    entries = sealed.entries.entries
     written: set[bytes] = set()
     last = 0
     for one in _each_once(source) if repeats else source():
-        entry = sealed.entries.get(one.path)
+        entry = entries.get(one.path)
         if entry is None or one.path in sealed.made:
             continue
         last = max(last, one.mtime)
         written.add(one.path)
-        yield _item(entry, one, order)
+        yield Item(entry, one.mtime, one.blocks) if entry.same_as is None else _linked(entry, one, order)
         for mark in order.marks.pop(one.path, ()) if entry.kind is Kind.DIR else ():
             written.add(mark.path)
             yield Item(mark, one.mtime, _NOTHING)
@@ -75,27 +77,42 @@ def _each_once(source: Callable[[], Iterable[Content]]) -> Iterator[Content]:
             yield one
 
 
-def _item(entry: Entry, one: Content, order: _Order) -> Item:
-    if entry.same_as is None:
-        return Item(entry, one.mtime, one.blocks)
+def _linked(entry: Entry, one: Content, order: _Order) -> Item:
+    assert entry.same_as is not None
     first = order.firsts.setdefault(entry.same_as, entry.path)
     return Item(
         entry, one.mtime, one.blocks if first == entry.path else _NOTHING, None if first == entry.path else first
     )
 
 
+_TOGETHER = 1 << 20  # bytes
+
+
 def write_tar(every: Iterable[Item], write: Callable[[bytes], object]) -> None:
-    """As a tar. Raises BrokenMachinery where a file was changed while it was read."""
+    """As a tar; what is small is written together. Raises BrokenMachinery where a file was changed while it was read."""
+    waiting: list[bytes] = []
+    held = 0
     for item in every:
-        write(header(item.entry, item.mtime, item.first))
-        if item.first is None and item.entry.kind is Kind.FILE:
+        entry = item.entry
+        waiting.append(header(entry, item.mtime, item.first))
+        held += len(waiting[-1])
+        if entry.kind is Kind.FILE and item.first is None:
             size = 0
             for block in item.blocks:
+                waiting.append(block)
                 size += len(block)
-                write(block)
-            _need_size(item.entry, size)
-            write(padding(size))
-    write(END)
+                held += len(block)
+                if held > _TOGETHER:
+                    write(b"".join(waiting))
+                    waiting.clear()
+                    held = 0
+            _need_size(entry, size)
+            waiting.append(padding(size))
+        if held > _TOGETHER:
+            write(b"".join(waiting))
+            waiting.clear()
+            held = 0
+    write(b"".join(waiting) + END)
 
 
 def _need_size(entry: Entry, size: int) -> None:

@@ -25,7 +25,7 @@ from harness.judge.rules.evidence import Evidence
 from harness.names import printable
 from harness.places import UPPER, PlaceKind, PlaceName, place_of
 from harness.readings.results import Readings, read_readings, together
-from harness.runs.merge import runs_of
+from harness.runs.parts import runs_of
 from harness.runs.results import CellResult, Results, RunFacts, cell_result, read_results
 from harness.snapshot.jsonl import parse_jsonl
 from harness.snapshot.model import Snapshot

@@ -13,11 +13,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.errors import BrokenMachinery, LabError, UsageError
+from harness.runs.parts import PARTS, runs_of
 from harness.runs.planfile import PLAN, PlanFile, read_plan
 from harness.runs.results import CellResult, Results, RunFacts, write_results
 from harness.runs.resume import results_of
-
-PARTS = "parts"
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,6 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
         ) from error
     write_results(whole, out)
     return Merged(whole, missing, doubled, tuple(unread))
-
-
-def runs_of(folder: Path) -> list[Path]:
-    """A run, and those that it was put together of."""
-    return [folder, *sorted((folder / PARTS).glob("*"))]
 
 
 def plans_of(folder: Path) -> list[PlanFile]:

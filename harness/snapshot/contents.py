@@ -10,11 +10,14 @@ import io
 import os
 import stat
 import struct
+import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
+
+import msgspec
 
 from harness.errors import BrokenMachinery
 from harness.names import escape
@@ -27,6 +30,7 @@ from harness.snapshot.stream import Forward, Member
 from harness.snapshot.tar import TAR_ERRORS, clean, damaged
 
 _BLOCK = 1 << 20
+_ENCODING = sys.getfilesystemencoding()
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,7 @@ class Source:
     top: bytes = b""
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """One entry of a tree. ``mtime`` in seconds since the epoch; ``blocks``: of a regular file, to be read before the next entry."""
 
     path: bytes
@@ -81,11 +84,21 @@ def _of_folder(top: bytes, where: str) -> Iterator[Content]:
         inside = []
         try:
             with os.scandir(here) as names:
-                every = sorted((os.fsencode(one.name), one.is_file(follow_symlinks=False)) for one in names)
+                every = sorted(
+                    [
+                        (one.name.encode(_ENCODING, "surrogateescape"), one.is_file(follow_symlinks=False))
+                        for one in names
+                    ]
+                )
             for name, regular in every:
                 try:
                     if regular:
-                        yield from _file(here, name, before + name)
+                        file = os.open(name, _OPEN, dir_fd=here)
+                        status = os.fstat(file)
+                        if status.st_size <= _BLOCK:
+                            yield _small(file, status, before + name)
+                        else:
+                            yield from _file(file, status, before + name)
                         continue
                     status = os.stat(name, dir_fd=here, follow_symlinks=False)
                     yield Content(before + name, int(status.st_mtime), iter(()))
@@ -106,11 +119,21 @@ def _unread(where: str, path: bytes, error: OSError) -> BrokenMachinery:
     )
 
 
-def _file(folder: int, name: bytes, path: bytes) -> Iterator[Content]:
-    """A regular file. What is no longer one has no content, and so is not what was sealed."""
-    file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def _small(file: int, status: os.stat_result, path: bytes) -> Content:
+    """A regular file that is read at once: what a block of it costs is most of what a small one costs."""
     try:
-        status = os.fstat(file)
+        size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+        return Content(path, int(status.st_mtime), iter((os.read(file, size),) if size else ()))
+    finally:
+        os.close(file)
+
+
+def _file(file: int, status: os.stat_result, path: bytes) -> Iterator[Content]:
+    """A regular file. What is no longer one has no content, and so is not what was sealed."""
+    try:
         yield Content(path, int(status.st_mtime), _blocks(file, status.st_size if stat.S_ISREG(status.st_mode) else 0))
     finally:
         os.close(file)

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ _KINDS = {
     stat.S_IFSOCK: Kind.SOCKET,
 }
 _BLOCK = 1 << 20
+_ENCODING = sys.getfilesystemencoding()
 _NO_XATTRS = {errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA}
 
 
@@ -80,7 +82,9 @@ def _list(full: bytes, prefix: bytes, walk: _Walk) -> Iterator[tuple[Entry, int]
     try:
         with os.scandir(here) as names:
             for name in names:
-                raw = os.fsencode(name.name)
+                raw = name.name.encode(
+                    _ENCODING, "surrogateescape"
+                )  # as os.fsencode, which costs more than the call of a file
                 try:
                     yield _look(here, full, raw, before + raw, walk, regular=name.is_file(follow_symlinks=False))
                 except OSError as error:
@@ -183,6 +187,8 @@ def _xattrs(file: int | bytes) -> dict[bytes, bytes]:
         if error.errno in _NO_XATTRS:
             return {}
         raise
+    if not names:
+        return {}
     found: dict[bytes, bytes] = {}
     for name in names:
         try:

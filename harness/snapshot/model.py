@@ -73,8 +73,10 @@ class Snapshot:
     def of(entries: Iterable[Entry], *, listed: Iterable[bytes] | None = None, unseen: Iterable[str] = ()) -> Snapshot:
         """Sort entries into a snapshot. A path that stands twice keeps its last entry, as unpacking would."""
         by_path = {entry.path: entry for entry in entries}
-        ordered = MappingProxyType({path: by_path[path] for path in sorted(by_path)})
-        return Snapshot(ordered, frozenset(listed) if listed is not None else None, tuple(unseen))
+        paths = sorted(by_path)
+        if list(by_path) != paths:
+            by_path = {path: by_path[path] for path in paths}
+        return Snapshot(MappingProxyType(by_path), frozenset(listed) if listed is not None else None, tuple(unseen))
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries.values())

@@ -312,3 +312,45 @@ def test_who_would_see_what_is_told_and_how_to_repair_it(tmp_path: Path, capsys:
     assert layer["readers"][0] == {
         "reader": "kernel overlay (root)", "same": False, "back": ["d/old"], "marks_shown": ["d/.wh..wh..opq"], "lost": [],
     }  # fmt: skip
+
+
+def test_what_a_mark_hides_and_which_defects_leave_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("lower/d/sub", "upper/d"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("lower/d/old", "lower/d/sub/deep", "lower/f", "upper/d/.wh..wh..opq", "upper/.wh.f", "upper/.wh.none"):
+        (tmp_path / name).touch()
+    words = ["inspect", str(tmp_path / "upper"), "--lower", str(tmp_path / "lower")]
+    page = tmp_path / "page.html"
+    assert main([*words, "--html", str(page)]) == 1
+    said = capsys.readouterr().out
+    assert ".wh..wh..opq, hides 3 names: d/old, d/sub and 1 more\n" in said
+    assert "(in .wh.f)  .wh. file, hides it\n" in said
+    assert "(in .wh.none)  .wh. file, hides nothing\n" in said
+    assert "known defects that leave this:\n" in said
+    assert "fuse-overlayfs-327, https://github.com/containers/fuse-overlayfs/issues/327\n" in said
+    assert "hides 3 names" in page.read_text("utf-8")
+    assert main([*words, "--json"]) == 1
+    whole = json.loads(capsys.readouterr().out)
+    assert whole["repair"].startswith("whiteout-lab seal ")
+    (layer,) = whole["layers"]
+    assert [one["hides"] for one in layer["markers"]] == [
+        {"count": 3, "names": ["d/old", "d/sub"]},
+        {"count": 1, "names": ["f"]},
+        {"count": 0, "names": []},
+    ]
+    needless = next(one for one in layer["defects"] if one["name"] == "fuse-overlayfs-327")
+    keys = {finding["key"] for finding in layer["findings"]}
+    assert set(needless["findings"]) <= keys
+    assert needless["findings"] == [one["key"] for one in layer["findings"] if one["code"] == "WL103"]
+    assert main([*words[:2], "--json"]) == 0
+    (alone,) = json.loads(capsys.readouterr().out)["layers"]
+    assert [one["hides"] for one in alone["markers"]] == [None] * 3, "nobody knows what lies below"
+    assert alone["defects"] == []
+
+
+def test_a_page_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tree").mkdir()
+    assert main(["inspect", str(tmp_path / "tree"), "--html", str(tmp_path / "no/page.html")]) == 3
+    assert "cannot be written" in capsys.readouterr().err

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 
 from harness.cli import inspect
 from harness.cli.main import main
-from harness.judge.inspected import Below, judge_layer
+from harness.judge.inspected import Below
+from harness.layers.told import told_of
 from harness.machine.process import run
 from harness.snapshot.image import Layer, Opened
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
@@ -36,7 +39,7 @@ def test_nothing_that_a_reader_says_is_alive(tmp_path: Path, capsys: pytest.Capt
     )
     opened = Opened("OCI layout", layers, (_EVIL,))
     below = Below()
-    inspect._print_text(f"/{_EVIL}", opened, [judge_layer(one, below) for one in layers])
+    inspect._print_text(f"/{_EVIL}", opened, [told_of(one, below) for one in layers])
     inspect._print_mtree(list(layers))
     said = capsys.readouterr().out
     assert said.count("evil") > 20
@@ -64,7 +67,7 @@ def test_what_was_not_seen_is_cut_and_counted(capsys: pytest.CaptureFixture[str]
         one = Layer(
             "", "folder", Snapshot.of(EMPTY, unseen=[f"the folder d{n}: no" for n in range(count)]), missed=count > 0
         )
-        inspect._print_text("/x", Opened("folder", (one,)), [judge_layer(one, Below())])
+        inspect._print_text("/x", Opened("folder", (one,)), [told_of(one, Below())])
         return capsys.readouterr().out
 
     assert told(20).count("not seen: the folder") == 20
@@ -73,3 +76,33 @@ def test_what_was_not_seen_is_cut_and_counted(capsys: pytest.CaptureFixture[str]
     assert "not seen: 2 more; --json names them all" in told(22)
     assert "no findings in what was seen" in told(1)
     assert told(0).splitlines()[-1] == "no findings"
+
+
+def test_colours_are_for_people_at_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And what comes from a tree is inert before it is painted."""
+    (tmp_path / "upper").mkdir()
+    (tmp_path / "upper" / os.fsdecode(b".wh.\x1b[31mred")).touch()
+    (tmp_path / "lower").mkdir()
+    for name in ("upper/both", "upper/.wh.both", "lower/both"):
+        (tmp_path / name).touch()
+
+    def said(terminal: bool, **environment: str) -> str:
+        for name in ("NO_COLOR", "TERM"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        out = io.StringIO()
+        out.isatty = lambda: terminal  # type: ignore[method-assign]
+        monkeypatch.setattr("sys.stdout", out)
+        main(["inspect", str(tmp_path / "upper"), "--lower", str(tmp_path / "lower")])
+        return out.getvalue()
+
+    painted = said(True)
+    assert "\x1b[31mgone  \x1b[0m" in painted
+    assert "\\x1b[31mred" in painted
+    assert "\x1b[33mWL103 needless-whiteout\x1b[0m" in painted, "a known defect leaves such a thing"
+    assert "\x1b[31mWL104 name-and-whiteout\x1b[0m" in painted, "none does"
+    plain = re.sub("\x1b\\[[0-9]+m", "", painted)
+    for words in (said(False), said(True, NO_COLOR="1"), said(True, TERM="dumb")):
+        assert words == plain
+        assert "\x1b" not in words

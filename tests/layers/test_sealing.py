@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.layers.sealing import Sealed, _is_users_own, seal
 from harness.layers.targets import TARGETS
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot
-from harness.whiteouts.encodings import Encoding, Says
+from harness.whiteouts.encodings import PRIVATE_PREFIXES, Encoding, Says
 from harness.whiteouts.markers import find_markers
 from harness.whiteouts.readers import EVERYONE, FUSE_ROOT, FUSE_USER, IMPORTER, KERNEL_ROOT, KERNEL_USERXATTR
 from harness.whiteouts.union import merge
@@ -43,9 +43,16 @@ def sealed(upper: Snapshot, below: Snapshot | None, name: str) -> Sealed:
 
 
 def shown(layers: list[Snapshot], reader: object = EVERYONE) -> dict[bytes, Entry]:
-    """The merged tree, without what a sealed mark is to tell a user's own name by."""
+    """The merged tree, without what a sealed mark is to tell a user's own name by, and without the marks of others.
+
+    A layer for all carries each reader's xattr, and the kernel shows those that are not its own: to its users they are xattrs like others.
+    """
     merged = merge(layers, reader=reader)  # type: ignore[arg-type]
-    return {path: replace(entry, literal=False) for path, entry in merged.entries.items()}
+    return {path: replace(entry, literal=False, xattrs=_own(entry)) for path, entry in merged.entries.items()}
+
+
+def _own(entry: Entry) -> dict[bytes, bytes]:
+    return {name: value for name, value in entry.xattrs.items() if not name.startswith(PRIVATE_PREFIXES)}
 
 
 @given(snapshots(), snapshots(marked=True), st.sampled_from(sorted(TARGETS)), st.booleans())

@@ -91,19 +91,24 @@ def _written() -> Iterator[Mutant]:
     near = ("tests/scenario/test_options.py",)
     yield from inverted("harness/scenario/options.py", near)
     near = ("tests/cli/test_inspect_words.py", "tests/cli/test_inspect.py")
-    yield from inverted(
-        "harness/cli/inspect.py", near, ("_exit_code", "_chosen", "_print_text", "_called", "_print_layer")
-    )
+    yield from inverted("harness/cli/inspect.py", near, ("_exit_code", "_chosen", "_repair"))
+    yield from inverted("harness/cli/inspect_words.py", near)
+    yield from made(
+        "harness/cli/inspect_words.py", near,
+        ("layer_lines", "lets notes live", replaced("one_line(note)", "note")),
+        ("layer_lines", "lets names live", replaced("one_line(layer.name)", "layer.name")),
+        ("_unseen_lines", "lets what was not seen live", replaced("one_line(words)", "words")),
+        ("_marker_line", "lets paths live", replaced("escape(marker.path)", "marker.path.decode()")),
+        ("_marker_line", "lets places live", replaced("escape(marker.at)", "marker.at.decode()")),
+        ("image_lines", "lets notes live", replaced("one_line(note)", "note")),
+        ("unread_line", "lets names live", replaced("one_line(layer.name)", "layer.name")),
+        ("unread_line", "lets words live", replaced("one_line(layer.unread)", "layer.unread")),
+    )  # fmt: skip
     yield from made(
         "harness/cli/inspect.py", near,
-        ("_print_layer", "lets notes live", replaced("one_line(note)", "note")),
-        ("_print_layer", "lets what was not seen live", replaced("one_line(words)", "words")),
-        ("_print_layer", "lets paths live", replaced("escape(marker.path)", "marker.path.decode()")),
-        ("_print_layer", "lets places live", replaced("escape(marker.at)", "marker.at.decode()")),
-        ("_print_text", "lets notes live", replaced("one_line(note)", "note")),
         ("_print_text", "lets its path live", replaced("escape(os.fsencode(path))", "path")),
         ("_print_mtree", "lets names live", replaced("one_line(layer.name)", "layer.name")),
-        ("_called", "lets names live", replaced("one_line(layer.name)", "layer.name")),
-        ("_unread", "lets names live", replaced("one_line(layer.name)", "layer.name")),
-        ("_unread", "lets words live", replaced("one_line(layer.unread)", "layer.unread")),
     )  # fmt: skip
+    yield from inverted("harness/layers/hiding.py", ("tests/layers/test_hiding.py",))
+    yield from inverted("harness/judge/defects/likely.py", ("tests/judge/test_likely.py",))
+    yield from inverted("harness/judge/rules/packed.py", ("tests/readings/test_packed.py",))

@@ -11,7 +11,7 @@ from tests.mutation.changes import PROJECT, Mutant, functions, inverted, silent
 _RULES = "harness/judge/rules"
 # What a rule asks in passing, and is no rule by itself.
 _PARTS = {
-    "layer": ("_breach", "become_one", "_users_own"),
+    "layer": ("_breach", "become_one", "users_own", "marks_changed"),
     "upper": ("_led_elsewhere", "_comes_back"),
     "view": ("topmost", "_phantoms", "_unlisted", "difference", "_same_reader"),
     "mount": ("refused_by_the_machine", "lost_a_race"),

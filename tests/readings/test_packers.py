@@ -62,10 +62,14 @@ UPPERS = {"founding": FOUNDING, "native": NATIVE, "files": FILES, "ordinary": OR
 LIE = ("founding", "native", "files")
 
 
+WORLDS = ("importers-trixie", "images", "apptainer", "trixie")
+
+
 def world_of(name: str) -> World | None:
-    """The first world that has a packer."""
+    """The first of some worlds that has a packer, and what brings up the network of a machine of its own."""
     programs = CALLED.get(PACKERS[name].program, (PACKERS[name].program,))
-    for world in worlds_in_place():
+    there = {world.name: world for world in worlds_in_place()}
+    for world in filter(None, map(there.get, WORLDS)):
         if all(any((world.root / folder / one).exists() for folder in FOLDERS) for one in (*programs, "busybox")):
             return world
     return None

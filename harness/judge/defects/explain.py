@@ -89,7 +89,7 @@ class Explainer:
     def _fitting(self, finding: Finding) -> Iterator[tuple[Defect, Sign, Program]]:
         """The signs that a finding is such as, whatever the version, and the programs whose they would be."""
         for defect, sign in self._signs.get(finding.code, ()):
-            if not _says(sign, finding):
+            if not says(sign, finding):
                 continue
             for program in self._programs(finding.place):
                 if program.name == defect.program and _of_tool(sign, self._tool, program.tool):
@@ -147,7 +147,7 @@ class Explainer:
         )
 
 
-def _says(sign: Sign, finding: Finding) -> bool:
+def says(sign: Sign, finding: Finding) -> bool:
     """Whether a finding is such as a sign says, whosever it is."""
     return (
         (sign.sometimes or finding.times == finding.of)

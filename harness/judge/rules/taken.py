@@ -19,7 +19,7 @@ from harness.judge.rules.evidence import shown
 from harness.judge.rules.rule import Hit, Rule
 from harness.judge.rules.view import difference, topmost
 from harness.places import PlaceName
-from harness.snapshot.model import Entry, Snapshot
+from harness.snapshot.model import Entry, Kind, Snapshot
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ def taken_otherwise(evidence: TakenEvidence) -> Iterator[Hit[Misread]]:
 
 
 def _compared(evidence: TakenEvidence, seen: Entry, wanted: Entry) -> Entry:
+    if seen.kind is Kind.UNKNOWN and not evidence.owners and not wanted.mode & 0o400:
+        return wanted  # the user who looks may not open it
     if seen.path in evidence.unsaid and seen.kind is wanted.kind:
         return replace(seen, mode=wanted.mode, uid=wanted.uid, gid=wanted.gid, xattrs=wanted.xattrs)
     return seen if evidence.owners else replace(seen, uid=wanted.uid, gid=wanted.gid)
