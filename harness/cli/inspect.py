@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import os
 import sys
@@ -15,12 +16,18 @@ import msgspec
 from harness.cli.bounded import bounded
 from harness.cli.colour import painter
 from harness.cli.inspect_words import image_lines, layer_lines, unread_line
-from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, EXIT_USAGE, UsageError
+from harness.compare.measured import measured
+from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, EXIT_USAGE, BrokenMachinery, UsageError
 from harness.judge.defects.likely import Likely
 from harness.judge.inspected import Below
+from harness.layers.seen import DOCUMENTED, Rules
 from harness.layers.told import Told, explained, told_of
 from harness.machine.quote import quote
 from harness.names import escape, one_line
+from harness.readings.results import NAME as READINGS
+from harness.readings.results import read_readings
+from harness.runs.folders import reports_folder
+from harness.runs.results import read_results
 from harness.snapshot.image import Layer, Opened, open_tree
 from harness.snapshot.jsonl import to_json
 from harness.snapshot.mtree import mtree
@@ -73,10 +80,11 @@ def _show(arguments: argparse.Namespace) -> int:
     lower = [layer for path in arguments.lower for layer in open_tree(Path(path)).layers]
     for layer in lower:
         below.add(layer)
+    rules = _rules()
     every: list[Told] = []
     for number, layer in enumerate(opened.layers):
         if number in chosen:
-            every.append(told_of(layer, below))
+            every.append(told_of(layer, below, rules))
         below.add(layer)
     every = _explained(every)
     repair = _repair(arguments, opened, every)
@@ -92,6 +100,17 @@ def _show(arguments: argparse.Namespace) -> int:
         write_page(escape(os.fsencode(arguments.path)), opened, every, repair, arguments.html)
     broken = _exit_code([*lower, *(one.layer for one in every)])
     return broken or (EXIT_FINDING if any(one.judged.findings for one in every) else EXIT_AS_EXPECTED)
+
+
+def _rules() -> Rules:
+    """Who honours what: as the newest run measured it, where it did; else by the documents."""
+    latest = reports_folder() / "latest"
+    if not (latest / READINGS).exists():
+        return DOCUMENTED
+    with contextlib.suppress(BrokenMachinery):  # a run that is damaged is told of where it is looked at
+        when = read_results(latest).run.started[:10]
+        return measured(read_readings(latest), f"by the newest run ({when})") or DOCUMENTED
+    return DOCUMENTED
 
 
 def _explained(every: list[Told]) -> list[Told]:
