@@ -80,7 +80,8 @@ class Judge:
     def _of_packer(self, given: Given, saw: Saw) -> Field:
         recording = self._recording(given, saw)
         if saw.packed is None:
-            return self._field(given, saw, recording, Came.REFUSED, [], [])
+            findings = self._found(recording, saw, given.meant)
+            return self._field(given, saw, recording, Came.REFUSED, findings, findings)
         form = "squashfs" if self._place.startswith(SEALED) else "tar"
         findings = judge_packed(given, saw.packed, form, by=self._taker.setup.program)
         return self._field(given, saw, recording, Came.DIFFERS if findings else Came.MADE, findings, findings)

@@ -188,4 +188,4 @@ def test_a_packers_layer_is_judged_by_the_rules_of_layers() -> None:
     assert {one.code for one in wrong.findings} >= {"WL302", "WL306"}
     assert {one.place for one in wrong.findings} == {f"pushed@{packer.setup.program}"}
     failed = judge(packer).judged(GONE, Saw(2, "tar: no room"))
-    assert failed.came is Came.REFUSED
+    assert (failed.came, [one.code for one in failed.findings]) == (Came.REFUSED, ["WL304"])
