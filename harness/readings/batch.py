@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -208,10 +209,19 @@ def _packed(out: Path, said: str) -> Saw:
             squashfs = file.read(4) == b"hsqs"
             file.seek(0)
             entries = tuple(read_squash(file, str(path)) if squashfs else entries_of_tar(file, str(path)))
-        layer = b"" if squashfs or path.stat().st_size > _MOST else path.read_bytes()
+        layer = b"" if squashfs or path.stat().st_size > _MOST else _unzipped(path.read_bytes())
     except (OSError, BrokenMachinery) as error:
         return Saw(0, said, broken=f"no layer was made that can be read: {error}")
     return Saw(0, said, packed=entries, layer=layer)
+
+
+def _unzipped(layer: bytes) -> bytes:
+    """A layer as a tar: what commits have made is often compressed. Nothing, where it would be too large to be handed on."""
+    if not layer.startswith(b"\x1f\x8b"):
+        return layer
+    stream = zlib.decompressobj(wbits=31)
+    plain = stream.decompress(layer, _MOST)
+    return b"" if stream.unconsumed_tail else plain
 
 
 def _keep(out: Path, script: bytes, keep_at: Path) -> None:

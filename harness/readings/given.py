@@ -11,6 +11,8 @@ from typing import Literal
 from harness.snapshot.model import Entry, Snapshot
 from harness.snapshot.tar import entries_of_tar, join_links
 
+PACKED, SEALED = "pack", "seal"  # by what a layer was made that is no cell's
+
 Refusal = Literal["wrong", "allowed", "demanded"]
 
 

@@ -23,12 +23,14 @@ from harness.profile import Profile
 from harness.protocol import Phase
 from harness.readings.batch import DIED, REFUSED, Saw
 from harness.readings.documented import documented
-from harness.readings.given import Given
+from harness.readings.given import PACKED, Given
 from harness.readings.packed import judge_packed
 from harness.readings.results import Came, Field, TakerRecord
 from harness.readings.taker import Role, Taker
 from harness.scenario.model import Scenario
 from harness.snapshot.model import EMPTY, Snapshot
+from harness.whiteouts.readers import IMPORTER
+from harness.whiteouts.union import merge
 
 
 class Judge:
@@ -68,7 +70,10 @@ class Judge:
             return self._field(given, saw, recording, Came.REFUSED, [*findings, *reached], [*findings, *reached])
         tree = saw.tree or EMPTY
         findings = min((self._taken(tree, one, given, saw) for one in given.allowed or (EMPTY,)), key=len)
-        return self._field(given, saw, recording, Came.DIFFERS if findings else Came.SAME, findings, findings)
+        surprises = findings
+        if given.made == PACKED:  # what a packer lost, no importer can know
+            surprises = self._taken(tree, merge(given.trees, reader=IMPORTER), given, saw)
+        return self._field(given, saw, recording, Came.DIFFERS if findings else Came.SAME, findings, surprises)
 
     def _taken(self, tree: Snapshot, wanted: Snapshot, given: Given, saw: Saw) -> list[Finding]:
         setup = self._taker.setup

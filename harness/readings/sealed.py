@@ -9,7 +9,7 @@ from harness.errors import UsageError
 from harness.layers.sealing import seal
 from harness.layers.targets import TARGETS
 from harness.layers.writing import items, write_tar
-from harness.readings.given import Given
+from harness.readings.given import SEALED, Given
 from harness.snapshot.contents import Content
 from harness.snapshot.model import Snapshot
 from harness.whiteouts.union import merge
@@ -35,4 +35,4 @@ def _one(given: Given, upper: Snapshot, below: Snapshot | None, target: str, nam
     write_tar(
         items(made, lambda: (Content(one.path, 0, iter([one.text or b""])) for one in upper), repeats=False), out.write
     )
-    yield name, Given(given.name, (*given.layers[:-1], out.getvalue()), given.meant, given.writers, made="seal")
+    yield name, Given(given.name, (*given.layers[:-1], out.getvalue()), given.meant, given.writers, made=SEALED)

@@ -92,9 +92,11 @@ def all_packed(made: Iterable[tuple[Giving, str, bytes]]) -> list[Giving]:
     """What packers made of uppers: which, by whom (the taker's key), and the tar. Those that say the same are one, whenever packed."""
     every = []
     for giving, by, layer in made:
-        given = Given(
-            giving.given.name, (*giving.given.layers[:-1], layer), giving.given.meant, giving.given.writers, made="pack"
-        )
+        whole = (*giving.given.layers[:-1], layer)
+        given = Given(giving.given.name, whole, giving.given.meant, giving.given.writers, made=PACKED)
+        paths = [member.path for member in given.members]
+        if len(paths) != len(set(paths)):
+            given = replace(given, refusal="allowed")  # a path may stand once (image-spec, layer.md)
         every.append((given, (giving.given.key, by)))
     return _distinct(every, Source.PACKED)
 
