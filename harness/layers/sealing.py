@@ -31,6 +31,7 @@ from harness.whiteouts.readers import EVERYONE
 from harness.whiteouts.union import ReadLayer, read_layer
 
 _ESCAPED = tuple(prefix + b"overlay." for prefix in OVERLAY_PREFIXES)  # what a user of the mount set (kernel 6.7)
+_LONGEST_NAME = 255  # bytes, of most file systems
 _LOST_CONTENT = ("metacopy", "redirect")
 _OPAQUE = {row.encoding: row.xattr for row in ENCODINGS.values() if row.encoding in {
     Encoding.OPAQUE_TRUSTED, Encoding.OPAQUE_USER, Encoding.OPAQUE_FUSE,
@@ -265,7 +266,10 @@ def _whiteout(work: _Work, path: bytes) -> None:
 
 def _make_opaque(work: _Work, folder: bytes) -> None:
     if folder == b"" and not work.target.opaque_root:
-        _hide_all(work)
+        _hide_root(work)
+        return
+    if work.below is not None and work.target.name_by_name and _can_be_named(work, folder):
+        _hide_each(work, folder)
         return
     if Encoding.OPAQUE_FILE in work.target.opaque:
         at = folder + b"/" + OPAQUE_NAME if folder else OPAQUE_NAME
@@ -276,7 +280,29 @@ def _make_opaque(work: _Work, folder: bytes) -> None:
         work.kept[folder] = msgspec.structs.replace(entry, xattrs={**entry.xattrs, **xattrs})
 
 
-def _hide_all(work: _Work) -> None:
+def _can_be_named(work: _Work, folder: bytes) -> bool:
+    """Whether each name below a directory can have a whiteout: none is too long for it, and none is a mark's."""
+    assert work.below is not None
+    return all(
+        len(entry.name) + len(WH) <= _LONGEST_NAME and not entry.name.startswith(WH)
+        for entry in work.below.below(folder)
+    )
+
+
+def _hide_each(work: _Work, folder: bytes) -> None:
+    """A whiteout of each name that a directory hides; in directories that are there on both sides, of each name in them."""
+    assert work.below is not None
+    folders = [folder]
+    while folders:
+        for entry in work.below.inside(folders.pop()):
+            there = work.kept.get(entry.path)
+            if there is None:
+                _whiteout(work, entry.path)
+            elif there.kind is Kind.DIR and entry.kind is Kind.DIR:
+                folders.append(entry.path)
+
+
+def _hide_root(work: _Work) -> None:
     """The root of a layer is opaque, and its readers look for no mark there: each name below is deleted by itself."""
     if work.below is None:
         raise UsageError(

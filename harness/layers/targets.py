@@ -11,7 +11,9 @@ from harness.whiteouts.encodings import Encoding
 class Target:
     """``deletion``: how a deleted name is marked; ``opaque``: how a directory that hides what lies below it is, in each of these ways.
 
-    ``says``: for people. ``opaque_root``: whether its readers honour a mark on the layer's own root.
+    ``says``: for people. ``opaque_root``: whether its readers honour a mark on the layer's own root. ``name_by_name``: whether a directory
+    that hides what lies below it says so by a whiteout of each name, where these are known: the specification prefers that (layer.md), and
+    some importers know nothing else.
     """
 
     name: str
@@ -19,6 +21,7 @@ class Target:
     opaque: tuple[Encoding, ...]
     says: str
     opaque_root: bool
+    name_by_name: bool = False
 
     @property
     def marks_by_name(self) -> bool:
@@ -30,7 +33,7 @@ E = Encoding
 TARGETS: dict[str, Target] = {
     one.name: one
     for one in (
-        Target("oci", E.FILE, (E.OPAQUE_FILE,), "an OCI image layer: every importer", opaque_root=True),
+        Target("oci", E.FILE, (E.OPAQUE_FILE,), "an OCI image layer: every importer", opaque_root=True, name_by_name=True),
         Target("kernel", E.DEVICE, (E.OPAQUE_TRUSTED,), "the kernel's overlay as root", opaque_root=False),
         Target("userxattr", E.DEVICE, (E.OPAQUE_USER,), "the kernel's overlay with userxattr", opaque_root=False),
         Target("fuse", E.FILE, (E.OPAQUE_FILE,), "fuse-overlayfs, as root and as a user", opaque_root=True),

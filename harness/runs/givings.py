@@ -11,7 +11,7 @@ from harness.evidence.recording import read
 from harness.evidence.trees import read_trees
 from harness.readings import truth
 from harness.readings.corpus import given as of_case
-from harness.readings.given import Given
+from harness.readings.given import PACKED, Given
 from harness.readings.results import GivenRecord, Source
 from harness.readings.sealed import sealed
 from harness.readings.uppers import is_founding, marked_before, of_cell, says_what_is_meant

@@ -197,4 +197,22 @@ def test_a_name_that_is_deleted_and_there_is_told_unless_it_is_a_directory_that_
     upper = tree([file(".wh.f"), file("f"), file(".wh.d"), folder("d")])
     layer = seal(upper, LOWER, TARGETS["oci"])
     assert [(one.at, one.why.partition(":")[0]) for one in layer.dropped] == [("f", "it is deleted, and there")]
-    assert b"d/.wh..wh..opq" in layer.entries
+    assert b"d/.wh.old" in layer.entries
+
+
+def test_for_importers_what_a_directory_hides_is_named_where_it_is_known() -> None:
+    """The specification prefers it (layer.md), and an importer that knows no opaque mark reads it too: go-containerregistry#1897."""
+    lower = tree([folder("d"), file("d/old"), file("d/both"), folder("d/sub"), file("d/sub/deep"), folder("d/gone")])
+    upper = tree([folder("d", trusted_overlay_opaque="y"), file("d/both", "new"), folder("d/sub"), file("d/sub/new")])
+    named = seal(upper, lower, TARGETS["oci"])
+    assert named.made == {b"d/.wh.old", b"d/.wh.gone", b"d/sub/.wh.deep"}
+    assert merge([lower, named.entries], reader=IMPORTER).entries.keys() == merge([lower, upper]).entries.keys()
+    assert seal(upper, None, TARGETS["oci"]).made == {b"d/.wh..wh..opq"}
+    assert seal(upper, lower, TARGETS["fuse"]).made == {b"d/.wh..wh..opq"}
+
+
+def test_what_cannot_be_named_is_hidden_by_an_opaque_mark() -> None:
+    upper = tree([folder("d", trusted_overlay_opaque="y")])
+    for name in ("d/" + "n" * 252, "d/.wh.own"):
+        lower = tree([folder("d"), file("d/old"), file(name, "own", literal=True)])
+        assert seal(upper, lower, TARGETS["oci"]).made == {b"d/.wh..wh..opq"}
