@@ -90,7 +90,12 @@ def _row(setup: str, how: str, storage: Literal["overlay2", "vfs", "overlayfs"],
         called=DOCKER,
         how=how,
         needs=("container",),
-        parts=(DAEMON, CONTAINERD, CTR, KIT),
+        parts=(DAEMON, *((CONTAINERD, CTR) if storage == "overlayfs" else ())),
+        helpers=(
+            CONTAINERD,
+            CTR,
+            KIT,
+        ),  # by which it is started, and which has no part in what its graph drivers make of layers
         storage=storage,
         since=since,
     )
