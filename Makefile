@@ -42,7 +42,7 @@ bench: worlds  ## the measurements of the README
 	@sh harness/setup.sh bench
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-mutants: venv  ## whether a test notices each of some 810 ways to make the program wrong, one at a time (about fifteen minutes)
+mutants: venv  ## whether a test notices each of some 1,100 ways to make the program wrong, one at a time (about twenty minutes)
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
 lint: venv  ## ruff and mypy

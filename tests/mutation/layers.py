@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tests.mutation.changes import Mutant, inverted
 
 _MEANING = ("tests/readings/test_meaning.py", "tests/readings/test_corpus.py")
+_READINGS = ("tests/readings/test_uppers.py", "tests/readings/test_judged.py")
 _SEALING = ("tests/layers/test_sealing.py", "tests/layers/test_writing.py")
 
 
@@ -17,6 +18,11 @@ def every() -> Iterator[Mutant]:
     yield from inverted("harness/layers/seen.py", ("tests/layers/test_seen.py",))
     for name in ("applied", "inodes", "ways", "meaning"):
         yield from inverted(f"harness/readings/{name}.py", _MEANING)
+    for name in ("uppers", "documented", "judged"):
+        yield from inverted(f"harness/readings/{name}.py", _READINGS)
+    yield from inverted("harness/compare/readings.py", ("tests/compare/test_readings.py",))
+    yield from inverted("harness/compare/measured.py", ("tests/compare/test_measured.py",))
+    yield from inverted("harness/judge/rules/taken.py", ("tests/readings/test_judged.py",))
     yield from inverted("harness/readings/archives.py", ("tests/readings/test_archives.py",))
     yield from inverted("harness/readings/corpus.py", ("tests/readings/test_corpus.py",))
     yield from inverted("harness/scenario/archive_load.py", ("tests/scenario/test_archive_load.py",))
