@@ -76,8 +76,8 @@ class Judge:
         return self._field(given, saw, recording, Came.DIFFERS if findings else Came.SAME, findings, surprises)
 
     def _taken(self, tree: Snapshot, wanted: Snapshot, given: Given, saw: Saw) -> list[Finding]:
-        setup = self._taker.setup
-        shown = without_added(tree, setup.adds, wanted) if isinstance(setup, Importer) else tree
+        assert isinstance(self._taker.setup, Importer)
+        shown = without_added(tree, self._taker.setup.adds, wanted)
         owners = self._tool.owners != "mapped"
         invalid = given.refusal == "demanded" and not saw.code
         return taken_findings(TakenEvidence(shown, wanted, self._place, owners, given.unsaid, invalid, saw.touched))

@@ -9,17 +9,26 @@ import pytest
 from harness.drivers import EVERY_SETUP
 from harness.judge.defects.model import Defect, Effect, Sign
 from harness.judge.facts.layer import Misread, Refused, Taking
+from harness.judge.facts.view import MountRefused
 from harness.places import PlaceName
 from harness.profile import Profile
 from harness.readings.batch import DIED, REFUSED, Saw
 from harness.readings.documented import documented, rule_of
-from harness.readings.given import Given
+from harness.readings.given import PACKED, Given
 from harness.readings.judged import Judge, meant, without_added
 from harness.readings.results import Came
 from harness.readings.taker import Role, Taker
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.snapshot.tar_write import tar_of
-from harness.whiteouts.readers import FUSE_USER, FUSE_USER_OLD, KERNEL_NOUSERXATTR, KERNEL_ROOT, KERNEL_USERXATTR
+from harness.whiteouts.readers import (
+    FUSE_USER,
+    FUSE_USER_OLD,
+    IMPORTER,
+    KERNEL_NOUSERXATTR,
+    KERNEL_ROOT,
+    KERNEL_USERXATTR,
+)
+from harness.whiteouts.union import merge
 from harness.worlds.model import Part, Tool, World
 from tests.entries import file, folder, gone, tree
 
@@ -87,6 +96,8 @@ def test_the_root_of_a_lower_layer_is_not_seen() -> None:
 def test_a_mount_that_is_refused_and_a_daemon_that_died() -> None:
     refused = judge(KERNEL).judged(GONE, Saw(REFUSED, "mount: wrong fs type"))
     assert (refused.came, [one.code for one in refused.surprises]) == (Came.REFUSED, ["WL209"])
+    assert isinstance(refused.surprises[0].facts, MountRefused)
+    assert not refused.surprises[0].facts.again  # nothing had been mounted before
     died = judge(taker("fuse-overlayfs", Role.UPPER)).judged(GONE, Saw(DIED, exits=(134,)))
     assert "WL208" in {one.code for one in died.findings}
     broken = judge(KERNEL).judged(GONE, Saw(None, broken="no room"))
@@ -154,6 +165,26 @@ def test_of_several_trees_that_are_right_one_is_enough_and_a_refusal_that_is_all
     assert (refused.came, refused.findings) == (Came.REFUSED, ())
 
 
+def test_what_a_packer_lost_no_importer_can_know() -> None:
+    """Who gets a device 0:0 in a tar shows what lies below: that is wrong, and no surprise."""
+    layers = (tar_of(LOWER), tar_of(tree([folder("d"), gone("d/old")])))
+    packed, written = (Given("s", layers, GONE.meant, made=made) for made in (PACKED, ""))
+    shown = Saw(0, tree=packed.trees[1])
+    assert [one.came for one in (judge(PODMAN).judged(packed, shown), judge(PODMAN).judged(written, shown))] == [
+        Came.DIFFERS
+    ] * 2
+    by_the_spec = merge(packed.trees, reader=IMPORTER)
+    assert judge(PODMAN).judged(packed, Saw(0, tree=by_the_spec)).surprises == ()
+    assert judge(PODMAN).judged(written, Saw(0, tree=by_the_spec)).surprises
+
+
+def test_owners_of_an_image_count_to_root_alone() -> None:
+    owned = tree([folder("d"), file("keep", uid=7)])
+    assert judge(PODMAN).judged(BY_FILE, Saw(0, tree=owned)).came is Came.DIFFERS
+    user = taker("podman+overlay", Role.IMAGE, Profile.USER)
+    assert judge(user).judged(BY_FILE, Saw(0, tree=owned)).came is Came.SAME
+
+
 def test_what_must_be_refused_is_no_tree_whatever_it_is() -> None:
     invalid = Given("s", BY_FILE.layers, BY_FILE.meant, refusal="demanded")
     taken = judge(PODMAN).judged(invalid, Saw(0, tree=BY_FILE.meant))
@@ -177,6 +208,8 @@ def test_what_an_importer_adds_to_every_tree_is_left_away_unless_the_image_has_i
     shown = tree([folder("dev"), file("dev/null"), file(".dockerenv"), file("x")])
     adds = (b"dev/", b".dockerenv")
     assert {one.path for one in without_added(shown, adds, tree([file("x")]))} == {b"", b"x"}
+    listed = Snapshot.of(shown, listed={b"dev", b"dev/null", b".dockerenv", b"x"})
+    assert without_added(listed, adds, tree([file("x")])).listed == frozenset({b"x"})
     assert b".dockerenv" in without_added(shown, adds, tree([file(".dockerenv")]))
 
 
