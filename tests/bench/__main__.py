@@ -6,6 +6,7 @@ Each figure is a median over several rounds of both sides in turn, so that a mac
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import statistics
 import sys
@@ -26,16 +27,21 @@ from harness.judge.judge import judge
 from harness.launch.cell import CellContext, enclosure_of, run_cell
 from harness.machine.workfolder import work_folder
 from harness.names import one_line
+from harness.profile import Profile
 from harness.readings.taker import Role
 from harness.report.html import write_report
 from harness.runs.accounts import accounts
 from harness.runs.baseline import read_baseline, write_baseline
 from harness.runs.decide import Wanted, decide, obstacles_here
-from harness.runs.folders import work_parent
-from harness.runs.givings import Which, uppers
+from harness.runs.folders import project_folder, work_parent
+from harness.runs.givings import CORPUS, Which, cases, uppers
 from harness.runs.planfile import PLAN, read_plan
 from harness.runs.readings import BATCH, of_roles
 from harness.runs.results import Results, read_results, write_results
+from harness.tools.takers import discover_takers
+from harness.worlds.build import worlds_in_place
+from harness.worlds.model import Tool
+from harness.worlds.suites import IMPORTERS
 from tests.bench.bare import bare
 from tests.bench.grid import Plain, by_this_program
 from tests.bench.kills import killed_nights
@@ -405,6 +411,28 @@ def grid(work: Path) -> None:
     row("the grid: uppers of the default matrix, given to every reader", measure, "1.15")
 
 
+def importers(work: Path) -> None:
+    """Forty layers of the corpus, given to the importers of one world, two scripts at once."""
+    (work / "importers").mkdir()
+
+    def measure() -> str:
+        found = [one for one in discover_takers(worlds_in_place()) if isinstance(one, Tool)]
+        tools = [one for one in found if one.world.name == IMPORTERS]
+        takers = [one for one in of_roles(tools, Role.IMAGE) if one.profile is Profile.ROOT]
+        if not takers:
+            raise NotDone(f"no importer is here: whiteout-lab worlds build {IMPORTERS}")
+        givings = cases(project_folder() / "scenarios" / CORPUS)[:BATCH]
+        context = CellContext(work, platform.release(), {}, timeout=600)
+        plain = Plain(work / "importers", context, takers, givings)
+
+        def mine() -> None:
+            by_this_program(work / "importers", context, takers, givings)
+
+        return ratio(mine, plain, rounds=3)
+
+    row("layers of the corpus, given to importers", measure, "1.15")
+
+
 def main() -> int:
     """All but the kills, which take an hour, or what is named (``kills=20``: so many). Returns 3 where a row could not be measured."""
     wanted = sys.argv[1:] or [
@@ -420,6 +448,7 @@ def main() -> int:
         "bundle",
         "seal",
         "grid",
+        "importers",
     ]
     parts: dict[str, Callable[[Path], None]] = {
         "cell": one_more_cell,
@@ -434,6 +463,7 @@ def main() -> int:
         "bundle": bundle,
         "seal": seal,
         "grid": grid,
+        "importers": importers,
         "kills": kills,
     }
     print(
