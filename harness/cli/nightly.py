@@ -40,6 +40,7 @@ from harness.runs.results import Results, read_results, taken_back
 from harness.runs.resume import was_killed
 from harness.tools.asked import HELP as TOOL_HELP
 from harness.worlds.refresh import refresh
+from harness.worlds.suites import Taking
 
 _MOST = 20  # paragraphs on the terminal
 
@@ -141,15 +142,15 @@ def _ran(arguments: argparse.Namespace) -> tuple[Ran, Path]:
         return run_cells(
             lambda: resume_run(arguments.resume), arguments.jobs, sys.stdout, reports=False
         ), arguments.resume
-    takers = arguments.readings == Which.ALL and not arguments.tool
+    taking = Taking.ALL if arguments.readings == Which.ALL and not arguments.tool else Taking.NONE
     if arguments.refresh:
-        failed = refresh(unasked(arguments.tool, takers=takers), lambda line: print(one_line(line), flush=True))
+        failed = refresh(unasked(arguments.tool, taking), lambda line: print(one_line(line), flush=True))
         for error in failed:
             print(f"whiteout-lab: {error}", file=sys.stderr)
         if failed:
             print("whiteout-lab: the night goes on with the worlds that are there", file=sys.stderr)
     else:
-        build_worlds(arguments.tool, strict=False, takers=takers)
+        build_worlds(arguments.tool, strict=False, taking=taking)
     plan = decided(
         Wanted(
             tuple(arguments.scenarios),

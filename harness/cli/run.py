@@ -51,6 +51,7 @@ from harness.tools.asked import parse_words
 from harness.tools.discover import discover, unmet
 from harness.worlds.build import ensure, worlds_in_place
 from harness.worlds.model import Unavailable
+from harness.worlds.suites import Taking
 
 TIMES = 3  # runs of a cell that changed, before anything is said of it
 
@@ -199,12 +200,9 @@ def why_nothing_runs(cells: Iterable[Cell | NotRun], most: int = 5) -> str:
     return "; ".join(lines) + (f"; and {len(reasons) - most} more reasons" if len(reasons) > most else "")
 
 
-def build_worlds(tools: Sequence[str], *, strict: bool, takers: bool = False) -> None:
-    """Build what is missing; a world that cannot be had is told of, and the run goes on without it unless it is strict.
-
-    *takers*: with every one in which images are taken.
-    """
-    for world in ensure(unasked(tools, takers=takers), lambda line: print(one_line(line), flush=True)).values():
+def build_worlds(tools: Sequence[str], *, strict: bool, taking: Taking = Taking.NONE) -> None:
+    """Build what is missing; a world that cannot be had is told of, and the run goes on without it unless it is strict."""
+    for world in ensure(unasked(tools, taking), lambda line: print(one_line(line), flush=True)).values():
         if isinstance(world, WorldError):
             if strict:
                 raise world
@@ -223,7 +221,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     need_limits(arguments.jobs)
     if arguments.build_worlds:
-        build_worlds(arguments.tool, strict=_strict(arguments), takers=arguments.readings == Which.ALL)
+        taking = Taking.ALL if arguments.readings == Which.ALL else Taking.NONE
+        build_worlds(arguments.tool, strict=_strict(arguments), taking=taking)
     named = bring(arguments, lambda line: print(one_line(line), flush=True))
     with contextlib.ExitStack() as stack:
         with endings.held():  # an end that comes before the run is held by the stack would leave it behind

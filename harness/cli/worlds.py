@@ -16,7 +16,7 @@ from harness.tools.crate import crates_in_place, ensure_crate
 from harness.tools.installed import installations
 from harness.worlds.build import ensure, generations, prune, world_in_place
 from harness.worlds.refresh import refresh
-from harness.worlds.suites import SUITES, wanted
+from harness.worlds.suites import SUITES, Taking, wanted
 
 _CRATE = "crate"
 
@@ -44,10 +44,10 @@ def register(parser: argparse.ArgumentParser) -> None:
     gone.set_defaults(handler=_prune)
 
 
-def unasked(tools: Sequence[str] = (), *, takers: bool = False) -> list[str]:
-    """The worlds that can be used here. *tools*: the words of ``--tool``; *takers*: with every one in which images are taken."""
+def unasked(tools: Sequence[str] = (), taking: Taking = Taking.NONE) -> list[str]:
+    """The worlds that can be used here. *tools*: the words of ``--tool``."""
     given = any(word.name.partition("+")[0] == NATIVE for word in parse_words(tools)) or bool(installations())
-    return wanted(containers=os.geteuid() == 0, singularity=given, takers=takers)
+    return wanted(containers=os.geteuid() == 0, singularity=given, taking=taking)
 
 
 def _list(_arguments: argparse.Namespace) -> int:
@@ -75,7 +75,7 @@ def _build(arguments: argparse.Namespace) -> int:
     known = (*SUITES, _CRATE)
     if unknown := [name for name in arguments.names if name not in known]:
         raise UsageError(f"there is no world {unknown[0]!r}", where="worlds build", remedy=f"known: {', '.join(known)}")
-    suites = [name for name in arguments.names if name != _CRATE] if arguments.names else unasked()
+    suites = [name for name in arguments.names if name != _CRATE] if arguments.names else unasked(taking=Taking.ONE)
     if arguments.refresh:
         failed = refresh(suites, _say)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 # What a cell's script calls, and what the stacks are made of. Everything else comes in by dependency.
 _COMMON = (
@@ -140,14 +141,19 @@ SUITES: dict[str, Suite] = {
 }
 
 
-def wanted(*, containers: bool, singularity: bool, takers: bool = False) -> list[str]:
-    """The suites that are built unasked. *containers*: whether cells may run them here; *singularity*: whether there is one to run.
+class Taking(Enum):
+    """The worlds in which images are taken: none, one, or that of every release."""
 
-    *takers*: with those of every release that takes images.
-    """
+    NONE = ()
+    ONE = (IMPORTERS,)
+    ALL = tuple(suite.name for suite in SUITES.values() if suite.takes and not suite.provides)
+
+
+def wanted(*, containers: bool, singularity: bool, taking: Taking = Taking.NONE) -> list[str]:
+    """The suites that are built unasked. *containers*: whether cells may run them here; *singularity*: whether there is one to run."""
     return [
         suite.name
         for suite in SUITES.values()
-        if (containers and (suite.name == IMPORTERS or (takers and suite.takes)))
+        if (containers and suite.name in taking.value)
         or (suite.provides and (not suite.images or (containers and (singularity or suite.name != IMAGES))))
     ]

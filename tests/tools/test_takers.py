@@ -11,7 +11,7 @@ from harness.drivers import IMPORTERS
 from harness.tools.discover import Found
 from harness.tools.takers import discover_takers, in_containers
 from harness.worlds.model import HOST, Excluded, Tool, Unavailable, World
-from harness.worlds.suites import SUITES, wanted
+from harness.worlds.suites import SUITES, Taking, wanted
 
 DOCKER = ("docker", "dockerd", "containerd", "ctr", "rootlesskit")
 NUMBERS = {
@@ -127,5 +127,9 @@ def test_the_worlds_of_takers_run_no_cells_and_one_of_them_is_built_unasked() ->
     assert len(importers) == 4
     assert not any(suite.provides or suite.images for suite in importers)
     assert wanted(containers=False, singularity=False) == ["bullseye", "bookworm", "trixie", "sid"]
-    assert wanted(containers=True, singularity=False)[4:] == ["apptainer", "importers-trixie"]
-    assert wanted(containers=True, singularity=True)[4:] == ["images", "apptainer", "importers-trixie"]
+    assert wanted(containers=True, singularity=False)[4:] == ["apptainer"]
+    assert wanted(containers=True, singularity=False, taking=Taking.ONE)[4:] == ["apptainer", "importers-trixie"]
+    assert wanted(containers=True, singularity=True, taking=Taking.ALL)[4:] == [
+        "images", "apptainer", *(f"importers-{name}" for name in ("bullseye", "bookworm", "trixie", "sid")),
+    ]  # fmt: skip
+    assert wanted(containers=False, singularity=False, taking=Taking.ALL)[4:] == []
