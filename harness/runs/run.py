@@ -31,6 +31,8 @@ from harness.runs.unrecorded import not_run_result
 class Run:
     """The controller's side of a run: the plan, the work folder, the results as they come."""
 
+    readings: Readings | None = None  # once they are done
+
     def __init__(self, plan: PlanFile, stack: contextlib.ExitStack) -> None:
         self.plan = plan
         self.stack = stack
@@ -43,7 +45,6 @@ class Run:
         self.resumed = False  # its folder was there before
         self.reports = True  # whether its end writes the report; otherwise whoever runs it does
         self.ended: Results | None = None
-        self.readings: Readings | None = None
         self.jobs = (os.cpu_count() or 1) + 1
         self.say_reading: Say = lambda _stage, _done, _total: False
         self.folder = Path(plan.folder)
