@@ -18,12 +18,11 @@ from harness.compare.readings import (
     summed,
     truth_rows,
 )
-from harness.compare.words import Column, count, short
+from harness.compare.words import Column, count
 from harness.judge.findings import Finding
 from harness.readings.results import Field, Readings
 
 READERS = ("lower", "upper")
-_LONGEST = 160  # characters of a finding's words
 _SHORT = 12  # findings of one kind that are told; the file has them all
 LEGEND = {
     "back": "deleted content is there again",
@@ -139,4 +138,4 @@ def _new(table: Table) -> tuple[New, ...]:
 
 
 def _key(table: Table, one: Field, finding: Finding) -> tuple[str, str, str]:
-    return table.givens[one.given].name, finding.code, short(finding.message, _LONGEST)
+    return table.givens[one.given].name, finding.code, finding.message
