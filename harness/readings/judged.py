@@ -14,6 +14,7 @@ from harness.evidence.recording import SCHEMA, Answer, Recording, ToolRecord
 from harness.evidence.tools import tool_record
 from harness.judge.defects.explain import Explainer
 from harness.judge.defects.model import Defect
+from harness.judge.facts.layer import Misread
 from harness.judge.findings import Finding
 from harness.judge.judge import found
 from harness.judge.rules.evidence import Evidence
@@ -29,8 +30,6 @@ from harness.readings.results import Came, Field, TakerRecord
 from harness.readings.taker import Role, Taker
 from harness.scenario.model import Scenario
 from harness.snapshot.model import EMPTY, Snapshot
-from harness.whiteouts.readers import IMPORTER
-from harness.whiteouts.union import merge
 
 
 class Judge:
@@ -71,8 +70,8 @@ class Judge:
         tree = saw.tree or EMPTY
         findings = min((self._taken(tree, one, given, saw) for one in given.allowed or (EMPTY,)), key=len)
         surprises = findings
-        if given.made == PACKED:  # what a packer lost, no importer can know
-            surprises = self._taken(tree, merge(given.trees, reader=IMPORTER), given, saw)
+        if given.made == PACKED:  # what a packer lost, no importer can know: another tree is the packer's doing
+            surprises = [one for one in findings if not isinstance(one.facts, Misread)]
         return self._field(given, saw, recording, Came.DIFFERS if findings else Came.SAME, findings, surprises)
 
     def _taken(self, tree: Snapshot, wanted: Snapshot, given: Given, saw: Saw) -> list[Finding]:
