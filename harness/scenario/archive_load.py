@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from harness.errors import ScenarioError
 from harness.names import unescape
 from harness.scenario.archive import SCHEMA, Allowed, ArchiveLayer, LayerCase, Member, as_leaf, as_member, nodes_of
 from harness.scenario.check import MAX_PATH, check_text, check_tree
-from harness.scenario.convert import BAD, check_keys, fields_of, read
-from harness.scenario.mistakes import Enough, Mistakes, end_all, named
-from harness.scenario.toml import NAME, raw_file, table
+from harness.scenario.kept import check_links, check_sentences, load_folder, named_table, read_whole
+from harness.scenario.mistakes import Mistakes, named
 from harness.whiteouts.encodings import WH
 
 MORE_THAN_THERE_IS = 1 << 16  # bytes: a size that lies is at least this, and so never ends within the archive
@@ -26,47 +22,22 @@ _VERDICTS = ("meant", "refuse", "open")
 
 def load_cases(folder: Path) -> tuple[LayerCase, ...]:
     """Every file of a folder, by name. No folder: none. Raises ScenarioError with the mistakes of all files."""
-    cases: list[LayerCase] = []
-    wrong: list[Mistakes] = []
-    for path in sorted(folder.glob("*.toml")):
-        mistakes = Mistakes(str(path))
-        with contextlib.suppress(Enough), mistakes.taken():
-            case = parse_case(raw_file(path), path.stem, mistakes)
-            cases += [case] if case is not None and not mistakes.found else []
-        wrong += [mistakes] if mistakes.found else []
-    end_all(wrong)
-    return tuple(cases)
+    return load_folder(folder, parse_case)
 
 
 def parse_case(raw: bytes, name: str, mistakes: Mistakes) -> LayerCase | None:
     """The case that TOML text says, or None where it has mistakes, which are told. Raises ScenarioError, Enough."""
-    data = table(raw, mistakes.where, SCHEMA)
-    if not NAME.fullmatch(name):
-        mistakes.add(f"the name {name[:80]!r} is not one for a case", remedy="use lower-case letters, digits and '-'")
-    if "name" in data:
-        mistakes.add("unknown key 'name'", "name", "the file's name is the case's name")
-        del data["name"]
-    check_keys(data, LayerCase, "", mistakes)
-    fields = {
-        field.name: read(data[field.name], field.type, field.name, mistakes)
-        for field in fields_of(LayerCase)
-        if field.name in data
-    }
-    if BAD in fields.values() or mistakes.found:
-        return None
-    case = msgspec.convert({**data, "name": name}, LayerCase)
-    _check(case, data, mistakes)
+    data = named_table(raw, name, SCHEMA, "case", mistakes)
+    case = read_whole(data, name, LayerCase, mistakes)
+    if case is not None:
+        _check(case, data, mistakes)
     return None if mistakes.found else case
 
 
 def _check(case: LayerCase, said: Collection[str], mistakes: Mistakes) -> None:
     """Everything that types do not say. *said*: the keys of the file."""
-    for key in ("title", "guards", "refuse", "open"):
-        if key in said and len(getattr(case, key).strip()) < 10:
-            mistakes.add("says too little", key, "one sentence that a stranger understands")
-    for i, link in enumerate(case.links):
-        if not re.fullmatch(r"https://\S+", link):
-            mistakes.add(f"{link[:80]!r} is no link", f"links[{i}]", "write https://…")
+    check_sentences(case, [key for key in ("title", "guards", "refuse", "open") if key in said], mistakes)
+    check_links(case.links, mistakes)
     for i, layer in enumerate(case.layers):
         _check_layer(layer, f"layers[{i}]", mistakes)
     verdicts = [key for key in _VERDICTS if key in said]

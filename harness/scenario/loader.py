@@ -17,12 +17,13 @@ from harness.profile import Profile
 from harness.scenario.archive import FOLDER as CORPUS
 from harness.scenario.check import check_path, check_text, check_tree
 from harness.scenario.convert import BAD, check_keys, fields_of, read, read_entries, read_list
+from harness.scenario.kept import named_table
 from harness.scenario.mistakes import Enough, Mistakes, end_all
 from harness.scenario.model import SCHEMA, Node, Scenario, Tree
 from harness.scenario.options import check_env, check_options
 from harness.scenario.rehearse import slips
 from harness.scenario.steps import StepBase
-from harness.scenario.toml import NAME, raw_file, table
+from harness.scenario.toml import raw_file
 from harness.scenario.words import check_names, check_tools
 
 DEFECTS = "defects"  # the folder beside the scenarios, whose files are none of them
@@ -137,14 +138,7 @@ def _slips(scenario: Scenario) -> Iterable[tuple[int, str]]:
 
 
 def _parsed(raw: bytes, name: str, mistakes: Mistakes) -> Scenario | None:
-    data = table(raw, mistakes.where, SCHEMA)
-    if not NAME.fullmatch(name):
-        mistakes.add(
-            f"the name {name[:80]!r} is not one for a scenario", remedy="use lower-case letters, digits and '-'"
-        )
-    if "name" in data:
-        mistakes.add("unknown key 'name'", "name", "the file's name is the scenario's name")
-        del data["name"]
+    data = named_table(raw, name, SCHEMA, "scenario", mistakes)
     if data.pop("known", None) is not None:
         mistakes.add(
             "a scenario says nothing of what is known",

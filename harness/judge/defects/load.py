@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import fnmatch
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
 
 from harness import places
 from harness.judge.codes import CODES
 from harness.judge.defects.model import SCHEMA, Defect, Sign
 from harness.judge.facts import FACT_NAMES
-from harness.scenario.convert import BAD, check_keys, fields_of, read
-from harness.scenario.mistakes import Enough, Mistakes, end_all
-from harness.scenario.toml import NAME, raw_file, table
+from harness.scenario.kept import check_links, check_sentences, load_folder, named_table, read_whole
+from harness.scenario.mistakes import Mistakes
 from harness.worlds.ranges import ANY, choices, mistake_in, parse_range
 
 
@@ -33,51 +28,24 @@ class Words:
 
 def load_defects(folder: Path, words: Words) -> tuple[Defect, ...]:
     """Every defect of a folder, by name. No folder: none. Raises ScenarioError with the mistakes of all files."""
-    defects: list[Defect] = []
-    wrong: list[Mistakes] = []
-    for path in sorted(folder.glob("*.toml")):
-        mistakes = Mistakes(str(path))
-        with contextlib.suppress(Enough), mistakes.taken():
-            defect = parse(raw_file(path), path.stem, words, mistakes)
-            defects += [defect] if defect is not None and not mistakes.found else []
-        wrong += [mistakes] if mistakes.found else []
-    end_all(wrong)
-    return tuple(defects)
+    return load_folder(folder, lambda raw, name, mistakes: parse(raw, name, words, mistakes))
 
 
 def parse(raw: bytes, name: str, words: Words, mistakes: Mistakes) -> Defect | None:
     """The defect that TOML text says, or None where it has mistakes, which are told. Raises ScenarioError, Enough."""
-    data = table(raw, mistakes.where, SCHEMA)
-    if not NAME.fullmatch(name.replace(".", "-")):
-        mistakes.add(
-            f"the name {name[:80]!r} is not one for a defect", remedy="use lower-case letters, digits, '.' and '-'"
-        )
-    if "name" in data:
-        mistakes.add("unknown key 'name'", "name", "the file's name is the defect's name")
-        del data["name"]
-    check_keys(data, Defect, "", mistakes)
-    fields = {
-        field.name: read(data[field.name], field.type, field.name, mistakes)
-        for field in fields_of(Defect)
-        if field.name in data
-    }
-    if BAD in fields.values() or mistakes.found:
-        return None
-    defect = msgspec.convert({**data, "name": name}, Defect)
-    _check(defect, words, mistakes)
+    data = named_table(raw, name, SCHEMA, "defect", mistakes, dots=True)
+    defect = read_whole(data, name, Defect, mistakes)
+    if defect is not None:
+        _check(defect, words, mistakes)
     return None if mistakes.found else defect
 
 
 def _check(defect: Defect, words: Words, mistakes: Mistakes) -> None:
     """Everything that types do not say."""
-    for key in ("title", "cause", "remedy"):
-        if len(getattr(defect, key).strip()) < 10:
-            mistakes.add("says too little", key, "one sentence that a stranger understands")
+    check_sentences(defect, ("title", "cause", "remedy"), mistakes)
     _one_of(defect.program, words.programs, "program", "program", mistakes)
     _ranges(defect.versions, "versions", mistakes)
-    for i, link in enumerate(defect.links):
-        if not re.fullmatch(r"https://\S+", link):
-            mistakes.add(f"{link[:80]!r} is no link", f"links[{i}]", "write https://…")
+    check_links(defect.links, mistakes)
     if not defect.links and not defect.seen:
         mistakes.add(
             "nobody can read about it", "links", "name where it is reported, or say on which day it was 'seen'"
