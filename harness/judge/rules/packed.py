@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from harness.judge.facts.layer import Fate, MarkLost, PackedOtherwise, Taking
+from harness.judge.facts.layer import Fate, MarkLost, PackedOtherwise
 from harness.judge.rules import words
 from harness.judge.rules.evidence import LayerEvidence, RawLayer, shown
 from harness.judge.rules.layer import HONOURED, Statement, marks_changed, statements, users_own
 from harness.judge.rules.rule import Hit, Rule
-from harness.judge.rules.view import difference, topmost
+from harness.judge.rules.trees import otherwise
 from harness.snapshot.model import EMPTY, Entry, Kind, Snapshot, ancestors
 from harness.snapshot.tar import join_links
 from harness.whiteouts.encodings import Says
@@ -84,23 +84,12 @@ def mark_lost(evidence: PackedEvidence) -> Iterator[Hit[MarkLost]]:
 def packed_otherwise(evidence: PackedEvidence) -> Iterator[Hit[PackedOtherwise]]:
     """WL308: what else is another tree. What a lost mark explains is told by it."""
     called, _ = HONOURED[evidence.layer.form]
-    tree, meant, place = evidence.tree, evidence.meant, evidence.layer.place
-    extra = topmost(path for path in tree.entries if path not in meant)
-    absent = topmost(path for path in meant.entries if path not in tree)
     explained = {one for one, _ in evidence.marks}
-    for paths, taken in ((extra, Taking.EXTRA), (absent, Taking.ABSENT)):
-        for path in paths:
-            hidden = path in evidence.back or path in evidence.hidden
-            if not (hidden and any(_speaks_of(one, path) for one in explained)):
-                yield Hit(shown(path), place, PackedOtherwise(layer=called, taken=taken))
-    for entry in meant:
-        other = tree.get(entry.path)
-        # of the root nothing is compared: sqfs2tar and the differs leave it away
-        differences = difference(entry, other) if entry.path and other is not None else ()
-        if differences:
-            yield Hit(
-                shown(entry.path), place, PackedOtherwise(layer=called, taken=Taking.DIFFERS, differences=differences)
-            )
+    for path, taken, differences in otherwise(evidence.tree, evidence.meant):
+        hidden = path in evidence.back or path in evidence.hidden
+        if not (hidden and any(_speaks_of(one, path) for one in explained)):
+            facts = PackedOtherwise(layer=called, taken=taken, differences=differences)
+            yield Hit(shown(path), evidence.layer.place, facts)
 
 
 RULES: tuple[Rule[PackedEvidence, Any], ...] = (

@@ -12,12 +12,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.judge.facts.layer import AgainstTheSpec, Misread, ReachedOutside, Taking
+from harness.judge.facts.layer import AgainstTheSpec, Misread, ReachedOutside
 from harness.judge.findings import Finding
 from harness.judge.rules import words
 from harness.judge.rules.evidence import shown
 from harness.judge.rules.rule import Hit, Rule
-from harness.judge.rules.view import difference, topmost
+from harness.judge.rules.trees import otherwise
 from harness.places import PlaceName
 from harness.snapshot.model import Entry, Kind, Snapshot
 
@@ -43,19 +43,10 @@ def taken_otherwise(evidence: TakenEvidence) -> Iterator[Hit[Misread]]:
     """WL305."""
     if evidence.invalid:
         return
-    tree, meant = evidence.tree, evidence.meant
-    extra = topmost(path for path in tree.entries if path not in meant)
-    absent = topmost(path for path in meant.entries if path not in tree)
-    for paths, taken in ((extra, Taking.EXTRA), (absent, Taking.ABSENT)):
-        for path in paths:
-            yield Hit(shown(path), evidence.place, Misread(taken=taken))
-    for entry in meant:
-        other = tree.get(entry.path)
-        # the root of an image is its container's as well: several importers make it anew
-        if entry.path and other is not None:
-            differences = difference(entry, _compared(evidence, other, entry))
-            if differences:
-                yield Hit(shown(entry.path), evidence.place, Misread(taken=Taking.DIFFERS, differences=differences))
+    for path, taken, differences in otherwise(
+        evidence.tree, evidence.meant, lambda wanted, seen: _compared(evidence, seen, wanted)
+    ):
+        yield Hit(shown(path), evidence.place, Misread(taken=taken, differences=differences))
 
 
 def _compared(evidence: TakenEvidence, seen: Entry, wanted: Entry) -> Entry:
