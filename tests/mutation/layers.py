@@ -22,10 +22,12 @@ def every() -> Iterator[Mutant]:
         yield from inverted(f"harness/readings/{name}.py", _READINGS)
     yield from inverted("harness/compare/readings.py", ("tests/compare/test_readings.py",))
     yield from inverted("harness/compare/measured.py", ("tests/compare/test_measured.py",))
-    yield from inverted("harness/judge/rules/taken.py", ("tests/readings/test_judged.py",))
+    for name in ("taken", "trees"):
+        yield from inverted(f"harness/judge/rules/{name}.py", ("tests/readings/test_judged.py",))
     yield from inverted("harness/readings/archives.py", ("tests/readings/test_archives.py",))
     yield from inverted("harness/readings/corpus.py", ("tests/readings/test_corpus.py",))
     yield from inverted("harness/scenario/archive_load.py", ("tests/scenario/test_archive_load.py",))
+    yield from inverted("harness/scenario/kept.py", ("tests/scenario/test_archive_load.py",))
     yield from inverted("harness/report/redact.py", ("tests/report/test_redact.py",))
     # without a night before, the clock cannot have gone back: the other way round that cannot even be asked
     history = inverted("harness/runs/history.py", ("tests/runs/test_history.py",))

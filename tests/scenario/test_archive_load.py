@@ -9,6 +9,7 @@ import pytest
 from harness.errors import EXIT_USAGE, ScenarioError
 from harness.scenario.archive import LayerCase, as_member
 from harness.scenario.archive_load import load_cases, parse_case
+from harness.scenario.kept import named_table
 from harness.scenario.mistakes import Mistakes
 
 HEAD = 'schema = 1\ntitle = "some title"\nguards = "some sentence"\nlinks = []\n'
@@ -109,9 +110,21 @@ def test_what_is_no_mistake(text: str) -> None:
     assert read(text).layers
 
 
-def test_the_name_of_a_case_is_plain() -> None:
-    with pytest.raises(ScenarioError, match="not one for a case"):
-        read(WHOLE, "Case 1")
+@pytest.mark.parametrize("name", ["Case 1", "case.1"])
+def test_the_name_of_a_case_is_plain(name: str) -> None:
+    with pytest.raises(ScenarioError, match="not one for a case") as error:
+        read(WHOLE, name)
+    assert error.value.remedy == "use lower-case letters, digits and '-'"
+
+
+def test_dots_are_of_names_that_may_have_them() -> None:
+    mistakes = Mistakes("a.1.toml")
+    assert named_table(b"schema = 1", "a.1", 1, "defect", mistakes, dots=True) == {"schema": 1}
+    mistakes.end()
+    named_table(b"schema = 1", "A.1", 1, "defect", mistakes, dots=True)
+    with pytest.raises(ScenarioError, match="not one for a defect") as error:
+        mistakes.end()
+    assert error.value.remedy == "use lower-case letters, digits, '.' and '-'"
 
 
 def test_the_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
