@@ -117,6 +117,7 @@ class Setup(ABC):
     for it. ``helpers``: programs that make what it mounts; they are not under test, but without them there is no such tool.
     ``on_request``: it runs the scenarios that name it alone, since it says little new in others and costs much.
     ``owners``: whether the tree that it shows has the owners that it was given, or all are mapped to whoever runs it.
+    ``container``: whether it needs the surroundings of programs that run containers: a machine of its own, whose user the ordinary one is.
     """
 
     kind: ClassVar[Literal["mounts", "containers", "imports", "packs"]]
@@ -132,6 +133,7 @@ class Setup(ABC):
     on_request: bool = False
     fs_of_its_own: bool = False
     owners: Literal["visible", "mapped"] = "visible"
+    container: bool = False
 
     @property
     def name(self) -> str:
@@ -176,6 +178,7 @@ class Runner(Setup):
     needs: tuple[str, ...] = ("container",)
     on_request: bool = True
     fs_of_its_own: bool = True
+    container: bool = True
     keeps_upper: bool = True
     mode: Literal["", "native", "oci"] = ""
     flattened: bool = True
@@ -195,6 +198,7 @@ class Importer(Setup):
 
     kind = "imports"
 
+    container: bool = True
     adds: tuple[bytes, ...] = ()
     since: str = ""
 
@@ -205,15 +209,11 @@ class Importer(Setup):
 
 @dataclass(frozen=True, kw_only=True)
 class Packer(Setup):
-    """A driver that makes a layer of an upper.
-
-    ``form``: of the layer, ``tar`` or ``squashfs``. ``container``: whether it needs the surroundings of programs that run containers.
-    """
+    """A driver that makes a layer of an upper. ``form``: of the layer, ``tar`` or ``squashfs``."""
 
     kind = "packs"
 
     form: Literal["tar", "squashfs"] = "tar"
-    container: bool = False
 
     @abstractmethod
     def script(self, profile: Profile) -> ReadingText:

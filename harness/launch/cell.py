@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 
 from harness.cells.plan import Cell, program_of
-from harness.drivers.base import Runner
 from harness.errors import BrokenMachinery
 from harness.evidence import recording as records
 from harness.evidence import trees as evidence
@@ -107,7 +106,7 @@ def enclosure_of(cell: Cell, uid: int = NOBODY, work: Path | None = None) -> Enc
 
     *work*: the run's folder, in which cells of containers keep what they make alike.
     """
-    container = isinstance(cell.driver, Runner)
+    container = cell.driver.container
     given = from_outside(cell.tool)
     # a script that hands over from one privilege to another takes them up itself
     handed = cell.scenario.handover

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from harness.drivers.base import Importer, Packer, Setup
+from harness.drivers.base import Importer
 from harness.errors import BrokenMachinery
 from harness.evidence.trees import daemon_exits, unseen
 from harness.launch.cell import CellContext, closed_fuse, from_outside, machine, stage_in
@@ -63,30 +63,24 @@ def enclosure_for(taker: Taker, context: CellContext) -> Enclosure:
     """The namespaces that a taker needs on this machine."""
     as_root = os.geteuid() == 0
     setup = taker.setup
-    container = _container(setup)
-    hands_over = _by_root(taker) and not container
+    hands_over = _by_root(taker)
     return Enclosure(
         taker.tool.world.root,
         Profile.ROOT if hands_over else taker.profile,
         as_root,
-        USER if container else context.uid,
+        USER if setup.container else context.uid,
         from_outside(taker.tool),
         closed_fuse(),
         None,
-        container,
+        setup.container,
         hands_over=hands_over,
         machine=machine(),
     )
 
 
-def _container(setup: Setup) -> bool:
-    """Whether it needs a machine of its own; then its ordinary user is one of that machine."""
-    return isinstance(setup, Importer) or (isinstance(setup, Packer) and setup.container)
-
-
 def _by_root(taker: Taker) -> bool:
     """Whether root lays out what a user then reads."""
-    return os.geteuid() == 0 and taker.profile is Profile.USER and not _container(taker.setup)
+    return os.geteuid() == 0 and taker.profile is Profile.USER and not taker.setup.container
 
 
 def run_batch(taker: Taker, givens: Sequence[Given], context: CellContext, keep_at: Path | None = None) -> list[Saw]:

@@ -9,7 +9,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.drivers.base import Packer
 from harness.errors import BrokenMachinery
 from harness.judge.defects.model import Defect
 from harness.launch.cell import CellContext
@@ -124,8 +123,7 @@ def _why_not(taker: Taker, given: Given, *, as_root: bool) -> str:
     """Why nobody here can give it to a taker; empty where somebody can."""
     if taker.role is Role.IMAGE:
         return ""
-    setup = taker.setup
-    itself = not as_root or (isinstance(setup, Packer) and setup.container and taker.profile is Profile.USER)
+    itself = not as_root or (taker.setup.container and taker.profile is Profile.USER)
     if itself and laid_by(given) is Profile.ROOT:
         return "an ordinary user may not lay it out: its owners, devices or trusted.* xattrs"
     copies = (taker.role is Role.UPPER and taker.setup.fs_of_its_own) or taker.role is Role.FOLDER

@@ -44,7 +44,7 @@ def _of(setup: Takes, suites: Sequence[World], host: World, ledger: Ledger) -> I
     if setup.program == SINGULARITY:
         yield from _installed(setup, suites, host, ledger)
         return
-    if not in_containers(setup):
+    if not setup.container:
         yield from _found(setup, (*suites, host), ledger)
         return
     yield from _found(setup, [world for world in suites if _takes(setup, world.suite)], ledger)
@@ -53,11 +53,6 @@ def _of(setup: Takes, suites: Sequence[World], host: World, ledger: Ledger) -> I
         if _takes(setup, name) and name not in built:
             remedy = f"whiteout-lab worlds build {name}"
             yield Unavailable(setup.name, name, f"the world {name} is not built", remedy, name)
-
-
-def in_containers(setup: Takes) -> bool:
-    """Whether it needs the surroundings of programs that run containers."""
-    return isinstance(setup, Importer) or setup.container
 
 
 def _takes(setup: Takes, suite: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.drivers import IMPORTERS
 from harness.tools.discover import Found
-from harness.tools.takers import discover_takers, in_containers
+from harness.tools.takers import discover_takers
 from harness.worlds.model import HOST, Excluded, Tool, Unavailable, World
 from harness.worlds.suites import SUITES, Taking, wanted
 
@@ -119,7 +119,7 @@ def test_an_installation_takes_images_in_the_world_for_it(
 
 def test_every_importer_has_a_world_for_it() -> None:
     taken = {program for suite in SUITES.values() for program in (*suite.takes, *suite.provides)}
-    assert {setup.program for setup in IMPORTERS.values() if in_containers(setup)} <= taken
+    assert {setup.program for setup in IMPORTERS.values()} <= taken
 
 
 def test_the_worlds_of_takers_run_no_cells_and_one_of_them_is_built_unasked() -> None:
