@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,9 +9,9 @@ from harness.cells.plan import Cell
 from harness.errors import BrokenMachinery
 from harness.launch.cell import CellContext, staged
 from harness.launch.untouched import only_files
-from harness.machine.guarded import remove_tree
 from harness.machine.process import run_on_lifeline
-from harness.machine.room import REMEDY, Room
+from harness.machine.room import Room
+from harness.machine.workfolder import own_folder
 from harness.worlds.inside import CELL
 
 _SAID, _CODE = "out/said", "out/code"
@@ -64,11 +62,10 @@ def run_alone(
 
     Nothing is left. Raises BrokenMachinery.
     """
-    folder = context.work / f"alone-{os.getpid()}-{time.monotonic_ns():x}"
     script = _RUN % (inside, command)
     placed = {"script.sh": script.encode(), **{f"{BUNDLE}/{name}": content for name, content in files.items()}}
     room = Room(context.work)
-    try:
+    with own_folder(context.work, "alone") as folder:
         room.need()
         stage, enclosure = staged(cell, context, folder, placed)
         ended = run_on_lifeline(
@@ -84,9 +81,3 @@ def run_alone(
         words = (stage / _SAID).read_bytes()[:_LONGEST] if (stage / _SAID).exists() else ended.err
         code = (stage / _CODE).read_text().strip() if (stage / _CODE).exists() else ""
         return Said(int(code) if code.isdigit() else None, words)
-    except OSError as error:
-        raise BrokenMachinery(
-            f"the cell's folder cannot be used: {error.strerror}", where=str(error.filename or folder), remedy=REMEDY
-        ) from error
-    finally:
-        remove_tree(folder)

@@ -25,10 +25,10 @@ from harness.evidence.recording import Recording
 from harness.evidence.tools import tool_record
 from harness.launch.enclosure import PLACES, Enclosure, Mounted, read_mountinfo
 from harness.launch.untouched import only_files
-from harness.machine.guarded import mark, remove_tree
+from harness.machine.guarded import mark
 from harness.machine.process import Ended, run_on_lifeline
 from harness.machine.room import REMEDY, Room
-from harness.machine.workfolder import is_held
+from harness.machine.workfolder import is_held, own_folder
 from harness.places import PlaceName
 from harness.profile import Profile
 from harness.protocol import Phase
@@ -82,17 +82,8 @@ def run_cell(cell: Cell, context: CellContext, keep_at: Path) -> Ran:
 
     The cell's own folder below ``bench.work`` is removed, whatever happens. Raises MissingProgram when ``unshare`` is not there.
     """
-    folder = context.work / f"cell-{os.getpid()}-{time.monotonic_ns():x}"
-    try:
+    with own_folder(context.work, "cell") as folder:
         return _run(cell, context, folder, keep_at)
-    except OSError as error:
-        raise BrokenMachinery(
-            f"the cell's folder cannot be used: {error.strerror}",
-            where=str(error.filename or folder),
-            remedy=REMEDY,
-        ) from error
-    finally:
-        remove_tree(folder)
 
 
 def from_outside(tool: Tool) -> Path | None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import BrokenMachinery
 from harness.machine.guarded import MARKER, claim, mark, remove_tree
 from harness.machine.process import reaper
-from harness.machine.room import Room
+from harness.machine.room import REMEDY, Room
 
 _LOCK = "lock"
 _KINDS = ("run", "probe")
@@ -121,3 +122,20 @@ def work_folder(parent: Path, run: str) -> Iterator[Path]:
     Room(claim(parent)).need()
     with reaped_folder(parent, "run", run) as folder:
         yield folder
+
+
+@contextlib.contextmanager
+def own_folder(work: Path, kind: str, called: str = "the cell's folder") -> Iterator[Path]:
+    """A place in a work folder that is nobody else's, for a cell or what is like one; what is made there is removed at the end.
+
+    Raises BrokenMachinery for whatever the system refuses meanwhile: that *called* cannot be used.
+    """
+    folder = work / f"{kind}-{os.getpid()}-{time.monotonic_ns():x}"
+    try:
+        yield folder
+    except OSError as error:
+        raise BrokenMachinery(
+            f"{called} cannot be used: {error.strerror}", where=str(error.filename or folder), remedy=REMEDY
+        ) from error
+    finally:
+        remove_tree(folder)

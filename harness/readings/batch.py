@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +17,9 @@ from harness.evidence.trees import daemon_exits, unseen
 from harness.launch.cell import CellContext, closed_fuse, from_outside, machine, stage_in
 from harness.launch.enclosure import Enclosure
 from harness.launch.untouched import only_files
-from harness.machine.guarded import remove_tree
 from harness.machine.process import run, run_on_lifeline
-from harness.machine.room import REMEDY, Room
+from harness.machine.room import Room
+from harness.machine.workfolder import own_folder
 from harness.names import escape
 from harness.profile import Profile
 from harness.readings.given import Given
@@ -88,9 +87,8 @@ def run_batch(taker: Taker, givens: Sequence[Given], context: CellContext, keep_
 
     Nothing else is left. Raises BrokenMachinery where no reading could be done at all.
     """
-    folder = context.work / f"readings-{os.getpid()}-{time.monotonic_ns():x}"
     room = Room(context.work)
-    try:
+    with own_folder(context.work, "readings", "the folder of the readings") as folder:
         room.need()
         script = script_of(taker, givens)
         enclosure = enclosure_for(taker, context)
@@ -115,14 +113,6 @@ def run_batch(taker: Taker, givens: Sequence[Given], context: CellContext, keep_
         if keep_at is not None:
             _keep(out, script, keep_at)
         return found
-    except OSError as error:
-        raise BrokenMachinery(
-            f"the folder of the readings cannot be used: {error.strerror}",
-            where=str(error.filename or folder),
-            remedy=REMEDY,
-        ) from error
-    finally:
-        remove_tree(folder)
 
 
 def script_of(taker: Taker, givens: Sequence[Given]) -> bytes:
