@@ -19,13 +19,13 @@ from harness.judge.findings import Finding
 from harness.judge.judge import found
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.taken import TakenEvidence, taken_findings
-from harness.places import IMPORTED, ORACLE, PUSHED, READ, SEALED, STEPS, PlaceName
+from harness.places import IMPORTED, ORACLE, READ, STEPS, PlaceName
 from harness.profile import Profile
 from harness.protocol import Phase
 from harness.readings.batch import DIED, REFUSED, Saw
 from harness.readings.documented import documented
 from harness.readings.given import PACKED, Given
-from harness.readings.packed import judge_packed
+from harness.readings.packed import judge_packed, place_packed
 from harness.readings.results import Came, Field, TakerRecord
 from harness.readings.taker import Role, Taker
 from harness.scenario.model import Scenario
@@ -37,9 +37,10 @@ class Judge:
 
     def __init__(self, taker: Taker, kernel: str, defects: Sequence[Defect] = ()) -> None:
         self._taker = taker
-        self._tool = _as_it_reads(taker, kernel)
         self._defects = defects
-        self.record = TakerRecord(taker.key, tool_record(taker.tool, kernel), taker.profile, taker.role)
+        tool = tool_record(taker.tool, kernel)
+        self._tool = _as_it_reads(tool, taker.profile)
+        self.record = TakerRecord(taker.key, tool, taker.profile, taker.role)
         self._place = _place(taker)
 
     def judged(self, given: Given, saw: Saw) -> Field:
@@ -86,8 +87,8 @@ class Judge:
         if saw.packed is None:
             findings = self._found(recording, saw, given.meant)
             return self._field(given, saw, recording, Came.REFUSED, findings, findings)
-        form = "squashfs" if self._place.startswith(SEALED) else "tar"
-        findings = judge_packed(given, saw.packed, form, by=self._taker.setup.program)
+        assert isinstance(self._taker.setup, Packer)
+        findings = judge_packed(given, saw.packed, self._taker.setup.form, by=self._taker.setup.program)
         return self._field(given, saw, recording, Came.DIFFERS if findings else Came.MADE, findings, findings)
 
     def _field(  # noqa: PLR0917
@@ -141,7 +142,7 @@ def _place(taker: Taker) -> PlaceName:
     if taker.role is Role.IMAGE:
         return PlaceName(f"{IMPORTED}@{taker.setup.program}")
     if isinstance(taker.setup, Packer):
-        return PlaceName(f"{SEALED if taker.setup.form == 'squashfs' else PUSHED}@{taker.setup.program}")
+        return place_packed(taker.setup.form, taker.setup.program)
     return READ
 
 
@@ -152,10 +153,9 @@ def meant(taker: Taker, given: Given) -> Snapshot:
     return Snapshot.of([*given.meant, *EMPTY], unseen=given.meant.unseen)
 
 
-def _as_it_reads(taker: Taker, kernel: str) -> ToolRecord:
+def _as_it_reads(tool: ToolRecord, profile: Profile) -> ToolRecord:
     """The tool's record, as whose the reading is judged: to a user all owners are its own."""
-    record = tool_record(taker.tool, kernel)
-    return msgspec.structs.replace(record, owners="mapped") if taker.profile is Profile.USER else record
+    return msgspec.structs.replace(tool, owners="mapped") if profile is Profile.USER else tool
 
 
 def _last_line(words: str) -> str:

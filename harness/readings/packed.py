@@ -13,13 +13,18 @@ from harness.readings.given import Given
 from harness.snapshot.model import Entry
 
 
+def place_packed(form: str, by: str) -> PlaceName:
+    """Where a layer of a form stands; *by*: the program that made it, empty where nobody is named."""
+    base = SEALED if form == "squashfs" else PUSHED
+    return PlaceName(f"{base}@{by}") if by else base
+
+
 def judge_packed(given: Given, raw: Sequence[Entry], form: str, *, by: str = "") -> list[Finding]:
     """The findings of a layer. *raw*: its entries in the order of its archive, doubles too; *form*: ``tar`` or ``squashfs``.
 
     *by*: the program that made it, for the place: ``pushed@bsdtar``. Raises BrokenMachinery where what was given is no archive.
     """
-    base = SEALED if form == "squashfs" else PUSHED
-    place = PlaceName(f"{base}@{by}") if by else base
+    place = place_packed(form, by)
     *lowers, upper = given.trees
     evidence = PackedEvidence(lowers, upper, given.meant, RawLayer(raw, form, place))
     of_layer = layer_findings(raw, form=form, place=place)
