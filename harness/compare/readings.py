@@ -130,10 +130,6 @@ class Head:
     label: str
     role: str  # how they get the layer, where it is not both ways
 
-    @property
-    def keys(self) -> frozenset[str]:
-        return frozenset(one.key for one in self.takers)
-
 
 @dataclass(frozen=True)
 class MatrixRow:
@@ -143,7 +139,6 @@ class MatrixRow:
     fields: tuple[Sum, ...]
     about: str = ""
     heading: str = ""
-    givens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,16 +180,16 @@ class Table:
     def takers(self, *roles: str) -> list[TakerRecord]:
         return [one for one in self.readings.takers if one.role in roles]
 
-    def by_takers(self, givens: Sequence[str], takers: Sequence[TakerRecord]) -> list[Sum]:
-        """What each taker made of some givens."""
-        return [summed(one for key in givens if (one := self.by_both.get((key, taker.key)))) for taker in takers]
+    def by_taker(self, givens: Sequence[str], taker: TakerRecord) -> Sum:
+        """What a taker made of some givens."""
+        return summed(one for key in givens if (one := self.by_both.get((key, taker.key))))
 
     def matrix(self, rows: Sequence[RowWanted], takers: Sequence[TakerRecord]) -> Matrix:
         """Rows with the readings by *takers*, of whom those with one title that gave the same everywhere share a column."""
         columns: dict[tuple[object, ...], list[TakerRecord]] = {}
         sums: dict[str, tuple[Sum, ...]] = {}
         for taker in takers:
-            sums[taker.key] = tuple(self.by_takers(row.givens, [taker])[0] for row in rows)
+            sums[taker.key] = tuple(self.by_taker(row.givens, taker) for row in rows)
             if any(one.of or one.broken for one in sums[taker.key]):
                 columns.setdefault((taker.tool.title, taker.profile, sums[taker.key]), []).append(taker)
         every = [Column.of(one.tool, one.profile) for one in takers]
@@ -208,7 +203,6 @@ class Table:
                     tuple(sums[head.takers[0].key][place] for head in heads),
                     row.about,
                     row.heading,
-                    row.givens,
                 )
                 for place, row in enumerate(rows)
             ),
@@ -255,7 +249,8 @@ def grid_rows(table: Table, columns: Mapping[str, Column]) -> list[RowWanted]:
     groups: dict[tuple[object, ...], list[Column]] = {}
     for column in sorted((one for one in wrote if wrote[one]), key=lambda one: one.order):
         alike = tuple(
-            (one.worst, bool(one.new), bool(one.of)) for one in table.by_takers(wrote[column], table.takers(*_ROLES))
+            (one.worst, bool(one.new), bool(one.of))
+            for one in (table.by_taker(wrote[column], taker) for taker in table.takers(*_ROLES))
         )
         groups.setdefault((column.title, column.profile, alike), []).append(column)
     rows = []
@@ -275,12 +270,7 @@ def joined(matrix: Matrix) -> Matrix:
         rows.setdefault(row.fields, []).append(row)
     return Matrix(
         matrix.heads,
-        tuple(
-            MatrixRow(
-                ", ".join(dict.fromkeys(row.name for row in same)), fields, givens=sum((r.givens for r in same), ())
-            )
-            for fields, same in rows.items()
-        ),
+        tuple(MatrixRow(", ".join(dict.fromkeys(row.name for row in same)), fields) for fields, same in rows.items()),
     )
 
 
