@@ -94,12 +94,49 @@ def test_a_role_that_differs_has_a_column_of_its_own() -> None:
     assert len(labels) == 3
 
 
+def said_of(*fine: TakerRecord) -> str:
+    """What is said of an upper that these read as it is meant, and others with content that is lost."""
+    given = GivenRecord("f", "s", Source.UPPER, 2, ("s[fuse-1-root]",))
+    came = {
+        ("f", one.key): Field("f", one.key, Came.SAME)
+        if one in fine
+        else Field("f", one.key, Came.DIFFERS, findings=(LOST,))
+        for one in (*KERNEL, *FUSE)
+    }
+    table = Table(readings(came, (given,)))
+    (sentence,) = grid_sentences(table.matrix(grid_rows(table, CELLS), table.takers("lower", "upper")))
+    return sentence
+
+
+def test_who_reads_one_way_only_is_told_with_it() -> None:
+    lower, upper = KERNEL
+    assert said_of(lower) == "What fuse 1 wrote, kernel 1 (as a lower layer) reads as it is meant; others lack content."
+    assert said_of(*KERNEL, FUSE[0], FUSE[1], FUSE[2]) == (
+        "What fuse 1 wrote, kernel 1 and fuse 1 and fuse 2 (as a lower layer) read as it is meant; others lack content."
+    )
+    assert said_of(upper, FUSE[2]) == (
+        "What fuse 1 wrote, fuse 2 (as a lower layer) and kernel 1 (as the upper) read as it is meant; others lack content."
+    )
+    assert said_of() == "What fuse 1 wrote, nobody here reads as it is meant every time: readers lack content."
+
+
 def test_uppers_that_no_reader_can_take_right_are_told_and_blamed_on_nobody() -> None:
     table = Table(two_writers(true=False))
     (row,) = grid_rows(table, CELLS)
-    assert row.name == "kernel 1"
+    assert (row.name, row.about) == ("kernel 1", "1 upper")
     table = Table(two_writers(alone=False))  # marks of the scenario's own
     assert [row.name for row in grid_rows(table, CELLS)] == ["kernel 1"]
+
+
+def test_uppers_that_are_left_out_are_counted() -> None:
+    whole = two_writers()
+    wrong = [GivenRecord(key, key, Source.UPPER, 2, ("s[fuse-1-root]",), true=False) for key in ("v", "w")]
+    own = GivenRecord("o", "o", Source.UPPER, 2, ("s[fuse-1-root]",), alone=False)
+    table = Table(Readings(SCHEMA, whole.takers, (*whole.givens, *wrong, own), whole.fields))
+    assert [(row.name, row.about) for row in grid_rows(table, CELLS)] == [
+        ("kernel 1", "1 upper"),
+        ("fuse 1, 2", "1 upper; 2 more that no reader can take right"),
+    ]
 
 
 def test_sums() -> None:
@@ -115,6 +152,12 @@ def test_sums() -> None:
     whole = summed(fields)
     assert whole == Sum(2, 5, (("back", 1), ("lost", 1)), refused=1, refuses=1, broken=1)
     assert whole.state == "broken"
+    assert [summed(some).state for some in (fields[:1], fields[:2], fields[6:], [])] == [
+        "passed",
+        "known",
+        "skipped",
+        "skipped",
+    ]
     assert summed(fields[:5]).text == "✗ 3/5 back"
     assert summed(fields[:1]).text == "✓"
     assert summed(fields[3:4]).text == "✓ refuses"
@@ -162,3 +205,11 @@ def test_rows_of_the_other_tables() -> None:
     assert rows["pack 1"].about == "1 of 1 layer as meant"
     assert rows["pack 2"].about == "0 of 1 layer as meant, 1 have lost or added marks"
     assert [(row.name, row.about) for row in corpus_rows(table)] == [("bare-prefix", "an entry .wh.")]
+
+
+def test_versions_that_packed_the_same_share_a_row() -> None:
+    packers = [taker("pack", version, role="folder") for version in ("1", "2", "3")]
+    came = (Came.MADE, Came.DIFFERS, Came.MADE)
+    fields = tuple(Field("k", one.key, what) for one, what in zip(packers, came, strict=True))
+    table = Table(Readings(SCHEMA, tuple(packers), (), fields))
+    assert [row.name for row in packer_rows(table)] == ["pack 1, 3", "pack 2"]
