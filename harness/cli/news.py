@@ -9,6 +9,7 @@ from harness.errors import LabError
 from harness.evidence.recording import read
 from harness.evidence.trees import read_trees
 from harness.judge.defects.draft import draft
+from harness.judge.findings import often
 from harness.judge.judge import Verdict
 from harness.judge.verdict_text import describe
 from harness.readings.results import Came, Readings
@@ -63,6 +64,12 @@ def reading_lines(readings: Readings) -> Iterator[tuple[str, tuple[str, str]]]:
     parts = [f"{came[one]:,} {words}" for one, words in _CAME.items() if came[one]]
     new = [(field, finding) for field in readings.fields for finding in field.new]
     names = {one.key: one.name for one in readings.givens}
+    for field in readings.fields:
+        for finding in field.unsteady:
+            yield (
+                f" {names[field.given]}: {finding.code} {finding.message} ({field.taker}), {often(finding)}: not for its layers alone",
+                ("yellow", "~"),
+            )
     told: dict[str, list[str]] = {}
     for field, finding in new:
         told.setdefault(f"{names[field.given]}: {finding.code} {finding.message}", []).append(field.taker)

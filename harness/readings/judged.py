@@ -5,6 +5,7 @@ A reading is judged as a cell whose steps were nothing: its view, or the tree of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
@@ -16,7 +17,7 @@ from harness.judge.defects.explain import Explainer
 from harness.judge.defects.model import Defect
 from harness.judge.facts.layer import Misread
 from harness.judge.findings import Finding
-from harness.judge.judge import found
+from harness.judge.judge import found, together
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.taken import TakenEvidence, taken_findings
 from harness.places import IMPORTED, ORACLE, READ, STEPS, PlaceName
@@ -124,6 +125,21 @@ class Judge:
         if saw.tree is not None:
             trees = {self._place: saw.tree, **trees}
         return [one for one in found(Evidence(recording, trees)) if one.place in {self._place, STEPS}]
+
+
+def settled(several: Sequence[Field]) -> Field:
+    """A reading that was done several times: what came most often, and each surprise with how often it was there. Pure.
+
+    What broke says nothing where another one came to its end.
+    """
+    done = [one for one in several if one.came is not Came.BROKEN] or several[:1]
+    often = Counter(_said(one) for one in done)
+    told = max(done, key=lambda one: often[_said(one)])
+    return msgspec.structs.replace(told, surprises=tuple(together([one.surprises for one in done])))
+
+
+def _said(one: Field) -> tuple[Came, frozenset[str]]:
+    return one.came, frozenset(finding.key for finding in (*one.findings, *one.surprises))
 
 
 def without_added(shown: Snapshot, adds: Collection[bytes], wanted: Snapshot) -> Snapshot:

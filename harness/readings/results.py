@@ -10,7 +10,7 @@ import msgspec
 
 from harness.errors import BrokenMachinery
 from harness.evidence.recording import ToolRecord, check_schema
-from harness.judge.findings import Finding, Outcome
+from harness.judge.findings import Finding, Outcome, often
 from harness.machine.cache import write_whole
 from harness.profile import Profile
 
@@ -83,8 +83,13 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def new(self) -> tuple[Finding, ...]:
-        """The surprises that nobody has named."""
-        return tuple(one for one in self.surprises if one.known is None)
+        """The surprises that nobody has named, and that came each time."""
+        return tuple(one for one in self.surprises if one.known is None and not often(one))
+
+    @property
+    def unsteady(self) -> tuple[Finding, ...]:
+        """Those that came once and stayed away when it was read again: told, and no failure of the run."""
+        return tuple(one for one in self.surprises if one.known is None and often(one))
 
 
 class Readings(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from harness.compare.readings import (
     truth_rows,
 )
 from harness.compare.words import Column, count
-from harness.judge.findings import Finding
+from harness.judge.findings import Finding, often
 from harness.readings.results import Field, Readings
 
 READERS = ("lower", "upper")
@@ -48,6 +48,7 @@ class New:
     takers: tuple[str, ...]
     code: str
     message: str
+    often: str = ""  # "1 of 3 times", where it did not come each time that it was read
 
 
 @dataclass(frozen=True)
@@ -108,14 +109,16 @@ def _words(readings: Readings) -> str:
 def _documented(fields: Sequence[Field]) -> str:
     """How much of it is as the documents say."""
     read = [one for one in fields if one.came in {"same", "differs", "refused"}]
-    known = [one for one in read if one.surprises and not one.new]
     new = [one for one in read if one.new]
-    as_said = len(read) - len(known) - len(new)
+    unsteady = [one for one in read if one.unsteady and not one.new]
+    known = [one for one in read if one.surprises and not one.new and not one.unsteady]
+    as_said = len(read) - len(known) - len(new) - len(unsteady)
     parts = [
         f"{as_said:,} of {count(len(read), 'reading')} gave exactly the tree that the documented rules of the reader say"
     ]
     parts += [f"{len(known):,} another one that a known defect explains"] if known else []
     parts += [f"{len(new):,} another one that nobody has named"] if new else []
+    parts += [f"{len(unsteady):,} now that one, and now another, when it was read again"] if unsteady else []
     return "; ".join(parts) + "."
 
 
@@ -130,12 +133,12 @@ def _by_scenario(table: Table, row: RowWanted) -> list[RowWanted]:
 
 
 def _new(table: Table) -> tuple[New, ...]:
-    found: dict[tuple[str, str, str], list[str]] = {}
+    found: dict[tuple[str, str, str, str], list[str]] = {}
     for one in table.readings.fields:
-        for finding in one.new:
+        for finding in (*one.new, *one.unsteady):
             found.setdefault(_key(table, one, finding), []).append(one.taker)
-    return tuple(New(name, tuple(takers), code, message) for (name, code, message), takers in found.items())[:_SHORT]
+    return tuple(New(name, tuple(takers), *said) for (name, *said), takers in found.items())[:_SHORT]
 
 
-def _key(table: Table, one: Field, finding: Finding) -> tuple[str, str, str]:
-    return table.givens[one.given].name, finding.code, finding.message
+def _key(table: Table, one: Field, finding: Finding) -> tuple[str, str, str, str]:
+    return table.givens[one.given].name, finding.code, finding.message, often(finding)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import BrokenMachinery
@@ -15,7 +16,7 @@ from harness.launch.cell import CellContext
 from harness.profile import Profile
 from harness.readings.batch import Saw, run_batch
 from harness.readings.given import Given
-from harness.readings.judged import Judge
+from harness.readings.judged import Judge, settled
 from harness.readings.results import SCHEMA, Came, Field, Readings, write_readings
 from harness.readings.taker import Role, Taker, takers
 from harness.readings.uppers import closed, laid_by
@@ -28,6 +29,7 @@ from harness.worlds.model import Tool
 
 BATCH = 40  # readings of one script: enough that namespaces cost nothing, few enough that all processors have something to do
 FOLDER = "readings"  # in the run's: the scripts and their evidence
+MORE = 2  # times that a reading with something new is done again: a daemon that died once in ten thousand mounts is told as that
 _EACH = 5.0  # seconds that a reading may take, beside those of the whole script
 
 # Hears which readings go on, how many are done, of how many; what it gives ends them early.
@@ -67,34 +69,47 @@ class Giver:
         """Every giving to every taker. Raises EndedEarly where somebody wants the end."""
         self._givings |= {one.given.key: one for one in givings}
         self._judges |= {one.key: Judge(one, self._context.kernel, self._defects) for one in every}
-        planned = self._planned(stage, every, givings)
+        planned, left_out = self._planned(stage, every, givings)
+        came: dict[tuple[str, str], list[Field]] = {}
+        try:
+            self._each(stage, planned, came)
+            unsettled = {key for key, (first,) in came.items() if first.new or first.came is Came.BROKEN}
+            for number in range(1, MORE + 1):
+                self._each(f"{stage} again", _again(planned, unsettled, number), came)
+        finally:  # what was read before somebody wanted the end is kept
+            self._fields += [*left_out, *map(settled, came.values())]
+
+    def _each(self, stage: str, planned: Sequence[Task], came: dict[tuple[str, str], list[Field]]) -> None:
+        """Do the tasks; what comes of each reading is added to *came*, by its given and its taker. Raises EndedEarly."""
         total, done = sum(len(task.givings) for task in planned), 0
         for task, saw in _each_done(planned, self._read, self._jobs):
             judge = self._judges[task.taker.key]
             for giving, one in zip(task.givings, saw, strict=True):
-                self._fields.append(judge.judged(giving.given, one))
-                if one.layer:
+                before = came.setdefault((giving.given.key, task.taker.key), [])
+                if one.layer and all(field.came is Came.BROKEN for field in before):
                     self.layers.append((giving, task.taker.key, one.layer))
+                before.append(judge.judged(giving.given, one))
             done += len(saw)
             if self._say(stage, done, total):
                 raise EndedEarly
 
-    def _planned(self, stage: str, every: Sequence[Taker], givings: Sequence[Giving]) -> list[Task]:
+    def _planned(self, stage: str, every: Sequence[Taker], givings: Sequence[Giving]) -> tuple[list[Task], list[Field]]:
         """The scripts; what nobody here could lay out is a field that says so."""
         found: list[Task] = []
+        left_out: list[Field] = []
         for taker in every:
             mine = []
             for giving in givings:
                 why = _why_not(taker, giving.given, as_root=os.geteuid() == 0)
                 if why:
-                    self._fields.append(Field(giving.given.key, taker.key, Came.LEFT_OUT, why))
+                    left_out.append(Field(giving.given.key, taker.key, Came.LEFT_OUT, why))
                 else:
                     mine.append(giving)
             found += [
                 Task(taker, mine[start : start + BATCH], f"{taker.key}.{stage.replace(' ', '-')}.{number}")
                 for number, start in enumerate(range(0, len(mine), BATCH), 1)
             ]
-        return sorted(found, key=lambda task: -task.weight)  # the long ones begin first
+        return sorted(found, key=lambda task: -task.weight), left_out  # the long ones begin first
 
     def _read(self, task: Task) -> list[Saw]:
         givens = [giving.given for giving in task.givings]
@@ -117,6 +132,17 @@ class Giver:
             tuple(sorted(self._fields, key=lambda one: (place[one.given], order[one.taker]))),
             round(time.monotonic() - self._clock, 2),
         )
+
+
+def _again(planned: Sequence[Task], unsettled: Collection[tuple[str, str]], number: int) -> list[Task]:
+    """The tasks with what is to be read again alone. More than a script of one taker is no chance, and stays as it was read."""
+    often = Counter(taker for _, taker in unsettled)
+    found = []
+    for task in planned:
+        mine = [giving for giving in task.givings if (giving.given.key, task.taker.key) in unsettled]
+        if mine and often[task.taker.key] <= BATCH:
+            found.append(replace(task, givings=mine, name=f"{task.name}.again-{number}"))
+    return found
 
 
 def _why_not(taker: Taker, given: Given, *, as_root: bool) -> str:

@@ -15,7 +15,7 @@ from harness.profile import Profile
 from harness.readings.batch import DIED, REFUSED, Saw
 from harness.readings.documented import documented, rule_of
 from harness.readings.given import PACKED, Given
-from harness.readings.judged import Judge, meant, without_added
+from harness.readings.judged import Judge, meant, settled, without_added
 from harness.readings.results import Came
 from harness.readings.taker import Role, Taker
 from harness.snapshot.model import Entry, Kind, Snapshot
@@ -221,3 +221,19 @@ def test_a_packers_layer_is_judged_by_the_rules_of_layers() -> None:
     assert {one.place for one in wrong.findings} == {f"pushed@{packer.setup.program}"}
     failed = judge(packer).judged(GONE, Saw(2, "tar: no room"))
     assert (failed.came, [one.code for one in failed.findings]) == (Came.REFUSED, ["WL304"])
+
+
+def test_what_comes_each_time_is_new_and_what_came_once_is_told_as_that() -> None:
+    it = judge(KERNEL)
+    right, died = it.judged(GONE, Saw(0, tree=GONE.meant)), it.judged(GONE, Saw(DIED, "lost", exits=(1,)))
+    broken = it.judged(GONE, Saw(None, broken="no room"))
+    (finding,) = died.new
+    once = settled([died, right, right])
+    assert (once.came, once.new, once.findings) == (Came.SAME, (), ())
+    assert [(one.key, one.times, one.of) for one in once.unsteady] == [(finding.key, 1, 3)]
+    often = settled([died, right, died])
+    assert (often.came, often.new, [one.times for one in often.unsteady]) == (Came.REFUSED, (), [2])
+    assert [one.key for one in settled([died, died, died]).new] == [finding.key]
+    assert settled([broken, right, broken]) == right
+    assert settled([broken, died, died]).new != ()
+    assert settled([broken, broken]).came is Came.BROKEN

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import os
+import platform
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from harness.cli.main import main
+from harness.judge.findings import Outcome
+from harness.launch.cell import CellContext
 from harness.launch.leaks import find_leaks
+from harness.machine.workfolder import work_folder
 from harness.profile import Profile
+from harness.readings.batch import DIED, Saw, run_batch
+from harness.readings.given import Given
 from harness.readings.results import Came, Readings, Source, read_readings
+from harness.readings.taker import Role, Taker
+from harness.runs.folders import work_parent
+from harness.runs.givings import truths
 from harness.runs.planfile import PLAN, read_plan
+from harness.runs.readings import Giver
 from harness.runs.results import read_results
+from harness.tools.discover import discover
+from harness.worlds.host import host_world
+from harness.worlds.model import Tool
 
 pytestmark = [pytest.mark.real, pytest.mark.worlds]
 TOOLS = ["--tool", "kernel", "--tool", "fuse-overlayfs@trixie"]
@@ -98,3 +112,42 @@ def test_each_script_is_kept_with_its_evidence_and_nothing_is_left(run: Path, re
     assert "Who reads what" in page
     assert "a name at the root" in page  # the truth table
     assert "sealed for userxattr" in page
+
+
+def _given_once(tmp_path: Path, dies: Callable[[int], bool]) -> tuple[list[int], Readings]:
+    """Three encodings to the kernel; in the calls that are said the first dies and the second breaks. How many were given in each call."""
+    kernel = next(one for one in discover([host_world()], ["kernel"]) if isinstance(one, Tool))
+    calls: list[int] = []
+
+    # In place of a daemon that dies when one likes, which cannot be had.
+    def run_some(taker: Taker, givens: Sequence[Given], context: CellContext, keep_at: Path | None = None) -> list[Saw]:
+        saw = run_batch(taker, givens, context, keep_at)
+        calls.append(len(givens))
+        if dies(len(calls)):
+            saw[:2] = [Saw(DIED, "gone", exits=(1,)), Saw(None, broken="no room")]
+        return saw
+
+    with work_folder(work_parent(), f"test-{tmp_path.name}") as work, pytest.MonkeyPatch.context() as patch:
+        giver = Giver(tmp_path, CellContext(work, platform.release(), {}), [], 1, lambda *_: False)
+        patch.setattr("harness.runs.readings.run_batch", run_some)
+        giver.give("encodings", [Taker(kernel, Profile.USER, Role.LOWER)], truths()[:3])
+    return calls, giver.readings()
+
+
+def test_a_reading_with_something_new_is_done_again(tmp_path: Path) -> None:
+    calls, once = _given_once(tmp_path, lambda call: call == 1)
+    assert calls == [3, 2, 2]
+    first, second, third = once.fields
+    assert [(one.code, one.times, one.of) for one in first.unsteady] == [("WL208", 1, 3)]
+    assert Came.BROKEN not in {first.came, second.came, third.came}
+    assert (first.findings, once.outcomes) == ((), set())
+    assert {path.name.split(".encodings.")[1] for path in (tmp_path / "readings").iterdir()} == {
+        "1.tar.gz", "1.again-1.tar.gz", "1.again-2.tar.gz",
+    }  # fmt: skip
+
+
+def test_what_comes_each_time_fails_the_run(tmp_path: Path) -> None:
+    calls, always = _given_once(tmp_path, lambda _: True)
+    assert calls == [3, 2, 2]
+    assert [one.code for one in always.fields[0].new] == ["WL208"]
+    assert always.outcomes == {Outcome.FINDING, Outcome.BROKEN}
