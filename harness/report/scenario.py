@@ -16,6 +16,7 @@ from harness.compare.classes import (
     tree_key,
     with_place,
 )
+from harness.compare.steps import step_words
 from harness.compare.words import Column, count, who
 from harness.evidence.recording import Recording
 from harness.judge.codes import CODES
@@ -27,7 +28,6 @@ from harness.report.defects import row_id
 from harness.report.grid import Field, field_of
 from harness.report.journey import JourneyTable, journey_tables, taken_by
 from harness.report.load import Loaded
-from harness.report.steps import step_words
 from harness.report.tables import Table, class_table, sees_right, tree_table, view_table
 from harness.scenario.model import Scenario
 
