@@ -67,6 +67,7 @@ tar tar
 perl perl-base
 mmdebstrap mmdebstrap
 gpg gpg
+strace strace
 END
     if [ "$purpose" = bench ] && ! there bsdtar; then echo libarchive-tools; fi
     # The readers of images are held against what these make and read.

@@ -12,7 +12,7 @@ HOUSE = Path(__file__).resolve().parents[1] / "harness"
 ROOMS = (
     "names", "errors", "profile", "places", "protocol",
     "machine", "snapshot", "whiteouts", "worlds", "doctor", "drivers", "scenario", "tools", "cells", "script", "evidence", "launch",
-    "judge", "layers", "readings", "runs", "compare", "report", "cli", "__main__",
+    "judge", "layers", "readings", "runs", "compare", "diagnose", "report", "cli", "__main__",
 )  # fmt: skip
 ALONE = {"machine/process.py"}  # the one module that starts programs
 # A recording is self-sufficient: whoever judges, compares or reports asks no driver of today what one did then.

@@ -36,6 +36,7 @@ PROGRAMS: Mapping[str, str] = {  # program: what it is for. Whatever a command s
     "find": "sweeping up after a run that was killed",
     "fusermount3": "FUSE outside of a cell",
     "cargo": "fuse-overlayfs 2, from its crate",
+    "strace": "whiteout-lab why: which system calls made a marker",
     "bsdtar": "the measurements of make bench",
     "getfattr": "the measurements of make bench",
     "chromium": "the tests of the report",

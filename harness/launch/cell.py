@@ -41,6 +41,14 @@ DIED_BEFORE_MOUNT = 4  # exit code of a script whose daemon ended by a signal be
 
 
 @dataclass(frozen=True)
+class Observer:
+    """Who looks on while a cell runs. ``command`` stands before its launcher; ``functions`` take the place of some of the prelude's."""
+
+    command: tuple[str, ...]
+    functions: bytes = b""
+
+
+@dataclass(frozen=True)
 class CellContext:
     """Where and how cells are run. ``timeout`` in seconds, for one cell."""
 
@@ -53,6 +61,7 @@ class CellContext:
     of_run: bool = (
         False  # whether a run holds the work folder: once nobody does, a cell ends, and leaves what is recorded alone
     )
+    observer: Observer | None = None
 
 
 @cache
@@ -144,7 +153,8 @@ def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:
     _need_run(context)
     room = Room(context.work)
     room.need()
-    script = compile_cell(cell)
+    observer = context.observer or Observer(())
+    script = compile_cell(cell, observer.functions)
     stage, enclosure = staged(cell, context, folder, {"script.sh": script})
 
     def watch() -> None:
@@ -154,7 +164,11 @@ def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:
     started = datetime.datetime.now(datetime.UTC)
     before = time.perf_counter()
     ended = run_on_lifeline(
-        enclosure.argv(stage), timeout=context.timeout, env=enclosure.environment(), cwd=context.work, watch=watch
+        [*observer.command, *enclosure.argv(stage)],
+        timeout=context.timeout,
+        env=enclosure.environment(),
+        cwd=context.work,
+        watch=watch,
     )
     seconds = time.perf_counter() - before
     out = stage / "out"

@@ -25,10 +25,12 @@ from harness.worlds.inside import NOBODY
 _AS_USER = "unshare --user --map-root-user --mount sh"
 
 
-def compile_cell(cell: Cell) -> bytes:
-    """The shell program of a cell."""
+def compile_cell(cell: Cell, instead: bytes = b"") -> bytes:
+    """The shell program of a cell. *instead*: functions that take the place of some of the prelude's, while somebody looks on."""
     driver = cell.driver
-    return compile_container(cell, driver) if isinstance(driver, Runner) else _mounted(cell, driver)
+    program = compile_container(cell, driver) if isinstance(driver, Runner) else _mounted(cell, driver)
+    prelude = carried("prelude.sh")
+    return program.replace(prelude, prelude + instead, 1) if instead else program
 
 
 def _mounted(cell: Cell, driver: Mounter) -> bytes:

@@ -1,0 +1,110 @@
+"""A cell, run once more while strace(1) looks on. The edge that touches the machine."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+from harness.cells.plan import Cell
+from harness.diagnose.account import stories
+from harness.diagnose.syscalls import WATCHED
+from harness.diagnose.told import SCHEMA, Seen, Why, write_why
+from harness.diagnose.trace import read_trace
+from harness.drivers.base import Mounter
+from harness.errors import BrokenMachinery, MissingProgram
+from harness.judge.defects.model import Defect
+from harness.judge.findings import Outcome
+from harness.judge.judged import judged
+from harness.launch.cell import CellContext, Observer, run_cell
+from harness.machine.process import run, which
+from harness.profile import Profile
+from harness.snapshot.model import Snapshot
+from harness.snapshot.tar import read_tar
+from harness.worlds.inside import LAB
+
+OLDEST = (5, 10)  # the release whose output was read back here: what is older was not tried
+_SLOWER = 4.0  # times that a cell under observation may take
+_VERSION = re.compile(r"version (\d+)\.(\d+)")
+_SHARED = "abbrev=!getdents64"  # the names that were listed are what it is about
+
+
+def tracer() -> str:
+    """``strace 6.1``. Raises MissingProgram where it is not here, or older than what was tried."""
+    if which("strace") is None:
+        raise MissingProgram("strace is not installed", where="why", remedy="apt-get install strace")
+    said = run(["strace", "--version"]).out
+    found = _VERSION.search(said)
+    if found is None or (int(found[1]), int(found[2])) < OLDEST:
+        raise MissingProgram(
+            f"strace is too old: {said.splitlines()[0] if said else 'it says no version'}",
+            where="why",
+            remedy=f"install {OLDEST[0]}.{OLDEST[1]} or later",
+        )
+    return f"strace {found[1]}.{found[2]}"
+
+
+def observe(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[Defect] = ()) -> Why:
+    """Run a cell under observation, and say how what lies in its upper came to be. Its recording and ``why.json`` are then at *keep_at*.
+
+    Raises MissingProgram where strace is not here, BrokenMachinery where the cell could not be run so.
+    """
+    by = tracer()
+    trace = context.work / f"trace-{time.monotonic_ns()}"
+    observer = Observer(_command(cell, trace), _functions(cell))
+    try:
+        run_cell(cell, replace(context, observer=observer, timeout=context.timeout * _SLOWER), keep_at)
+        ran = judged(keep_at, defects)
+        if ran.verdict.outcome is Outcome.BROKEN:
+            raise _refused(ran.verdict.reason, cell)
+        with trace.open(encoding="latin-1", newline="\n") as lines:
+            history = read_trace(lines)
+    except OSError as error:
+        raise BrokenMachinery(
+            f"no trace was written: {error.strerror}", where=cell.id, remedy="is ptrace(2) allowed here?"
+        ) from error
+    finally:
+        trace.unlink(missing_ok=True)
+    work, inside = (cell.driver.work, b"") if isinstance(cell.driver, Mounter) else ("work", LAB.strip("/").encode())
+    told = stories(
+        ran.recording, ran.trees, ran.verdict.findings, history, list(_after(keep_at)), work=work, inside=inside
+    )
+    note = "the trace ends in a call" if history.cut and any(one.seen is Seen.NOT for one in told) else ""
+    why = Why(SCHEMA, cell.id, by, told, note, history.requests, round(ran.recording.seconds, 3))
+    write_why(why, keep_at)
+    return why
+
+
+def _command(cell: Cell, trace: Path) -> tuple[str, ...]:
+    """Strace before the launcher. A filter in the kernel spares what is not watched, but takes set-uid programs their privilege."""
+    quick = () if cell.driver.container and cell.profile is Profile.USER else ("--seccomp-bpf",)
+    watched = ",".join(f"?{name}" for name in WATCHED)
+    return (
+        "strace", "-f", "-y", "-qq", *quick, "-s", "4096", "-e", "signal=none", "-e", _SHARED, "-e", f"trace={watched}", "-o", str(trace),
+    )  # fmt: skip
+
+
+def _functions(cell: Cell) -> bytes:
+    files = resources.files("harness.diagnose")
+    functions = files.joinpath("observed.sh").read_bytes()
+    if isinstance(cell.driver, Mounter) and not cell.driver.is_program:
+        upper = f"looked_at={cell.driver.upper}\n".encode()
+        functions += upper + files.joinpath("observed_upper.sh").read_bytes()
+    return functions
+
+
+def _after(folder: Path) -> Iterator[tuple[int, Snapshot]]:
+    """The upper after each step, in their order, where it was looked at."""
+    found = {int(path.stem.removeprefix("after-")): path for path in folder.glob("after-*.tree")}
+    for step in sorted(found):
+        yield step, Snapshot.of(read_tar(found[step]))
+
+
+def _refused(reason: str, cell: Cell) -> BrokenMachinery:
+    remedy = "run it again"
+    if "ptrace" in reason:
+        remedy = "let strace trace: see /proc/sys/kernel/yama/ptrace_scope; a container needs the capability SYS_PTRACE"
+    return BrokenMachinery(f"it could not be observed: {reason}", where=cell.id, remedy=remedy)

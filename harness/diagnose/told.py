@@ -1,0 +1,94 @@
+"""What a run under observation told: ``why.json``, which lies beside a recording. Everything in it is text, names escaped."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import BrokenMachinery
+from harness.evidence.recording import check_schema
+from harness.machine.cache import write_whole
+
+SCHEMA = 1
+NAME = "why.json"
+
+
+class What(StrEnum):
+    """What a story is about."""
+
+    MARKER = "marker"
+    ENTRY = "entry"  # what no step made
+    LITTER = "litter"  # what is left in the work folder
+
+
+class Seen(StrEnum):
+    """How it was seen who made it."""
+
+    CALLS = "calls"  # the system calls of the daemon
+    STEPS = "steps"  # by a look at the upper after each step: the kernel's overlay makes no system calls
+    NAMES = "names"  # only which step asked last for a change of what it speaks of
+    GIVEN = "given"  # the scenario put it there before the first step
+    NOT = "not seen"
+
+
+class Story(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How one entry came to be. ``path``: of the entry; ``says``: what it is. ``step``: the scenario's, counted from 0.
+
+    ``request``: what was being served. ``read`` and ``made``: calls, as lines, in their order. ``sentence``: all of it.
+    """
+
+    path: str
+    what: What
+    says: str
+    seen: Seen
+    sentence: str
+    step: int | None = None
+    step_words: str = ""
+    request: str = ""
+    unique: int = 0
+    read: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()  # codes of what is found there, with the defect that explains each
+
+
+class Why(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``why.json``. ``by``: who looked on. ``note``: what keeps it from being the whole truth."""
+
+    schema: int
+    cell: str
+    by: str
+    stories: tuple[Story, ...] = ()
+    note: str = ""
+    requests: int = 0  # how many were decoded
+    seconds: float = 0.0  # of the run, observed
+
+    @property
+    def markers(self) -> tuple[Story, ...]:
+        return tuple(one for one in self.stories if one.what is What.MARKER)
+
+
+def write_why(why: Why, folder: Path) -> None:
+    """Write it into the folder of a recording, in one step. Raises BrokenMachinery."""
+    try:
+        write_whole(folder / NAME, msgspec.json.encode(why))
+    except OSError as error:
+        raise BrokenMachinery(
+            f"cannot be written: {error.strerror}", where=str(folder / NAME), remedy="make room there"
+        ) from error
+
+
+def read_why(folder: Path) -> Why | None:
+    """What lies beside a recording; None where nobody looked on. Raises BrokenMachinery for what is damaged, or of a later schema."""
+    path = folder / NAME
+    try:
+        raw = path.read_bytes()
+        check_schema(raw, SCHEMA, str(path))
+        return msgspec.json.decode(raw, type=Why)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BrokenMachinery(f"is no why.json: {error}", where=str(path)) from error
