@@ -55,11 +55,13 @@ def says_what_is_meant(given: Given) -> bool:
 
 
 def closed(given: Given) -> bool:
-    """Whether the last layer has what its owner may not read: then an ordinary user cannot copy it."""
+    """Whether the last layer has what an ordinary user cannot copy: what its owner may not read, and a device, but for a whiteout."""
     return any(
         entry.mode & wanted != wanted
+        or entry.kind is Kind.BLOCK
+        or (entry.kind is Kind.CHAR and not entry.is_whiteout_device)
         for entry in given.trees[-1]
-        if (wanted := {Kind.DIR: 0o500, Kind.FILE: 0o400}.get(entry.kind, 0))
+        for wanted in [{Kind.DIR: 0o500, Kind.FILE: 0o400}.get(entry.kind, 0)]
     )
 
 

@@ -154,7 +154,7 @@ def _why_not(taker: Taker, given: Given, *, as_root: bool) -> str:
         return "an ordinary user may not lay it out: its owners, devices or trusted.* xattrs"
     copies = (taker.role is Role.UPPER and taker.setup.fs_of_its_own) or taker.role is Role.FOLDER
     if copies and taker.profile is Profile.USER and closed(given):
-        return "an ordinary user cannot copy what its owner may not read"
+        return "an ordinary user cannot copy a device, or what its owner may not read"
     return ""
 
 

@@ -91,6 +91,9 @@ def test_what_a_user_cannot_copy(tmp_path: Path) -> None:
     assert not closed(given_of(tmp_path / "1"))
     assert closed(given_of(tmp_path / "2", upper=(Entry(b"d", Kind.DIR, 0o000),)))
     assert closed(given_of(tmp_path / "3", upper=(file(b"f"), Entry(b"g", Kind.FILE, 0o200, text=b""))))
+    assert closed(given_of(tmp_path / "4", upper=(Entry(b"null", Kind.CHAR, 0o666, device=(1, 3)),)))
+    assert closed(given_of(tmp_path / "5", upper=(Entry(b"disk", Kind.BLOCK, 0o600, device=(0, 0)),)))
+    assert not closed(given_of(tmp_path / "6", upper=(Entry(b"gone", Kind.CHAR, 0o000, device=(0, 0)),)))
 
 
 def test_a_writer_that_changes_content_is_not_true(tmp_path: Path) -> None:
