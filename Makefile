@@ -17,7 +17,7 @@ venv:
 	@sh harness/setup.sh
 
 reproduce: venv  ## every scenario on every tool that can be had here, who reads what of the founding case, and the report
-	@$(BIN)/whiteout-lab run --build-worlds --readings founding $(ARGS)
+	@$(BIN)/whiteout-lab run --build-worlds --readings founding --why founding $(ARGS)
 
 nightly: venv  ## run everything, and say what changed since the baseline was written
 	@$(BIN)/whiteout-lab nightly $(ARGS)

@@ -77,6 +77,7 @@ def planned_again(plan: PlanFile, cells: Iterable[str], times: int) -> PlanFile:
         whole=[],
         shard="",
         readings="none",
+        why="none",
     )
 
 

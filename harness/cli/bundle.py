@@ -6,16 +6,22 @@ import argparse
 import contextlib
 import difflib
 import secrets
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from harness.cells.plan import Cell, cell_of
 from harness.cli.limits import seconds
 from harness.cli.script import plain_id
 from harness.cli.tried import tried
+from harness.cli.why import observed
 from harness.compare.words import count
+from harness.diagnose.told import NAME as WHY
+from harness.diagnose.told import Why
 from harness.errors import EXIT_AS_EXPECTED, BrokenMachinery, LabError, UsageError
 from harness.evidence.recording import read
 from harness.evidence.trees import read_trees
@@ -123,6 +129,8 @@ class _Job:
     wanted: tuple[CellResult, ...]
     plans: tuple[PlanFile, ...]
     redactor: Redactor
+    looks: bool = True  # whether a cell whose run told no why is run once more under observation
+    timeout: float = 300.0  # seconds for that
 
     @property
     def defects(self) -> dict[str, Defect]:
@@ -150,7 +158,8 @@ class _Job:
         try:
             for result in self.wanted:
                 name = folder_of(result.id)
-                recorded[result.id], left[name] = redacted(self.run / result.folder, self.redactor)
+                clean, left[name] = redacted(self.run / result.folder, self.redactor)
+                recorded[result.id] = clean | self._why(result, clean)
                 mine, case, one = self._case(result, name, recorded[result.id])
                 files |= {f"{name}/{file}": content for file, content in mine.items()}
                 cases.append(replace(case, versions=versions(result, self.results.cells, places)))
@@ -183,7 +192,22 @@ class _Job:
         steps = self.redactor.text(typed(cell, again=again)) if cell is not None else b""
         files |= {"steps.sh": steps} if steps else {}
         one = alone(cell, clean["script.sh"], name, hangs=recording.timed_out) if cell is not None else None
-        return files, Case(recording, result.findings, name, printable(steps.decode("utf-8", "replace"))), one
+        why = msgspec.json.decode(clean[WHY], type=Why) if WHY in clean else None
+        case = Case(recording, result.findings, name, printable(steps.decode("utf-8", "replace")), why=why)
+        return files, case, one
+
+    def _why(self, result: CellResult, clean: Mapping[str, bytes]) -> dict[str, bytes]:
+        """What a run under observation tells of a cell, where its run did not, and this machine can."""
+        cell = self.planned.get(result.id, (None, Path()))[0]
+        if WHY in clean or not self.looks or cell is None or not result.findings:
+            return {}
+        print(one_line(f"{result.id}: running it under observation"), file=sys.stderr, flush=True)
+        try:
+            told = observed(cell, self.timeout)
+        except LabError as error:
+            print(one_line(f"{result.id}: it could not be observed: {error.what}"), file=sys.stderr, flush=True)
+            return {}
+        return {WHY: self.redactor.text(msgspec.json.encode(told))}
 
     def _report(self, recorded: Mapping[str, Mapping[str, bytes]]) -> dict[str, bytes]:
         """The report of these cells alone, and the run that it is made of. Raises OSError, BrokenMachinery."""
@@ -220,7 +244,8 @@ def _job(arguments: argparse.Namespace) -> _Job:
     ]
     here = [cache_folder(), project_folder(), work_parent(), run.absolute(), run.resolve(), Path.cwd(), *given]
     here += [folder for plan in plans for folder in (Path(plan.folder), Path(plan.work).parent)]
-    return _Job(run, results, wanted, plans, Redactor(Private(identity(here))))
+    redactor = Redactor(Private(identity(here)))
+    return _Job(run, results, wanted, plans, redactor, bool(arguments.times), arguments.timeout)
 
 
 def _is_of(file: bytes, scenario: Scenario) -> bool:

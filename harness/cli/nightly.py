@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.cli.begin import begin_run, decided, resume_run
+from harness.cli.looking import Whose
 from harness.cli.night import is_whole, told
 from harness.cli.run import Ran, a_part, build_worlds, how_it_runs, need_no_words, run_again, run_cells
 from harness.cli.worlds import unasked
@@ -159,6 +160,7 @@ def _ran(arguments: argparse.Namespace) -> tuple[Ran, Path]:
             timeout=arguments.timeout,
             shard=arguments.shard,
             readings=arguments.readings,
+            why=str(Whose.FOUNDING),
         )
     )
     return run_cells(lambda: begin_run(plan), arguments.jobs, sys.stdout, reports=False), Path(plan.folder)

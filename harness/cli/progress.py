@@ -100,12 +100,18 @@ class Progress:
 
     def reading(self, stage: str, done: int, total: int) -> bool:
         """Some readings more; gives whether somebody wants the end."""
-        state = f"{stage}: {done:,} of {count(total, 'reading')}"
+        return self._went_on(f"{stage}: {done:,} of {count(total, 'reading')}", whole=done == total)
+
+    def looking(self, stage: str, done: int, total: int) -> bool:
+        """A cell more that was looked at once more; gives whether somebody wants the end."""
+        return self._went_on(f"{stage}: {done:,} of {count(total, 'cell')}", whole=done == total)
+
+    def _went_on(self, state: str, *, whole: bool) -> bool:
         now = time.monotonic()
         if self.live:
             self.stream.write(f"\r\x1b[K{state}")
             self.stream.flush()
-        elif self.says != QUIET and (now - self.last_line > _LOG_EVERY or done == total):
+        elif self.says != QUIET and (now - self.last_line > _LOG_EVERY or whole):
             self.last_line = now
             self._line(state)
         return endings.asked()
@@ -126,6 +132,7 @@ class Progress:
         """The run is this pytest's."""
         take_up(config, self.run)
         self.run.say_reading = self.reading
+        self.run.say_looking = self.looking
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionstart(self) -> Iterator[None]:
@@ -187,6 +194,8 @@ class Progress:
             self._wrapped(line)
         for words, (colour, begins) in reading_lines(run.readings) if run.readings and self.says != QUIET else ():
             self._line(words, colour, begins)
+        for note in run.notes if self.says != QUIET else ():
+            self._line(f" {note}", "yellow", "why:")
         for leak in run.leaks:
             self._line(f" {leak}", "red", "! LEFT BEHIND:")
         for error in run.problems:

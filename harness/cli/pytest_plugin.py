@@ -244,6 +244,9 @@ class Collector:
             return
         if exitstatus != pytest.ExitCode.INTERRUPTED:
             run.give()
+            from harness.cli.looking import look_on  # noqa: PLC0415 - not needed on workers
+
+            look_on(run, run.say_looking)
         partial = bool(self.config.option.keyword or run.plan.only)
         results = run.finish(set(run.results) if partial else None)
         finish_run(run, results)

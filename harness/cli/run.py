@@ -19,6 +19,7 @@ from harness.cells.plan import Cell, NotRun, cell_of
 from harness.cli import endings
 from harness.cli.begin import begin_run, decided, planned_again, resume_run
 from harness.cli.limits import seconds
+from harness.cli.looking import Whose
 from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress, not_here
 from harness.cli.pytest_plugin import PLAN_OPTION
 from harness.cli.script import find_cell, plain_id, scenario_in, tool_in
@@ -109,6 +110,12 @@ def register(parser: argparse.ArgumentParser) -> None:
         choices=[str(one) for one in Which],
         default=str(Which.NONE),
         help="what cells wrote is then given to every reader here, packed and imported: the founding case's, or all (default: none)",
+    )
+    parser.add_argument(
+        "--why",
+        choices=[str(one) for one in Whose],
+        default=str(Whose.NEW),
+        help="of whose marks it is told how they came to be: of cells with something new, of the founding case too, of all (see: why)",
     )
     parser.add_argument("--build-worlds", action="store_true", help="first build the worlds that are not in place yet")
     louder = parser.add_mutually_exclusive_group()
@@ -316,6 +323,7 @@ def _wanted(arguments: argparse.Namespace, named: Sequence[str]) -> Wanted:
         timeout=arguments.timeout,
         repeat=arguments.repeat,
         readings=arguments.readings,
+        why=arguments.why,
         shard=arguments.shard,
         defects=arguments.defects.absolute() if arguments.defects else None,
     )

@@ -19,7 +19,7 @@ from harness.cli.script import find_cell
 from harness.compare.words import count
 from harness.diagnose.account import about
 from harness.diagnose.observe import observe
-from harness.diagnose.told import Seen, Story, Why
+from harness.diagnose.told import Seen, Story, Why, story_lines
 from harness.errors import UsageError
 from harness.launch.cell import CellContext
 from harness.machine.workfolder import work_folder
@@ -118,16 +118,8 @@ def lines(seen: Why, paint: Paint) -> Iterator[str]:
 def _block(one: Story, paint: Paint) -> Iterator[str]:
     found = f"  {paint('red', ', '.join(one.findings))}" if one.findings else ""
     yield paint("bold", one_line(one.path)) + f"  {one_line(one.says)}" + found
-    rows = [
-        ("step", one.step_words.removeprefix("step ")),
-        ("request", f"{one.request}  (unique {one.unique})" if one.request else ""),
-    ]
-    rows += [("read" if not number else "", line) for number, line in enumerate(one.read)]
-    made = "asked" if one.seen is Seen.STEPS else "made"
-    rows += [(made if not number else "", line) for number, line in enumerate(one.made)]
-    for name, words in rows:
-        if words:
-            yield paint("dim", f"  {name:<{_MARGIN - 2}}") + one_line(words)
+    for name, words in story_lines(one):
+        yield paint("dim", f"  {name:<{_MARGIN - 2}}") + one_line(words)
     told = textwrap.wrap(
         one_line(one.sentence), 116, initial_indent="  → ", subsequent_indent="    ", break_long_words=False
     )

@@ -69,6 +69,17 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
         return tuple(one for one in self.stories if one.what is What.MARKER)
 
 
+def story_lines(story: Story) -> list[tuple[str, str]]:
+    """A story as rows, from the step down to the calls: what each is, empty where it is as the row before, and its words."""
+    asked = "asked" if story.seen in {Seen.STEPS, Seen.NAMES} else "made"
+    rows = [("step", story.step_words.removeprefix("step ")), ("request", story.request)]
+    rows += [*(("read", line) for line in story.read), *((asked, line) for line in story.made)]
+    told = [(name, words) for name, words in rows if words]
+    return [
+        ("" if number and told[number - 1][0] == name else name, words) for number, (name, words) in enumerate(told)
+    ]
+
+
 def write_why(why: Why, folder: Path) -> None:
     """Write it into the folder of a recording, in one step. Raises BrokenMachinery."""
     try:

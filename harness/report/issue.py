@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.compare.words import count
+from harness.diagnose.told import Why, story_lines
 from harness.evidence.recording import Recording
 from harness.judge.codes import CODES
 from harness.judge.defects.model import Defect, Effect
@@ -20,6 +21,7 @@ from harness.report.summary import code, fenced
 
 LONGEST = 65_536  # characters; GitHub's limit of an issue's text
 _OUTPUT = (120, 40, 12, 0)  # lines of what commands print, tried in this order
+_STORIES = 4  # of one cell
 _FINDINGS = 12  # of one cell that are told
 _EXIT_CODES = (
     "Exit codes: 0 as it should be, 1 it is wrong, 125 this build cannot be tested, 77 the machine lacks something; `PROGRAM=/path` takes "
@@ -48,6 +50,7 @@ class Case:
     printed: Tried = Tried()  # of the steps
     script: Tried = Tried()  # of reproduce.sh
     versions: tuple[str, ...] = ()  # sentences
+    why: Why | None = None  # what a run under observation told
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ def issue_text(issue: Issue, project: Project, longest: int = LONGEST) -> str:
 
 def _text(issue: Issue, project: Project, most: int) -> str:
     parts: dict[Part, Callable[[], str]] = {
+        Part.WHY: lambda: _each_that(issue, _why),
         Part.WHAT: lambda: _each(issue, lambda case: _what(case, issue)),
         Part.EXPECTED: lambda: _each(issue, _expected),
         Part.STEPS: lambda: _each(issue, lambda case: _steps(case, issue, most)),
@@ -120,6 +124,12 @@ def _each(issue: Issue, told: Callable[[Case], str]) -> str:
     return "\n\n".join(f"{code(case.recording.id)}:\n\n{text}" for case, text in zip(issue.cases, texts, strict=True))
 
 
+def _each_that(issue: Issue, told: Callable[[Case], str]) -> str:
+    """Of those cells alone of which there is something to tell."""
+    having = tuple(case for case in issue.cases if told(case))
+    return _each(Issue(having, issue.defects, issue.archive, issue.folder, issue.taken_out), told) if having else ""
+
+
 def _bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"* {line}" for line in lines)
 
@@ -141,6 +151,19 @@ def _weight(one: Finding, defects: Mapping[str, Defect]) -> int:
         return -1
     defect = defects.get(one.known.defect)
     return defect.effect.place if defect is not None else len(Effect)
+
+
+def _why(case: Case) -> str:
+    """How the marks came to be of which something is found, the step first and the calls below it."""
+    stories = [one for one in case.why.stories if one.findings][:_STORIES] if case.why is not None else []
+    if case.why is None or not stories:
+        return ""
+    blocks = []
+    for one in stories:
+        lines = [f"{one.path}: {one.says}", *(f"  {name:<9}{words}".rstrip() for name, words in story_lines(one))]
+        blocks.append("\n".join(map(one_line, lines)))
+    told = [f"How it comes to be, as seen by {_inert(case.why.by)}:", fenced("\n\n".join(blocks))]
+    return "\n\n".join([*told, _bullets([_inert(f"{one.path}: {one.sentence}") for one in stories])])
 
 
 def _finding(one: Finding) -> str:

@@ -13,6 +13,7 @@ from harness.compare.classes import Seen
 from harness.compare.describe import Look, looks, shared_whiteouts
 from harness.compare.noise import normalise
 from harness.compare.words import Column
+from harness.diagnose.told import Why, read_why
 from harness.errors import BrokenMachinery
 from harness.evidence.layers import archives, raw_layers
 from harness.evidence.recording import Recording, read, sizes_of
@@ -40,6 +41,7 @@ class Loaded:
     folder: Path
     recording: Recording | None = None
     seen: Seen | None = None
+    why: Why | None = None  # what a run under observation told, where somebody looked on
     damage: str = ""  # why the recording is not whole any more
 
 
@@ -134,6 +136,7 @@ def _load(cell: CellResult, run: Path, decoder: _Trees, by: Sequence[Defect] | N
         sizes = sizes_of(folder)
         trees, seen, digests = decoder.read(folder, sizes.keys())
         damage = damaged(recording, sizes, digests | _digests_of_layers(folder, sizes.keys()))
+        why = read_why(folder)
     except BrokenMachinery as error:
         return _damaged(cell, column, folder, f"{Path(error.where).name} {error.what}")
     except OSError as error:
@@ -146,7 +149,7 @@ def _load(cell: CellResult, run: Path, decoder: _Trees, by: Sequence[Defect] | N
         cell = replace(now, id=cell.id, scenario=cell.scenario)
     linked = shared_whiteouts(trees[UPPER]) if UPPER in trees else ()
     found = Seen(cell.id, column, seen, cell.findings, recording.backends, linked)
-    return Loaded(cell, column, folder, recording, found)
+    return Loaded(cell, column, folder, recording, found, why)
 
 
 def _damaged(cell: CellResult, column: Column, folder: Path, why: str) -> Loaded:

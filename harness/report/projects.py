@@ -15,6 +15,7 @@ class Part(StrEnum):
     """A part of the text."""
 
     WHAT = "what"  # what happens
+    WHY = "why"  # how it comes to be: the step, the request, the system calls
     EXPECTED = "expected"
     STEPS = "steps"  # the fewest commands, and what they print
     VERSIONS = "versions"  # which have it and which do not, as measured
@@ -37,13 +38,11 @@ class Project:
     note: str = ""  # what must be known before it is sent
 
 
-_MORE = (Part.VERSIONS, Part.RUN, Part.KNOWN, Part.TAKEN_OUT)
-
 PROJECTS: dict[str, Project] = {
     "plain": Project(
         "",
         (
-            ("What happens", (Part.WHAT,)),
+            ("What happens", (Part.WHAT, Part.WHY)),
             ("What should happen", (Part.EXPECTED,)),
             ("Smallest steps", (Part.STEPS,)),
             ("Versions", (Part.VERSIONS,)),
@@ -56,7 +55,7 @@ PROJECTS: dict[str, Project] = {
         "https://github.com/sylabs/singularity/issues/new/choose",
         (
             ("Version of Singularity", (Part.TOOL, Part.VERSIONS)),
-            ("Describe the bug", (Part.WHAT,)),
+            ("Describe the bug", (Part.WHAT, Part.WHY)),
             ("To Reproduce", (Part.STEPS, Part.RUN)),
             ("Expected behavior", (Part.EXPECTED,)),
             ("OS / Linux Distribution", (Part.SYSTEM,)),
@@ -71,7 +70,7 @@ PROJECTS: dict[str, Project] = {
         (
             ("Version of Apptainer", (Part.TOOL, Part.VERSIONS)),
             ("Expected behavior", (Part.EXPECTED,)),
-            ("Actual behavior", (Part.WHAT,)),
+            ("Actual behavior", (Part.WHAT, Part.WHY)),
             ("Steps to reproduce this behavior", (Part.STEPS, Part.RUN)),
             ("What OS/distro are you running", (Part.SYSTEM,)),
             ("How did you install Apptainer", (Part.INSTALLED, Part.KNOWN, Part.TAKEN_OUT)),
@@ -80,7 +79,7 @@ PROJECTS: dict[str, Project] = {
     "podman": Project(
         "https://github.com/containers/podman/issues/new?template=bug_report.yaml",
         (
-            ("Issue Description", (Part.WHAT,)),
+            ("Issue Description", (Part.WHAT, Part.WHY)),
             ("Steps to reproduce the issue", (Part.STEPS, Part.RUN)),
             ("Describe the results you received", (Part.VERSIONS,)),
             ("Describe the results you expected", (Part.EXPECTED,)),
@@ -93,7 +92,7 @@ PROJECTS: dict[str, Project] = {
     "fuse-overlayfs": Project(
         "https://github.com/containers/fuse-overlayfs/issues/new",
         (
-            ("What happens", (Part.WHAT,)),
+            ("What happens", (Part.WHAT, Part.WHY)),
             ("What should happen", (Part.EXPECTED,)),
             ("Steps", (Part.STEPS,)),
             ("Versions", (Part.TOOL, Part.VERSIONS, Part.INSTALLED)),
@@ -105,7 +104,7 @@ PROJECTS: dict[str, Project] = {
     "kernel": Project(
         "linux-unionfs@vger.kernel.org, as plain text",
         (
-            ("What happens", (Part.WHAT,)),
+            ("What happens", (Part.WHAT, Part.WHY)),
             ("What should happen", (Part.EXPECTED,)),
             ("Steps", (Part.STEPS,)),
             ("Kernels", (Part.TOOL, Part.VERSIONS)),

@@ -29,6 +29,7 @@ from harness.report.grid import Field, field_of
 from harness.report.journey import JourneyTable, journey_tables, taken_by
 from harness.report.load import Loaded
 from harness.report.tables import Table, class_table, sees_right, tree_table, view_table
+from harness.report.why import WhySection, why_section
 from harness.scenario.model import Scenario
 
 
@@ -93,6 +94,7 @@ class Section:
     boundaries: tuple[tuple[bool, Markup], ...]
     findings: tuple[FindingRow, ...]
     codes: tuple[str, ...]
+    why: WhySection | None
     cells: tuple[CellRow, ...]
     classes: tuple[Class, ...]
     unseen: str
@@ -136,6 +138,7 @@ def section(name: str, cells: Sequence[Loaded], defects: Collection[str] = (), *
         boundaries=tuple((one.changed, markup.words(one.words)) for one in boundaries(seen)),
         findings=found,
         codes=tuple(dict.fromkeys(one.code for one in found)),
+        why=why_section([(one.column, one.why) for one in ran if one.why is not None]),
         cells=tuple(
             _cell_row(one, field, letters.get(one.result.id, ""), raw=not brief or one.result.id in stand_for)
             for one, field in zip(cells, fields, strict=True)

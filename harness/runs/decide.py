@@ -53,6 +53,7 @@ class Wanted:
     repeat: int = 0  # how often each cell runs; 0: as its scenario says
     shard: str = ""  # "2/4": this part of the cells alone
     readings: str = "none"  # which readings follow the cells: none, founding, all
+    why: str = "none"  # of which cells it is told how their marks came to be: none, new, founding, all
     defects: Path | None = None  # the folder that says what is known; None: the project's
 
 
@@ -126,6 +127,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         repeat=wanted.repeat,
         shard=wanted.shard,
         readings=wanted.readings,
+        why=wanted.why,
         profiles=tuple(profiles),
         blocked=[
             f"{name} {profile}"

@@ -62,6 +62,7 @@ class PlanFile(msgspec.Struct, frozen=True):
     whole: list[str] = []  # of a run that is gone on with: the cells that are not run again
     shard: str = ""  # "2/4": which part of the cells the named ones are
     readings: str = "none"  # which readings follow the cells: none, founding, all
+    why: str = "none"  # of which cells it is told how their marks came to be: none, new, founding, all
     takers: list[Tool] = []  # packers and importers, who run no cell
     profiles: tuple[Profile, ...] = tuple(Profile)  # with whose privilege
     blocked: list[str] = []  # the setups, each with a profile, that something here is in the way of: "kernel root"

@@ -41,12 +41,14 @@ class Run:
         self.results: dict[str, CellResult] = {}
         self.leaks: list[str] = []
         self.problems: list[LabError] = []  # what could not be written at the end
+        self.notes: list[str] = []  # what is told at the end, and fails nothing
         self.unfinished = 0  # cells that the run ended before
         self.resumed = False  # its folder was there before
         self.reports = True  # whether its end writes the report; otherwise whoever runs it does
         self.ended: Results | None = None
         self.jobs = (os.cpu_count() or 1) + 1
         self.say_reading: Say = lambda _stage, _done, _total: False
+        self.say_looking: Say = self.say_reading
         self.folder = Path(plan.folder)
         self.cells = named_cells(plan.cells())
 

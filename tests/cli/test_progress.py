@@ -30,7 +30,7 @@ FIXED = FakeCell(version="1.15", upper=PLAIN_UPPER, known=(known("WL101"),))
 def _run(folder: Path = Path(), ended: Results | None = None) -> Run:
     """A run of which only its end is looked at."""
     run = Run.__new__(Run)
-    run.leaks, run.problems, run.unfinished, run.folder, run.ended = [], [], 0, folder, ended
+    run.leaks, run.problems, run.notes, run.unfinished, run.folder, run.ended = [], [], [], 0, folder, ended
     return run
 
 

@@ -1,0 +1,84 @@
+"""After the cells of a run: those that it is about are run once more under observation, and told why beside their recordings."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from enum import StrEnum
+from pathlib import Path
+
+from harness.cells.plan import Cell, NotRun
+from harness.diagnose.observe import observe, tracer
+from harness.diagnose.told import write_why
+from harness.errors import LabError, MissingProgram
+from harness.judge.findings import flat
+from harness.launch.cell import CellContext
+from harness.places import UPPER
+from harness.readings.uppers import is_founding
+from harness.runs.results import CellResult
+from harness.runs.run import Run
+
+MOST_NEW = 40  # cells with something new that are looked at unasked
+
+# Hears how many of how many were looked at; what it gives ends it early.
+Say = Callable[[str, int, int], bool]
+
+
+class Whose(StrEnum):
+    """Of which cells a run tells why."""
+
+    NONE = "none"
+    NEW = "new"  # where something new lies in the upper
+    FOUNDING = "founding"  # and of the founding case's scenarios
+    ALL = "all"  # wherever something is found in the upper
+
+
+def look_on(run: Run, say: Say) -> None:
+    """Observe the cells that the plan asks for; what could not be observed is noted, and fails nothing."""
+    wanted = chosen(run.results.values(), run.cells, Whose(run.plan.why))
+    if not wanted:
+        return
+    try:
+        tracer()
+    except MissingProgram as error:
+        run.notes.append(f"nobody looked on: {error.what}; {error.remedy}")
+        return
+    context = CellContext(Path(run.plan.work), run.plan.kernel, run.plan.environment, run.plan.timeout, of_run=True)
+
+    def look(number: int, cell: Cell, folder: str) -> str:
+        scratch = context.work / f"why-{number}"
+        try:
+            write_why(observe(cell, context, scratch, run.plan.defects), run.folder / folder)
+        except LabError as error:
+            return f"{cell.id} was not observed: {error.what}"
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return ""
+
+    with ThreadPoolExecutor(run.jobs) as pool:
+        looking = [pool.submit(look, number, cell, result.folder) for number, (cell, result) in enumerate(wanted)]
+        for done, one in enumerate(as_completed(looking), 1):
+            run.notes += filter(None, [one.result()])
+            if say("why", done, len(wanted)):
+                pool.shutdown(cancel_futures=True)
+                return
+
+
+def chosen(
+    results: Iterable[CellResult], cells: Mapping[str, Cell | NotRun], whose: Whose
+) -> list[tuple[Cell, CellResult]]:
+    """The cells whose uppers are asked about, of those that were recorded."""
+    found = []
+    new = 0
+    for result in results:
+        cell = cells.get(result.id)
+        here = [one for one in flat(result.findings) if one.place == UPPER]
+        if not isinstance(cell, Cell) or not result.folder or not here or whose is Whose.NONE:
+            continue
+        if any(one.known is None for one in here) and new < MOST_NEW:
+            new += 1
+            found.append((cell, result))
+        elif whose is Whose.ALL or (whose is Whose.FOUNDING and is_founding(cell.scenario)):
+            found.append((cell, result))
+    return found
