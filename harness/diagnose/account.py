@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness.compare.steps import step_words
 from harness.compare.words import Name, Words
-from harness.diagnose.story import UPPER, WORK, Came, below, came, of_marker
+from harness.diagnose.story import UPPER, WORK, Came, below, came, of_marker, rooted
 from harness.diagnose.syscalls import Does
 from harness.diagnose.told import Seen, Story, What
 from harness.diagnose.trace import Done, Trace
@@ -33,12 +33,11 @@ def stories(
     trace: Trace,
     after: Sequence[tuple[int, Snapshot]] = (),
     *,
-    work: str = "work",
     inside: bytes = b"",
 ) -> tuple[Story, ...]:
     """A story for each marker of the upper, and for each entry that no step made; then litter.
 
-    *after*: the upper as it was after some steps, by their indices, where somebody looked. *work*: the work folder, as the script calls it.
+    *after*: the upper as it was after some steps, by their indices, where somebody looked.
     *inside*: where in the daemon's upper the recorded one lies: of a container's root it is a folder.
     """
     upper, oracle = trees.get(UPPER_PLACE, EMPTY), trees.get(ORACLE, EMPTY)
@@ -47,7 +46,7 @@ def stories(
     strays = [one.path for one in upper if one.path not in oracle and not is_marker_entry(one)]
     found += [teller.of_entry(path) for path in strays if path]
     found.sort(key=lambda one: not one.findings)
-    found += [teller.of_litter(unescape(line), work.encode()) for line in recording.work_left]
+    found += [teller.of_litter(unescape(line)) for line in recording.work_left]
     return tuple(found)
 
 
@@ -69,7 +68,7 @@ class _Teller:
         self._after = [(step, frozenset(find_markers(tree))) for step, tree in after]
         self._upper = upper
         self._given = frozenset(find_markers(layer(recording.scenario.upper, recording.profile)))
-        self._served = bool(trace.requests)
+        self._served = any(rooted(one.makes)[0] == UPPER for one in trace.daemons)
 
     def of_marker(self, marker: Marker) -> Story:
         found = of_marker(self._daemons, marker, self._upper)
@@ -84,8 +83,10 @@ class _Teller:
     def of_entry(self, path: bytes) -> Story:
         return self._of(below(self._upper, path), path, What.ENTRY, "an entry that no step made")
 
-    def of_litter(self, path: bytes, work: bytes) -> Story:
-        return self._of(below(WORK, path.removeprefix(work).lstrip(b"/")), path, What.LITTER, "left in the work folder")
+    def of_litter(self, path: bytes) -> Story:
+        """Its name in the script leads through the work folder, wherever that lies."""
+        _, _, inside = (b"/" + path).partition(b"/work/")
+        return self._of(below(WORK, inside), path, What.LITTER, "left in the work folder")
 
     def _of(self, there: bytes, path: bytes, what: What, says: str) -> Story:
         found = came(self._daemons, there)

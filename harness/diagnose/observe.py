@@ -68,10 +68,8 @@ def observe(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[D
         ) from error
     finally:
         trace.unlink(missing_ok=True)
-    work, inside = (cell.driver.work, b"") if isinstance(cell.driver, Mounter) else ("work", LAB.strip("/").encode())
-    told = stories(
-        ran.recording, ran.trees, ran.verdict.findings, history, list(_after(keep_at)), work=work, inside=inside
-    )
+    inside = b"" if isinstance(cell.driver, Mounter) else LAB.strip("/").encode()
+    told = stories(ran.recording, ran.trees, ran.verdict.findings, history, list(_after(keep_at)), inside=inside)
     note = "the trace ends in a call" if history.cut and any(one.seen is Seen.NOT for one in told) else ""
     why = Why(SCHEMA, cell.id, by, told, note, history.requests, round(ran.recording.seconds, 3))
     write_why(why, keep_at)
