@@ -29,6 +29,7 @@ COMMANDS = {
     "defects": "which versions of each program show which defects",
     "why": "which step, which request and which system calls made each marker of a cell",
     "minimise": "the smallest scenario that still shows a finding",
+    "bisect": "since which version, or which commit, a finding shows, or no longer does",
     "explain": "what a finding means and what to do; one defect whole",
     "doctor": "what this machine can run, and the remedy for every obstacle",
     "worlds": "the userlands that tools come from",

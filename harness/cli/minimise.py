@@ -55,7 +55,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         "--finding",
         default="",
         metavar="KEY",
-        help="a code, the beginning of a finding's key, or a defect (default: the first new one)",
+        help="a code, the beginning of a key, or a defect (default: the first new one)",
     )
     parser.add_argument("--tool", action="append", default=[], metavar="T", help=TOOL_HELP)
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="the scenario file (default: printed)")

@@ -142,7 +142,10 @@ class _Teller:
         return [one for one in self._asked if merged in one.paths][-1:]
 
     def _unseen(self, path: bytes, what: What, says: str) -> Story:
-        return Story(shown(path), what, says, Seen.NOT, "No call was seen that made it.", findings=self._found(path))
+        seen, told = Seen.NOT, "No call was seen that made it."
+        if not self._served:
+            seen, told = Seen.NAMES, "Made inside the kernel: no daemon served this tree."
+        return Story(shown(path), what, says, seen, told, findings=self._found(path))
 
     def _step(self, index: int | None) -> str:
         return f"step {index + 1}, {_bare(step_words(self._steps[index]))}" if index is not None else ""

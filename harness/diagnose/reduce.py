@@ -35,6 +35,7 @@ def reduced(scenario: Scenario, holds: Holds) -> Scenario:
             _plainer,
             _plainer_entries,
             _plainer_steps,
+            _shallower,
             _shorter_names,
         ):
             scenario = way(scenario, holds)
@@ -187,6 +188,24 @@ def _shorter_names(scenario: Scenario, holds: Holds) -> Scenario:
     return scenario
 
 
+def _shallower(scenario: Scenario, holds: Holds) -> Scenario:
+    """Without directories that only lead to others: what lies in one lies in the one above it."""
+    above = sorted({path.rstrip("/").rpartition("/")[0] for path in _paths(scenario)} - {""}, key=len)
+    for folder in above:
+        parent = folder.rpartition("/")[0]
+
+        def hoisted(path: str, folder: str = folder, parent: str = parent) -> str:
+            if path.rstrip("/") == folder:
+                return parent or path
+            return f"{parent}/{path[len(folder) + 1 :]}".lstrip("/") if path.startswith(folder + "/") else path
+
+        whole = [{name: node for name, node in tree.items() if name.rstrip("/") != folder} for tree in _trees(scenario)]
+        trees = [{hoisted(name): node for name, node in tree.items()} for tree in whole]
+        if list(map(len, trees)) == list(map(len, whole)):  # two entries that become one are another scenario
+            scenario = _first([_mapped(_with_trees(scenario, trees), hoisted)], holds, scenario)
+    return scenario
+
+
 def _paths(scenario: Scenario) -> Iterator[str]:
     for tree in _trees(scenario):
         yield from tree
@@ -198,6 +217,12 @@ def _renamed(scenario: Scenario, names: dict[str, str]) -> Scenario:
     def one(path: str) -> str:
         return "/".join(names.get(part, part) for part in path.split("/"))
 
+    return _mapped(scenario, one, links=True)
+
+
+def _mapped(scenario: Scenario, one: Callable[[str], str], *, links: bool = False) -> Scenario:
+    """The same with other paths. *links*: those that links lead to, and names of layers, too."""
+
     def node(value: str | Node) -> str | Node:
         if isinstance(value, str):
             return value
@@ -205,7 +230,11 @@ def _renamed(scenario: Scenario, names: dict[str, str]) -> Scenario:
             value, **{key: one(word) for key in ("link", "symlink") if (word := getattr(value, key)) is not None}
         )
 
-    trees = [{one(name): node(value) for name, value in tree.items()} for tree in _trees(scenario)]
+    trees = (
+        [{one(name): node(value) for name, value in tree.items()} for tree in _trees(scenario)]
+        if links
+        else _trees(scenario)
+    )
     steps = []
     for step in scenario.steps:
         fields = {key: one(value) for key, value in step.named()}

@@ -36,6 +36,10 @@ class Meant:
         """The first of them that is this one."""
         return next((one for one in flat(findings) if Meant.of(one) == self), None)
 
+    def alike(self, findings: Sequence[Finding]) -> bool:
+        """Whether it is among them, whatever is known of another version of the program."""
+        return any((one.code, one.place) == (self.code, self.place) for one in flat(findings))
+
 
 def chosen(findings: Sequence[Finding], key: str, cell_id: str) -> Finding:
     """The finding that a user means: by its code, its key or the beginning of it, or the defect's name; without a word the first new one.

@@ -15,6 +15,7 @@ from harness.machine.workfolder import own_folder
 from harness.worlds.inside import CELL
 
 _SAID, _CODE = "out/said", "out/code"
+BROUGHT = "out/brought"  # a file that a command leaves for whoever runs it
 _LONGEST = 64_000  # bytes of what was said
 BUNDLE = "bundle"  # the folder of the cell's in which the files lie
 
@@ -49,10 +50,11 @@ fi
 
 @dataclass(frozen=True)
 class Said:
-    """What came of it: exit code (None: it came to no end in its time), and the words."""
+    """What came of it: exit code (None: it came to no end in its time), the words, and the file ``BROUGHT``, where it was left."""
 
     code: int | None
     words: bytes
+    brought: bytes = b""
 
 
 def run_alone(
@@ -80,4 +82,5 @@ def run_alone(
             raise BrokenMachinery(problem, where=cell.id, remedy="run it again")
         words = (stage / _SAID).read_bytes()[:_LONGEST] if (stage / _SAID).exists() else ended.err
         code = (stage / _CODE).read_text().strip() if (stage / _CODE).exists() else ""
-        return Said(int(code) if code.isdigit() else None, words)
+        brought = (stage / BROUGHT).read_bytes() if (stage / BROUGHT).exists() else b""
+        return Said(int(code) if code.isdigit() else None, words, brought)
