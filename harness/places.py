@@ -54,7 +54,7 @@ class Place:
 
 VIEW, UPPER, REMOUNT, READONLY = map(PlaceName, ("view", "upper", "remount", "readonly"))
 SEALED, SEALED_VIEW, PUSHED, IMPORTED = map(PlaceName, ("sealed", "sealed-view", "pushed", "imported"))
-STEPS, ORACLE, READ = map(PlaceName, ("steps", "oracle", "read"))
+STEPS, ORACLE, READ, FAULT = map(PlaceName, ("steps", "oracle", "read", "fault"))
 
 _ROWS = (
     Place(VIEW, PlaceKind.VIEW, "the steps", head="run, writable", note="the view inside, after the steps"),
@@ -74,6 +74,7 @@ _ROWS = (
         note="the tree that the importer has",
     ),
     Place(READ, PlaceKind.VIEW, "another has written it", head="read", note="the view of who was given the layers"),
+    Place(FAULT, PlaceKind.VIEW, "a fault in the daemon", head="fault", note="the view after a fault in the daemon"),
     Place(STEPS, PlaceKind.STEPS, "each step"),
     Place(ORACLE, PlaceKind.ORACLE, "the steps", by="a plain directory"),
 )

@@ -78,6 +78,7 @@ def planned_again(plan: PlanFile, cells: Iterable[str], times: int) -> PlanFile:
         shard="",
         readings="none",
         why="none",
+        faults="none",
     )
 
 

@@ -9,16 +9,20 @@ from enum import StrEnum
 from pathlib import Path
 
 from harness.cells.plan import Cell, NotRun
+from harness.diagnose.faults import write_faults
 from harness.diagnose.observe import observe, tracer
+from harness.diagnose.sweep import fits, swept
 from harness.diagnose.told import write_why
 from harness.errors import LabError, MissingProgram
 from harness.judge.findings import flat
+from harness.judge.rules.fault import KILLED
 from harness.launch.cell import CellContext
 from harness.places import UPPER
 from harness.readings.uppers import is_founding
 from harness.runs.results import CellResult
 from harness.runs.run import Run
 
+FAULTS = (KILLED, "ENOSPC")  # what daemons meet: somebody kills them, and disks are full
 MOST_NEW = 40  # cells with something new that are looked at unasked
 
 # Hears how many of how many were looked at; what it gives ends it early.
@@ -63,6 +67,29 @@ def look_on(run: Run, say: Say) -> None:
             if say("why", done, len(wanted)):
                 pool.shutdown(cancel_futures=True)
                 return
+
+
+def try_faults(run: Run, say: Say) -> None:
+    """The faults that the plan asks for; kept in the run's folder, and judged as what its cells show."""
+    if run.plan.faults == Whose.NONE:
+        return
+    ran = [run.cells[result.id] for result in run.results.values() if result.folder and result.id in run.cells]
+    cells = [one for one in ran if isinstance(one, Cell) and is_founding(one.scenario) and not fits(one)]
+    try:
+        tracer()
+    except MissingProgram as error:
+        run.notes.append(f"no faults were tried: {error.what}; {error.remedy}")
+        return
+    context = CellContext(Path(run.plan.work), run.plan.kernel, run.plan.environment, run.plan.timeout, of_run=True)
+    found, troubles = swept(
+        cells, context, run.jobs, run.plan.defects, FAULTS, lambda _, done, total: say("faults", done, total)
+    )
+    run.notes += troubles
+    run.faults = found
+    try:
+        write_faults(found, run.folder)
+    except LabError as error:
+        run.problems.append(error)
 
 
 def chosen(

@@ -30,6 +30,7 @@ COMMANDS = {
     "why": "which step, which request and which system calls made each marker of a cell",
     "minimise": "the smallest scenario that still shows a finding",
     "bisect": "since which version, or which commit, a finding shows, or no longer does",
+    "faults": "what users have after a daemon was killed, or told of an error, at any of its system calls",
     "explain": "what a finding means and what to do; one defect whole",
     "doctor": "what this machine can run, and the remedy for every obstacle",
     "worlds": "the userlands that tools come from",

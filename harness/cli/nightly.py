@@ -18,6 +18,7 @@ from harness.cli.worlds import unasked
 from harness.compare.change_words import text_lines
 from harness.compare.changes import Changes, What
 from harness.compare.nights import remembered
+from harness.diagnose.faults import Faults
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
 from harness.judge.findings import Outcome
 from harness.machine.cache import write_whole
@@ -110,7 +111,7 @@ def nightly(arguments: argparse.Namespace) -> int:
         write_night(found, results, folder, part=part, history=history, loaded=loaded)
     print()
     print("\n".join(map(one_line, text_lines(found, _MOST))))
-    return EXIT_BROKEN if troubles or loaded.damaged else exit_code(found, results, loaded.readings)
+    return EXIT_BROKEN if troubles or loaded.damaged else exit_code(found, results, loaded.readings, loaded.faults)
 
 
 def _whole(folder: Path) -> LoadedRuns:
@@ -161,6 +162,7 @@ def _ran(arguments: argparse.Namespace) -> tuple[Ran, Path]:
             shard=arguments.shard,
             readings=arguments.readings,
             why=str(Whose.FOUNDING),
+            faults=str(Whose.FOUNDING),
         )
     )
     return run_cells(lambda: begin_run(plan), arguments.jobs, sys.stdout, reports=False), Path(plan.folder)
@@ -198,7 +200,12 @@ def write_night(
     try:
         nights = (
             _entered(
-                remembered(results, found, exit_code(found, results, loaded.readings if loaded else None)), history
+                remembered(
+                    results,
+                    found,
+                    exit_code(found, results, *((loaded.readings, loaded.faults) if loaded else ())),
+                ),
+                history,
             )
             if history
             else ()
@@ -218,12 +225,12 @@ def _entered(night: Night, history: Path) -> tuple[Night, ...]:
     return kept.until(night.run)
 
 
-def exit_code(found: Changes, results: Results, readings: Readings | None = None) -> int:
+def exit_code(found: Changes, results: Results, readings: Readings | None = None, faults: Faults | None = None) -> int:
     """Broken machinery comes before what changed."""
     outcomes = {cell.outcome for cell in results.cells} | (readings.outcomes if readings else set())
     if Outcome.BROKEN in outcomes:
         return EXIT_BROKEN
-    new = Outcome.FINDING in outcomes
+    new = Outcome.FINDING in outcomes or (faults is not None and bool(faults.new))
     return EXIT_FINDING if new or found.of(What.CHANGED, What.MISSING) else EXIT_AS_EXPECTED
 
 

@@ -181,7 +181,8 @@ class Progress:
             self._end(self.run, self.ended)
 
     def _end(self, run: Run, results: Results) -> None:
-        from harness.cli.news import news_lines, reading_lines  # noqa: PLC0415 - not needed on workers
+        from harness.cli.faults import lines as fault_lines  # noqa: PLC0415 - not needed on workers
+        from harness.cli.news import news_lines, reading_lines  # noqa: PLC0415
         from harness.compare.sentences import summary_lines  # noqa: PLC0415
 
         if self.live:
@@ -194,8 +195,10 @@ class Progress:
             self._wrapped(line)
         for words, (colour, begins) in reading_lines(run.readings) if run.readings and self.says != QUIET else ():
             self._line(words, colour, begins)
+        for line in fault_lines(run.faults, self.paint) if run.faults is not None and self.says != QUIET else ():
+            self.stream.write(f"{line}\n")
         for note in run.notes if self.says != QUIET else ():
-            self._line(f" {note}", "yellow", "why:")
+            self._line(f" {note}", "yellow", "!")
         for leak in run.leaks:
             self._line(f" {leak}", "red", "! LEFT BEHIND:")
         for error in run.problems:
@@ -217,7 +220,7 @@ class Progress:
         outcomes |= self.run.readings.outcomes if self.run.readings else set()
         if Outcome.BROKEN in outcomes or self.run.leaks or self.run.problems:
             return EXIT_BROKEN
-        if Outcome.FINDING in outcomes:
+        if Outcome.FINDING in outcomes or (self.run.faults is not None and self.run.faults.new):
             return EXIT_FINDING
         if self.run.unfinished:  # not since somebody said so: that has its own exit code
             return EXIT_BROKEN

@@ -244,9 +244,10 @@ class Collector:
             return
         if exitstatus != pytest.ExitCode.INTERRUPTED:
             run.give()
-            from harness.cli.looking import look_on  # noqa: PLC0415 - not needed on workers
+            from harness.cli.looking import look_on, try_faults  # noqa: PLC0415 - not needed on workers
 
             look_on(run, run.say_looking)
+            try_faults(run, run.say_looking)
         partial = bool(self.config.option.keyword or run.plan.only)
         results = run.finish(set(run.results) if partial else None)
         finish_run(run, results)

@@ -117,6 +117,12 @@ def register(parser: argparse.ArgumentParser) -> None:
         default=str(Whose.NEW),
         help="of whose marks it is told how they came to be: of cells with something new, of the founding case too, of all (see: why)",
     )
+    parser.add_argument(
+        "--faults",
+        choices=["none", "founding"],
+        default="none",
+        help="then kill the daemons of the founding case at each of their system calls, and fill their disks (see: faults)",
+    )
     parser.add_argument("--build-worlds", action="store_true", help="first build the worlds that are not in place yet")
     louder = parser.add_mutually_exclusive_group()
     louder.add_argument("-q", "--quiet", action="store_true", help="only what is not as expected, and the last line")
@@ -324,6 +330,7 @@ def _wanted(arguments: argparse.Namespace, named: Sequence[str]) -> Wanted:
         repeat=arguments.repeat,
         readings=arguments.readings,
         why=arguments.why,
+        faults=arguments.faults,
         shard=arguments.shard,
         defects=arguments.defects.absolute() if arguments.defects else None,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
+import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
@@ -13,12 +14,12 @@ from harness.cells.plan import Cell
 from harness.diagnose.account import stories
 from harness.diagnose.syscalls import WATCHED
 from harness.diagnose.told import SCHEMA, Seen, Why, write_why
-from harness.diagnose.trace import read_trace
+from harness.diagnose.trace import Trace, read_trace
 from harness.drivers.base import Mounter
 from harness.errors import BrokenMachinery, MissingProgram
 from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome
-from harness.judge.judged import judged
+from harness.judge.judged import Judged, judged
 from harness.launch.cell import CellContext, Observer, run_cell
 from harness.machine.process import run, which
 from harness.profile import Profile
@@ -53,7 +54,26 @@ def observe(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[D
     Raises MissingProgram where strace is not here, BrokenMachinery where the cell could not be run so.
     """
     by = tracer()
-    trace = context.work / f"trace-{time.monotonic_ns()}"
+    history, ran = _observed(cell, context, keep_at, defects)
+    inside = b"" if isinstance(cell.driver, Mounter) else LAB.strip("/").encode()
+    told = stories(ran.recording, ran.trees, ran.verdict.findings, history, list(_after(keep_at)), inside=inside)
+    note = "the trace ends in a call" if history.cut and any(one.seen is Seen.NOT for one in told) else ""
+    why = Why(SCHEMA, cell.id, by, told, note, history.requests, round(ran.recording.seconds, 3))
+    write_why(why, keep_at)
+    return why
+
+
+def observed_trace(cell: Cell, context: CellContext) -> Trace:
+    """The history of one run under observation, of which nothing else is kept. Raises as ``observe`` does."""
+    folder = context.work / f"observed-{secrets.token_hex(6)}"
+    try:
+        return _observed(cell, context, folder, ())[0]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _observed(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[Defect]) -> tuple[Trace, Judged]:
+    trace = context.work / f"trace-{secrets.token_hex(6)}"
     observer = Observer(_command(cell, trace), _functions(cell))
     try:
         run_cell(cell, replace(context, observer=observer, timeout=context.timeout * _SLOWER), keep_at)
@@ -61,19 +81,13 @@ def observe(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[D
         if ran.verdict.outcome is Outcome.BROKEN:
             raise _refused(ran.verdict.reason, cell)
         with trace.open(encoding="latin-1", newline="\n") as lines:
-            history = read_trace(lines)
+            return read_trace(lines), ran
     except OSError as error:
         raise BrokenMachinery(
             f"no trace was written: {error.strerror}", where=cell.id, remedy="is ptrace(2) allowed here?"
         ) from error
     finally:
         trace.unlink(missing_ok=True)
-    inside = b"" if isinstance(cell.driver, Mounter) else LAB.strip("/").encode()
-    told = stories(ran.recording, ran.trees, ran.verdict.findings, history, list(_after(keep_at)), inside=inside)
-    note = "the trace ends in a call" if history.cut and any(one.seen is Seen.NOT for one in told) else ""
-    why = Why(SCHEMA, cell.id, by, told, note, history.requests, round(ran.recording.seconds, 3))
-    write_why(why, keep_at)
-    return why
 
 
 def _command(cell: Cell, trace: Path) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,7 @@ class Roots:
 class Done:
     """A call that a program did to a tree, or asked of it. ``paths``: relative to a root, such as ``upper/a``; the last is what it makes.
 
+    ``ordinal``: which call of its name it is, of its process since that began its program, from 1; as strace counts them for faults.
     ``phase``: of the script, ``step``: the index of the scenario's step that went on, ``served``: the request.
     """
 
@@ -65,6 +67,7 @@ class Done:
     paths: tuple[bytes, ...]
     phase: str
     roots: Roots
+    ordinal: int = 0
     step: int | None = None
     served: Served | None = None
 
@@ -141,6 +144,7 @@ class _Reader:
         self._told: Roots | None = (
             None  # by the last command that names layers: a daemon may be its child, or a thread of it
         )
+        self._counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self.daemons: list[Done] = []
         self.steps: list[Done] = []
         self.requests = 0
@@ -148,7 +152,8 @@ class _Reader:
 
     def read(self, call: Call) -> None:
         """One call more."""
-        if call.name == "execve":
+        if call.name == "execve" and call.ok:
+            self._counts[call.process] = Counter()
             words = strings_in(call.arguments[1]) if len(call.arguments) > 1 else []
             told = roots_of(words, self._folders.current(call.process))
             if told is not None:
@@ -158,6 +163,7 @@ class _Reader:
         elif call.name in {"write", "writev"}:
             self._said(call)
         if call.name in SYSCALLS:
+            self._counts[call.process][call.name] += 1
             self._folders.see(call)
             self._done(call)
 
@@ -187,10 +193,11 @@ class _Reader:
         """An answer to the kernel; or a word of the script: where it is, and which step begins or ends."""
         target = call.arguments[0] if call.arguments else ""
         if _FUSE in target:
-            served = self._serving.pop(call.process, None)
-            reply = read_reply(b"".join(strings_in(call.text)))
+            served = self._serving.get(call.process)
+            reply = read_reply(b"".join(strings_in(call.text)))  # none: a notification, in the middle of a request
             if served is not None and reply is not None and reply.unique == served.request.unique:
                 self._nodes[call.process].learn(served.request, reply)
+                del self._serving[call.process]
             return
         if not target.endswith((_PHASES, _STEPS)):
             return
@@ -218,5 +225,6 @@ class _Reader:
         if not paths or None in paths:
             return
         served = self._serving.get(call.process)
-        done = Done(call, does(call), tuple(filter(None, paths)), self._phase, where, self._step, served)
+        ordinal = self._counts[call.process][call.name]
+        done = Done(call, does(call), tuple(filter(None, paths)), self._phase, where, ordinal, self._step, served)
         (self.steps if roots is None else self.daemons).append(done)

@@ -20,6 +20,7 @@ _FULL = re.compile(rb"No space left on device|Disk quota exceeded")
 _UNWRITTEN = re.compile(
     rb"printf: I/O error|No space left on device|Disk quota exceeded|(?:write|printf).*: Input/output error"
 )
+NO_ROOM = "the file system of the work folder is full, or fails: what was recorded is cut"
 _TAKEN = re.compile(rb"^(\S+) (\d+)$", re.MULTILINE)
 _END_OF_TAR = bytes(1024)  # two blocks of zeros (POSIX, pax)
 PATIENCE = 5.0  # seconds
@@ -29,7 +30,7 @@ GAVE_UP, REFUSED = 3, 5  # exit codes of a script: see prelude.sh
 def unwritten(out: Path, err: bytes) -> str:
     """Whether something said that it could not write: the script (*err*), or tar at one of the trees."""
     if _UNWRITTEN.search(err) or any(_FULL.search(path.read_bytes()) for path in out.glob("*.err")):
-        return "the file system of the work folder is full, or fails: what was recorded is cut"
+        return NO_ROOM
     return ""
 
 

@@ -505,6 +505,50 @@ _ROWS = (
         affected="Whoever takes images of strangers.",
         remedy="Tell the importer's authors first, and nobody else.",
     ),
+    _code(
+        "WL401", "half-done", "After a fault the tree is neither the one before a step nor the one after it.",
+        why="""
+            One step of a user's is several system calls of the daemon's. Where it is killed between two of them, or one of them
+            fails, a step that is one system call must be done or not done, since programs stand on that: a whiteout that is
+            removed before what takes its place is there brings back what was deleted.
+        """,
+        example="""
+            mkdir a                                a was deleted; in lower layers there is one
+              unlinkat(upper, "a")                 the whiteout
+              killed, or: renameat(work, "7", upper, "a") = ENOSPC
+            a                                      the deleted one is there again
+        """,
+        affected="Whoever loses power, memory or room on the disk: containers that are killed, full disks.",
+        remedy="The daemon must put the new entry in the place of the whiteout by one rename.",
+    ),
+    _code(
+        "WL402", "unsaid", "After an error a step says that it failed and is done, or that it is done and is not.",
+        why="""
+            Who is told that a step failed does it again, or goes another way: mkdir says EIO, and the directory is there. Who is
+            told that it is done does not look again.
+        """,
+        example="""
+            mkdir a/new                            Input/output error
+              mknodat(upper, "a/new/.wh..opq") = EIO, the last of its calls
+            a/new                                  is there
+        """,
+        affected="Whoever writes while a disk is full or fails.",
+        remedy="The daemon must undo what it did, or hold a mark that is not needed for no reason to fail.",
+    ),
+    _code(
+        "WL403", "not-again", "After a fault the same layers are not mounted again.",
+        why="""
+            What is left in upper and work folder after a crash is what the next mount finds: it must take it, or whoever uses the
+            container has to mend it by hand.
+        """,
+        example="""
+            killed in the middle of a step
+            fuse-overlayfs -o lowerdir=…,upperdir=upper,workdir=work merged
+              cannot read directory
+        """,
+        affected="Whoever mounts after a crash.",
+        remedy="Empty the work folder, and report it with the upper.",
+    ),
 )  # fmt: skip
 
 CODES: dict[str, Code] = {row.code: row for row in _ROWS}

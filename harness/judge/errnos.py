@@ -22,6 +22,7 @@ _TEXTS = {
     "ETIMEDOUT": "Connection timed out", "ECONNREFUSED": "Connection refused", "ESTALE": "Stale file handle",
     "EDQUOT": "Disk quota exceeded", "EUCLEAN": "Structure needs cleaning",
 }  # fmt: skip
+ERRNOS = frozenset(_TEXTS)
 # dash has words of its own for a file that it cannot make in a directory that is not there
 _NAMES = {text.lower(): name for name, text in _TEXTS.items()} | {"directory nonexistent": "ENOENT"}
 _TEXT = "|".join(sorted(map(re.escape, _NAMES), key=len, reverse=True))

@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -42,10 +42,14 @@ DIED_BEFORE_MOUNT = 4  # exit code of a script whose daemon ended by a signal be
 
 @dataclass(frozen=True)
 class Observer:
-    """Who looks on while a cell runs. ``command`` stands before its launcher; ``functions`` take the place of some of the prelude's."""
+    """Who looks on while a cell runs. ``command`` stands before its launcher; ``functions`` take the place of some of the prelude's.
 
-    command: tuple[str, ...]
+    ``files``: what these need in the cell's folder, by relative path.
+    """
+
+    command: tuple[str, ...] = ()
     functions: bytes = b""
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def stage_in(enclosure: Enclosure, folder: Path, files: Mapping[str, bytes]) -> 
     for name, content in files.items():
         (stage / name).parent.mkdir(parents=True, exist_ok=True)
         (stage / name).write_bytes(content)
-        (stage / name).chmod(0o755 if content.startswith(b"#!") else 0o644)
+        (stage / name).chmod(0o755 if content.startswith((b"#!", b"\x7fELF")) else 0o644)
     if enclosure.tool is not None:
         (stage / "tool").touch()
     shared = [enclosure.shared] if enclosure.shared is not None else []
@@ -153,9 +157,9 @@ def _run(cell: Cell, context: CellContext, folder: Path, keep_at: Path) -> Ran:
     _need_run(context)
     room = Room(context.work)
     room.need()
-    observer = context.observer or Observer(())
+    observer = context.observer or Observer()
     script = compile_cell(cell, observer.functions)
-    stage, enclosure = staged(cell, context, folder, {"script.sh": script})
+    stage, enclosure = staged(cell, context, folder, {"script.sh": script, **observer.files})
 
     def watch() -> None:
         room.look()

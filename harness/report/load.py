@@ -13,6 +13,7 @@ from harness.compare.classes import Seen
 from harness.compare.describe import Look, looks, shared_whiteouts
 from harness.compare.noise import normalise
 from harness.compare.words import Column
+from harness.diagnose.faults import Faults, all_faults, read_faults
 from harness.diagnose.told import Why, read_why
 from harness.errors import BrokenMachinery
 from harness.evidence.layers import archives, raw_layers
@@ -55,6 +56,7 @@ class LoadedRuns:
     replaced: int
     judged_again: bool = False  # by the rules of now; otherwise each cell's verdict is the one that its run came to
     readings: Readings | None = None  # of them all
+    faults: Faults | None = None
 
     @property
     def damaged(self) -> tuple[Loaded, ...]:
@@ -112,6 +114,7 @@ def load(folders: Sequence[Path], *, judge_again: bool = False, defects: Sequenc
     newest = read_all[-1][0]
     merged = Results(newest.schema, newest.run, tuple(one.result for one in cells), known)
     replaced = sum(len(results.cells) for results, _ in read_all) - len(cells)
+    faulty = [told for _, folder in read_all for part in runs_of(folder) if (told := read_faults(part)) is not None]
     given = [one for _, folder in read_all for part in runs_of(folder) if (one := read_readings(part)) is not None]
     return LoadedRuns(
         tuple(results.run for results, _ in read_all),
@@ -120,6 +123,7 @@ def load(folders: Sequence[Path], *, judge_again: bool = False, defects: Sequenc
         replaced,
         judge_again,
         together(given) if given else None,
+        all_faults(faulty) if faulty else None,
     )
 
 

@@ -18,6 +18,7 @@ from harness.judge.codes import CODES, Code
 from harness.report import markup
 from harness.report.attachments import Attachments, attach
 from harness.report.defects import ChangeRow, DefectTable, change_rows, defect_tables, row_id
+from harness.report.faults import FaultsPage, faults_page
 from harness.report.grid import Grid, grid
 from harness.report.load import Loaded, LoadedRuns
 from harness.report.readings import ReadingsPage, readings_page
@@ -81,6 +82,7 @@ class Page:
     brief: bool
     there: frozenset[str]  # the defects that have a row
     readings: ReadingsPage | None = None
+    faults: FaultsPage | None = None
 
     @property
     def all_given(self) -> bool:
@@ -156,6 +158,7 @@ def page(loaded: LoadedRuns) -> Page:
         brief=brief,
         there=frozenset(there),
         readings=readings_page(loaded.readings, {one.result.id: one.column for one in loaded.cells}),
+        faults=faults_page(loaded.faults),
     )
 
 

@@ -54,6 +54,7 @@ class Wanted:
     shard: str = ""  # "2/4": this part of the cells alone
     readings: str = "none"  # which readings follow the cells: none, founding, all
     why: str = "none"  # of which cells it is told how their marks came to be: none, new, founding, all
+    faults: str = "none"  # in which cells the daemon is killed and told of errors: none, founding
     defects: Path | None = None  # the folder that says what is known; None: the project's
 
 
@@ -128,6 +129,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         shard=wanted.shard,
         readings=wanted.readings,
         why=wanted.why,
+        faults=wanted.faults,
         profiles=tuple(profiles),
         blocked=[
             f"{name} {profile}"

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -32,6 +33,7 @@ class Run:
     """The controller's side of a run: the plan, the work folder, the results as they come."""
 
     readings: Readings | None = None  # once they are done
+    faults: Any = None  # harness.diagnose.faults.Faults, once they were tried
 
     def __init__(self, plan: PlanFile, stack: contextlib.ExitStack) -> None:
         self.plan = plan

@@ -13,7 +13,7 @@ from harness.judge.defects.model import Defect, Sign
 from harness.judge.defects.schema import schema as schema_of_defects
 from harness.judge.defects.schema import schema_text as defect_schema_text
 from harness.judge.defects.words import ranges_text
-from harness.judge.rules import packed, taken
+from harness.judge.rules import fault, packed, taken
 from harness.judge.rules.every import RULES
 from harness.judge.rules.layer import WHEN_CONVERTED
 from harness.judge.rules.rule import Rule
@@ -29,7 +29,7 @@ DEFECTS = known_defects()
 def test_every_code_is_explained_in_full(code: str) -> None:
     row = CODES[code]
     assert row.code == code
-    assert re.fullmatch(r"WL[123]\d\d", code)
+    assert re.fullmatch(r"WL[1234]\d\d", code)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", row.name)
     assert all((row.says, row.why, row.example, row.affected, row.remedy))
     text = explained(row, 80)
@@ -43,7 +43,7 @@ def test_names_are_unique_and_in_order() -> None:
 
 
 def test_every_rule_names_a_code_that_is_explained() -> None:
-    rows: tuple[Rule[Any, Any], ...] = (*RULES, WHEN_CONVERTED, *packed.RULES, *taken.RULES)
+    rows: tuple[Rule[Any, Any], ...] = (*RULES, WHEN_CONVERTED, *packed.RULES, *taken.RULES, *fault.RULES)
     assert {row.code for row in rows} == set(CODES)
     for row in rows:
         assert row.code in (row.check.__doc__ or "")

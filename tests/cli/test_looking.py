@@ -79,4 +79,4 @@ def test_without_strace_it_is_said_and_fails_nothing(
     monkeypatch.setattr("harness.diagnose.observe.which", lambda _: None)
     words = ["run", "ghost-marker", "--tool", "fuse-overlayfs@trixie", "--profile", "user", "--why", "founding"]
     assert main([*words, "--jobs", "1", "--out", str(tmp_path / "run")]) == 0
-    assert "why: nobody looked on: strace is not installed; apt-get install strace" in capsys.readouterr().out
+    assert "! nobody looked on: strace is not installed; apt-get install strace" in capsys.readouterr().out

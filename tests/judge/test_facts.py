@@ -18,12 +18,13 @@ from harness.judge.facts.view import StepResult
 from harness.judge.findings import Finding, flat
 from harness.judge.rules.every import RULES
 from harness.judge.rules.evidence import Evidence, RawLayer
+from harness.judge.rules.fault import KILLED, FaultEvidence, fault_findings
 from harness.judge.rules.layer import layer_findings, when_converted
 from harness.judge.rules.packed import RULES as PACKED
 from harness.judge.rules.packed import PackedEvidence
 from harness.judge.rules.taken import TakenEvidence, taken_findings
 from harness.names import escape
-from harness.places import IMPORTED, PUSHED, PlaceName
+from harness.places import IMPORTED, PUSHED, REMOUNT, PlaceName
 from harness.profile import Profile
 from harness.scenario.model import Tree
 from harness.scenario.steps import Mkdir, Readdir, Rename
@@ -53,6 +54,18 @@ def of_taken(*, invalid: bool = False, touched: str = "") -> Iterator[Finding]:
     return iter(taken_findings(TakenEvidence(tree([]), tree([]), IMPORTED, invalid=invalid, touched=touched)))
 
 
+def of_fault(shown: list[Entry], fault: str = KILLED, *, failed: bool = False, refused: str = "") -> Iterator[Finding]:
+    line = 'renameat(work, "7", upper, "d")'
+    trees = {} if refused else {REMOUNT: tree(shown)}
+    seen = FaultEvidence(
+        fault, "renameat", line, "MKDIR", "mkdir", trees, tree([]), tree([folder("d")]), failed=failed, refused=refused
+    )
+    return iter(fault_findings(seen))
+
+
+AT = {
+    "fault": "killed", "call": "renameat", "request": "MKDIR", "action": "mkdir", "line": 'renameat(work, "7", upper, "d")',
+}  # fmt: skip
 SAME = tree([folder("d"), file("d/f", "text")])
 LOWER: tuple[Tree, ...] = ({"d/f": "text"},)
 GHOST = [folder("d", trusted_overlay_opaque="y"), gone("d/.wh..opq")]
@@ -204,6 +217,12 @@ EACH: list[tuple[str, Made, dict[str, object]]] = [
         "WL307", lambda: when_converted([folder("d", trusted_overlay_opaque="y"), file("d/.wh..wh..opq")]),
         {"forms": ["trusted.overlay.opaque", "file"], "sources": ["d", "d/.wh..wh..opq"]},
     ),
+    (
+        "WL401", lambda: of_fault([folder("d"), file("d/back")]),
+        {**AT, "taken": "extra", "unopened": False, "again": True},
+    ),
+    ("WL402", lambda: of_fault([folder("d")], fault="EIO", failed=True), {**AT, "fault": "EIO", "failed": True}),
+    ("WL403", lambda: of_fault([], refused="no"), {**AT, "words": "no"}),
     ("WL309", lambda: of_taken(invalid=True), {"entries": 0}),
     ("WL310", lambda: of_taken(touched="canary/file f 644"), {"changed": "canary/file f 644"}),
     ("WL308", lambda: of_packed([], [file("f")]), {"layer": "OCI tar", "taken": "extra"}),

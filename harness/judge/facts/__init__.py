@@ -11,6 +11,7 @@ from typing import get_args
 from urllib.parse import quote
 
 from harness.judge.facts.base import Differing, FactsBase, Flat
+from harness.judge.facts.fault import HalfDone, NotAgain, Unsaid
 from harness.judge.facts.layer import (
     AgainstTheSpec,
     Duplicate,
@@ -54,6 +55,7 @@ Facts = (
     | Resurrected | Lost | Phantom | MarkerVisible | Changed | Unstable | StepResult | Died | MountRefused
     | Duplicate | MarkLost | LinkToMarker | Refused | Misread | NotTheSpec | WhenConverted
     | PackedOtherwise | AgainstTheSpec | ReachedOutside
+    | HalfDone | Unsaid | NotAgain
 )  # fmt: skip
 
 BY_CODE: Mapping[str, type[FactsBase]] = {kind.code: kind for kind in get_args(Facts)}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.judge.rules import layer, mount, packed, taken, upper, view
+from harness.judge.rules import fault, layer, mount, packed, taken, upper, view
 from harness.judge.rules.evidence import Evidence
 from harness.judge.rules.rule import Need, Rule
 
 RULES: tuple[Rule[Evidence, Any], ...] = (*upper.RULES, *view.RULES, *mount.RULES, *layer.RULES)
-_ROWS: tuple[Rule[Any, Any], ...] = (*RULES, layer.WHEN_CONVERTED, *packed.RULES, *taken.RULES)
+_ROWS: tuple[Rule[Any, Any], ...] = (*RULES, layer.WHEN_CONVERTED, *packed.RULES, *taken.RULES, *fault.RULES)
 # What tools do that have a code, said of one of them and of several.
 MANY: Mapping[str, tuple[str, str]] = {row.code: row.many for row in _ROWS}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.judge.facts import layer, upper, view
+from harness.judge.facts import fault, layer, upper, view
 from harness.judge.facts.base import Difference, Digest, Field, Value
 from harness.judge.facts.view import How, Turn
 from harness.names import escape
@@ -147,6 +147,27 @@ def against_the_spec(path: str, facts: layer.AgainstTheSpec) -> str:  # noqa: AR
 
 def reached_outside(path: str, facts: layer.ReachedOutside) -> str:  # noqa: ARG001
     return "something outside of the tree was changed"
+
+
+def _after(facts: fault.HalfDone | fault.Unsaid | fault.NotAgain) -> str:
+    how = f"killed before {facts.call}" if facts.fault == "killed" else f"told {facts.fault} by {facts.call}"
+    return f"{how} while serving {facts.request or 'no request'} for {facts.action}"
+
+
+def half_done(path: str, facts: fault.HalfDone) -> str:
+    states = {layer.Taking.EXTRA: "is there", layer.Taking.ABSENT: "is lost", layer.Taking.DIFFERS: "is another one"}
+    what = "is listed and cannot be opened" if facts.unopened else states[facts.taken]
+    when = " when it is mounted again" if facts.again else ""
+    return f"{_after(facts)}: {path} {what}{when}, which is neither the tree before the step nor the one after it"
+
+
+def unsaid(path: str, facts: fault.Unsaid) -> str:
+    did = "failed, and is done" if facts.failed else "is done, and is not"
+    return f"{_after(facts)}: the step says that it {did}: {path}"
+
+
+def not_again(path: str, facts: fault.NotAgain) -> str:  # noqa: ARG001
+    return f"{_after(facts)}: it is not mounted again: {facts.words or 'without a word'}"
 
 
 def packed_otherwise(path: str, facts: layer.PackedOtherwise) -> str:

@@ -1,0 +1,151 @@
+"""``faults``: daemons killed, or told of errors, at each system call that changes something; and what their users then have."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.cells.plan import Cell
+from harness.cli.colour import Paint, painter
+from harness.cli.limits import seconds
+from harness.cli.run import at_least_one
+from harness.compare.words import count
+from harness.diagnose.faults import Came, FaultCell, Faults, summed, write_faults
+from harness.diagnose.observe import tracer
+from harness.diagnose.sweep import fits, swept
+from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
+from harness.judge.errnos import ERRNOS
+from harness.judge.rules.fault import KILLED
+from harness.launch.cell import CellContext
+from harness.machine.workfolder import work_folder
+from harness.names import one_line
+from harness.profile import Profile
+from harness.readings.uppers import is_founding
+from harness.report.faults import things
+from harness.runs.decide import Wanted, decide, obstacles_here
+from harness.runs.folders import work_parent
+from harness.tools.asked import HELP as TOOL_HELP
+
+DEFAULT = (KILLED, "ENOSPC")
+
+_EPILOG = """\
+One run under observation shows by which system calls the daemon changes its upper and its work folder; then it is run again for each of
+them, killed before it (or told by it of an error), and mounted again. What users see must be the tree before the step or the one after it,
+and what the step says of itself must be so. Without a scenario: those of the founding case.
+
+examples:
+  whiteout-lab faults --tool fuse-overlayfs
+  whiteout-lab faults ghost-marker-remade --tool fuse-overlayfs=./fuse-overlayfs --fault killed
+  whiteout-lab faults restore-by-rename --fault EIO --fault EPERM --profile root
+"""
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """The words of ``faults``."""
+    parser.description = "What users have after a daemon was killed, or told of an error, at any of its system calls."
+    parser.epilog = _EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "scenarios",
+        nargs="*",
+        metavar="SCENARIO",
+        help="a scenario's name, a file or a folder (default: the founding case)",
+    )
+    parser.add_argument("--tool", action="append", default=[], metavar="T", help=TOOL_HELP)
+    parser.add_argument("--profile", action="append", default=[], choices=["root", "user"], help="default: both")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="F",
+        help=f"killed, or an error as errno names it (default: {', '.join(DEFAULT)})",
+    )
+    parser.add_argument(
+        "--jobs", type=at_least_one, default=(os.cpu_count() or 1) + 1, metavar="N", help="runs side by side"
+    )
+    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="seconds for one run (default: 60)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="a run's folder, or a new one, for faults.json: the report of that run shows it",
+    )
+    parser.set_defaults(handler=faults)
+
+
+def faults(arguments: argparse.Namespace) -> int:
+    """Sweep, and print what is wrong."""
+    kinds = tuple(dict.fromkeys(arguments.fault)) or DEFAULT
+    unknown = [one for one in kinds if one != KILLED and one not in ERRNOS]
+    if unknown:
+        raise UsageError(
+            f"no fault {unknown[0]!r}", where="--fault", remedy="killed, or an error such as EIO, ENOSPC, EPERM"
+        )
+    if arguments.out is not None:
+        _folder(arguments.out)
+    tracer()
+    profiles = tuple(Profile(one) for one in arguments.profile)
+    plan = decide(Wanted(tuple(arguments.scenarios), tuple(arguments.tool), profiles), obstacles_here(), _say)
+    cells = [one for one in plan.cells() if isinstance(one, Cell) and not fits(one)]
+    if not arguments.scenarios:
+        cells = [one for one in cells if is_founding(one.scenario)]
+    if not cells:
+        raise UsageError(
+            "no cell of these can have faults", where="faults", remedy="name scenarios and a version of fuse-overlayfs"
+        )
+    with work_folder(work_parent(), f"faults-{secrets.token_hex(4)}") as work:
+        context = CellContext(work, platform.release(), plan.environment, arguments.timeout)
+        found, troubles = swept(cells, context, arguments.jobs, plan.defects, kinds, _progress)
+    if arguments.out is not None:
+        write_faults(found, arguments.out)
+    for line in lines(found, painter(sys.stdout)):
+        print(line)
+    for trouble in troubles:
+        print(one_line(f"whiteout-lab: {trouble}"), file=sys.stderr)
+    if troubles:
+        return EXIT_BROKEN
+    return EXIT_FINDING if found.new else EXIT_AS_EXPECTED
+
+
+def lines(found: Faults, paint: Paint) -> Iterator[str]:
+    """What is printed: each thing that is wrong, then the counts."""
+    for thing in things(found.cells):
+        begins = paint("red", "✗ NEW") if thing.new else paint("yellow", "✗ known")
+        yield f"{begins} {one_line(f'{thing.code} {thing.message}: {thing.who}')}" + (
+            f" · {thing.defect}" if thing.defect else ""
+        )
+        for line in thing.where:
+            yield paint("dim", one_line(f"        {line}"))
+    every = [fault for cell in found.cells for fault in cell.faults]
+    states = ", ".join(f"{number} {came}" for came, number in summed(every).items())
+    new = len(found.new)
+    wrong = sum(one.came is Came.WRONG for one in every)
+    colour = "red" if new else "yellow" if wrong else "green"
+    yield (
+        paint(colour, count(len(every), "fault"))
+        + f" in {count(len(found.cells), 'cell')}: {states}; {new} new · {found.seconds:.1f} s"
+    )
+
+
+def _folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BrokenMachinery(
+            f"cannot be made: {error.strerror}", where=str(folder), remedy="name another folder"
+        ) from error
+
+
+def _progress(cell: FaultCell, done: int, total: int) -> bool:
+    states = ", ".join(f"{number} {came}" for came, number in summed(cell.faults).items())
+    _say(f"{done} of {total}: {cell.id}: {states or 'no system call changes anything'}")
+    return False
+
+
+def _say(line: str) -> None:
+    print(one_line(line), file=sys.stderr, flush=True)

@@ -1,0 +1,136 @@
+"""Faults: at which system calls a daemon can be killed or told of an error, and what its users then have. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from harness.diagnose.story import UPPER, WORK, rooted
+from harness.diagnose.syscalls import Does
+from harness.diagnose.trace import Trace
+from harness.diagnose.words import bare, request_words
+from harness.errors import BrokenMachinery
+from harness.evidence.recording import ToolRecord, check_schema
+from harness.judge.findings import Finding
+from harness.machine.cache import write_whole
+from harness.names import unescape
+from harness.profile import Profile
+from harness.scenario.steps import Copy, Mkdir, Move, Remove, Step, Touch, Write
+
+SCHEMA = 1
+NAME = "faults.json"
+_SEVERAL = (Copy, Move, Remove, Touch, Write)  # steps that are several system calls of their own
+
+
+class Came(StrEnum):
+    """What users have after a fault."""
+
+    BEFORE = "before"  # the tree as before the step
+    AFTER = "after"  # as after it
+    BETWEEN = "between"  # of a step of several calls: each name as before it or as after it
+    WRONG = "wrong"  # something else: see the findings
+    MISSED = "missed"  # the fault met another call than was meant: it says nothing
+
+
+class Point(msgspec.Struct, frozen=True):
+    """A system call by which a daemon changes its upper or work folder. ``ordinal``: which call of its name, since the program began."""
+
+    step: int
+    request: str
+    call: str
+    name: str
+    ordinal: int
+
+
+class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of a fault at a point. ``fault``: "killed", or the error that the call gave. ``answer``: the step's exit code."""
+
+    point: Point
+    fault: str
+    came: Came
+    answer: int | None = None
+    findings: tuple[Finding, ...] = ()
+    why: str = ""  # of what was missed
+
+
+class FaultCell(msgspec.Struct, frozen=True):
+    """The faults of one cell."""
+
+    id: str
+    scenario: str
+    tool: ToolRecord
+    profile: Profile
+    faults: tuple[Fault, ...]
+
+    @property
+    def new(self) -> tuple[Finding, ...]:
+        """What nobody has named."""
+        return tuple(finding for fault in self.faults for finding in fault.findings if finding.known is None)
+
+
+class Faults(msgspec.Struct, frozen=True):
+    """``faults.json``. It only grows."""
+
+    schema: int
+    cells: tuple[FaultCell, ...]
+    seconds: float = 0.0
+
+    @property
+    def new(self) -> tuple[Finding, ...]:
+        """What nobody has named."""
+        return tuple(finding for cell in self.cells for finding in cell.new)
+
+
+def write_faults(faults: Faults, folder: Path) -> None:
+    """Write them into a folder, in one step. Raises BrokenMachinery."""
+    try:
+        write_whole(folder / NAME, msgspec.json.encode(faults))
+    except OSError as error:
+        raise BrokenMachinery(
+            f"cannot be written: {error.strerror}", where=str(folder / NAME), remedy="make room there"
+        ) from error
+
+
+def read_faults(folder: Path) -> Faults | None:
+    """The faults of a run; None where nobody tried any. Raises BrokenMachinery for what is damaged, or of a later schema."""
+    path = folder / NAME
+    try:
+        raw = path.read_bytes()
+        check_schema(raw, SCHEMA, str(path))
+        return msgspec.json.decode(raw, type=Faults)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BrokenMachinery(f"is no faults.json: {error}", where=str(path)) from error
+
+
+def all_faults(several: Sequence[Faults]) -> Faults:
+    """The faults of several runs as one: of a cell that stands in more, the last."""
+    cells = {cell.id: cell for faults in several for cell in faults.cells}
+    return Faults(SCHEMA, tuple(cells.values()), round(sum(one.seconds for one in several), 2))
+
+
+def points(trace: Trace) -> Iterator[Point]:
+    """The points of the first daemon that serves steps, in their order."""
+    first = next((one.call.process for one in trace.daemons if one.step is not None), None)
+    for one in trace.daemons:
+        changes = one.does not in {Does.READS, Does.LISTS} and rooted(one.makes)[0] in {UPPER, WORK}
+        if one.call.process == first and one.step is not None and changes and one.call.ok:
+            request = request_words(one.served) if one.served is not None else ""
+            yield Point(one.step, request, bare(one), one.call.name, one.ordinal)
+
+
+def written(step: Step) -> tuple[bytes, ...]:
+    """The paths of a step that is several system calls of its user's, and so no single change; none where it is one."""
+    several = isinstance(step, _SEVERAL) or (isinstance(step, Mkdir) and step.mode is not None)
+    return tuple(unescape(path).rstrip(b"/") for _, path in step.named()) if several else ()
+
+
+def summed(faults: Sequence[Fault]) -> dict[Came, int]:
+    """How often each thing came."""
+    return {came: number for came in Came if (number := sum(one.came is came for one in faults))}

@@ -1,0 +1,175 @@
+"""The faults of a cell: its daemon killed before each system call that changes something, or told of an error there. The machine's edge."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from harness.cells.plan import Cell
+from harness.diagnose.faults import SCHEMA, Came, Fault, FaultCell, Faults, Point, points, written
+from harness.diagnose.observe import observed_trace, tracer
+from harness.drivers.base import Mounter
+from harness.errors import LabError, UsageError
+from harness.evidence.tools import tool_record
+from harness.evidence.whole import NO_ROOM
+from harness.judge.defects.explain import Explainer
+from harness.judge.defects.model import Defect
+from harness.judge.rules.fault import KILLED, FaultEvidence, fault_findings
+from harness.launch.cell import CellContext, Observer, Ran, run_cell
+from harness.machine.process import run, which
+from harness.names import escape
+from harness.places import REMOUNT, VIEW
+from harness.scenario.layers import layer
+from harness.scenario.model import Scenario
+from harness.scenario.steps import Remount
+from harness.snapshot.model import EMPTY, Snapshot
+from harness.snapshot.tar import read_tar
+from harness.whiteouts.union import merge
+
+_FULL = {"ENOSPC", "EDQUOT", "EIO"}
+_LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
+
+
+def fits(cell: Cell) -> str:
+    """Why a cell cannot have faults; empty where it can."""
+    if not isinstance(cell.driver, Mounter) or not cell.driver.is_program:
+        return "it has no daemon that mounts: the kernel's overlay makes no system calls"
+    if any(isinstance(step, Remount) for step in cell.scenario.steps):
+        return "it mounts again among its steps"
+    if not cell.scenario.steps:
+        return "it has no steps"
+    return ""
+
+
+class Sweep:
+    """The faults of one cell. ``defects``: what is known."""
+
+    def __init__(self, cell: Cell, context: CellContext, jobs: int, defects: Sequence[Defect] = ()) -> None:
+        why = fits(cell)
+        if why:
+            raise UsageError(f"faults are not for it: {why}", where=cell.id, remedy="name a cell of fuse-overlayfs")
+        self._cell, self._context, self._jobs, self._defects = cell, context, jobs, tuple(defects)
+
+    def points(self) -> list[Point]:
+        """Where a fault can be, as one run under observation shows it. Raises MissingProgram, BrokenMachinery."""
+        tracer()
+        return list(points(observed_trace(self._cell, self._context)))
+
+    def run(self, every: Sequence[Point], faults: Sequence[str]) -> list[Fault]:
+        """Each fault at each point, in their order."""
+        tasks = [(point, fault) for fault in faults for point in every]
+        with ThreadPoolExecutor(self._jobs) as pool:
+            return list(pool.map(lambda task: self._one(*task), tasks))
+
+    def _one(self, point: Point, fault: str) -> Fault:
+        scenario = msgspec.structs.replace(self._cell.scenario, steps=self._cell.scenario.steps[: point.step + 1])
+        injected = "signal=SIGKILL" if fault == KILLED else f"error={fault}"
+        lines = f"fault_call={point.name} fault_when={point.ordinal} fault={injected}\n".encode()
+        observer = Observer((), lines + _functions(), _strace())
+        folder = self._context.work / f"fault-{secrets.token_hex(6)}"
+        try:
+            ran = run_cell(
+                Cell(scenario, self._cell.tool, self._cell.profile), replace(self._context, observer=observer), folder
+            )
+            found = _judged(scenario, ran, folder, point, fault, self._defects)
+        except LabError as error:
+            found = Fault(point, fault, Came.MISSED, why=error.what)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return found
+
+
+def sweep_cell(
+    cell: Cell, context: CellContext, jobs: int, defects: Sequence[Defect], faults: Sequence[str]
+) -> FaultCell:
+    """All faults of a cell. Raises UsageError for one that can have none, MissingProgram, BrokenMachinery."""
+    sweep = Sweep(cell, context, jobs, defects)
+    found = sweep.run(sweep.points(), faults)
+    return FaultCell(cell.id, cell.scenario.name, tool_record(cell.tool, context.kernel), cell.profile, tuple(found))
+
+
+def swept(  # noqa: PLR0917
+    cells: Sequence[Cell],
+    context: CellContext,
+    jobs: int,
+    defects: Sequence[Defect],
+    kinds: Sequence[str],
+    say: Callable[[FaultCell, int, int], bool],
+) -> tuple[Faults, list[str]]:
+    """The faults of cells, one cell after the other; and what went wrong. *say* hears of each, and may end it."""
+    before = time.monotonic()
+    found: list[FaultCell] = []
+    troubles = []
+    for number, cell in enumerate(cells, 1):
+        try:
+            found.append(sweep_cell(cell, context, jobs, defects, kinds))
+        except LabError as error:
+            troubles.append(f"{cell.id}: {error.what}")
+            continue
+        if say(found[-1], number, len(cells)):
+            break
+    return Faults(SCHEMA, tuple(found), round(time.monotonic() - before, 2)), troubles
+
+
+def _judged(scenario: Scenario, ran: Ran, folder: Path, point: Point, fault: str, defects: Sequence[Defect]) -> Fault:  # noqa: PLR0917
+    recording, trees = ran.recording, ran.trees
+    answer = next((step.code for step in recording.steps if step.index == point.step), None)
+    if not _met(folder, point):
+        return Fault(point, fault, Came.MISSED, answer, why="the daemon came to another call, or to none")
+    if recording.broken and not (fault in _FULL and recording.broken == NO_ROOM):  # whose words they are is known
+        return Fault(point, fault, Came.MISSED, answer, why=recording.broken)
+    refused = recording.refused or f"it stopped in the phase {recording.phase!r}" if REMOUNT not in trees else ""
+    states = _states(scenario, ran, folder)
+    step = scenario.steps[point.step]
+    places = (REMOUNT,) if fault == KILLED else (VIEW, REMOUNT)
+    evidence = FaultEvidence(
+        fault=fault, call=point.name, line=point.call, request=point.request.split(" ")[0], action=step.do,
+        trees={place: trees[place] for place in places if place in trees}, before=states[point.step], after=states[point.step + 1],
+        writes=written(step), failed=bool(answer), refused=escape(refused.encode("utf-8", "surrogateescape")),
+    )  # fmt: skip
+    findings = tuple(map(Explainer(recording, defects).explained, fault_findings(evidence)))
+    return Fault(point, fault, Came.WRONG if findings else Came(evidence.state), answer, findings)
+
+
+def _states(scenario: Scenario, ran: Ran, folder: Path) -> list[Snapshot]:
+    """The plain directory before the first step, and after each."""
+    profile = ran.recording.profile
+    layers = [layer(tree, profile) for tree in scenario.layers] or [EMPTY]
+    first = merge(layers, layer(scenario.upper, profile))
+    return [first, *(Snapshot.of(read_tar(folder / f"after-{n}.tree")) for n in range(len(scenario.steps)))]
+
+
+def _met(folder: Path, point: Point) -> bool:
+    """Whether the fault met a call of the step that was meant: its trace has so many calls of that name, and no more before it."""
+    try:
+        lines = (folder / "fault.trace").read_text(encoding="latin-1").splitlines()
+    except OSError:
+        return False
+    began = [line for line in lines if re.match(rf"(?:\d+ +)?{point.name}\(", line)]
+    return len(began) >= point.ordinal
+
+
+def _functions() -> bytes:
+    files = resources.files("harness.diagnose")
+    return files.joinpath("observed.sh").read_bytes() + files.joinpath("faulty.sh").read_bytes()
+
+
+@cache
+def _strace() -> dict[str, bytes]:
+    """The host's strace with its libraries and their loader, for worlds that have none."""
+    tracer()
+    program = which("strace")
+    assert program is not None
+    found = [Path(one) for one in _LIBRARY.findall(run(["ldd", program]).out)]
+    files = {f"fault/{'ld.so' if path.name.startswith('ld-') else path.name}": path.read_bytes() for path in found}
+    return files | {"fault/strace": program.read_bytes()}

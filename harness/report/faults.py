@@ -1,0 +1,102 @@
+"""What users have after a fault: counts for each tool, and each thing that is wrong once, with who has it. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.compare.words import Column, count, who
+from harness.diagnose.faults import Came, Fault, FaultCell, Faults
+from harness.judge.findings import Finding
+from harness.judge.rules.fault import RULES
+
+_LINES = 2  # calls that are shown of one thing
+_SENTENCES = {row.code: row.one for row in RULES}
+_STATES = (Came.BEFORE, Came.AFTER, Came.BETWEEN, Came.WRONG, Came.MISSED)
+
+
+@dataclass(frozen=True)
+class CountRow:
+    """One tool and one kind of fault: at how many system calls, and what came of it."""
+
+    tool: str
+    fault: str
+    points: int
+    counts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One thing that is wrong. ``where``: the scenarios, with a call of each."""
+
+    code: str
+    message: str
+    who: str
+    where: tuple[str, ...]
+    new: bool
+    defect: str
+
+
+@dataclass(frozen=True)
+class FaultsPage:
+    """The section of the page."""
+
+    about: str
+    states: tuple[str, ...]
+    rows: tuple[CountRow, ...]
+    things: tuple[Thing, ...]
+
+
+def faults_page(faults: Faults | None) -> FaultsPage | None:
+    """The section; None where nobody tried any."""
+    if faults is None or not faults.cells:
+        return None
+    total = sum(len(cell.faults) for cell in faults.cells)
+    scenarios = sorted({cell.scenario for cell in faults.cells})
+    about = (
+        f"{count(total, 'fault')} in {count(len(faults.cells), 'cell')} of {', '.join(scenarios)}, {faults.seconds:.0f} s: each daemon "
+        "was killed before each system call by which it changes its upper or work folder, or was given an error by it; then what users "
+        "see is compared with the plain directory before the step and after it."
+    )
+    return FaultsPage(about, tuple(map(str, _STATES)), tuple(_rows(faults.cells)), tuple(things(faults.cells)))
+
+
+def _rows(cells: Sequence[FaultCell]) -> list[CountRow]:
+    groups: dict[tuple[str, str], tuple[Column, list[Fault]]] = {}
+    for cell in cells:
+        column = Column.of(cell.tool, cell.profile)
+        for fault in cell.faults:
+            groups.setdefault((f"{cell.tool.label} {cell.profile}", fault.fault), (column, []))[1].append(fault)
+    rows = []
+    for (label, name), (_, some) in groups.items():
+        came = Counter(one.came for one in some)
+        rows.append(CountRow(label, name, len(some), tuple((str(state), came[state]) for state in _STATES)))
+    return rows
+
+
+def things(cells: Sequence[FaultCell]) -> list[Thing]:
+    """What is wrong, what nobody has named first, then by how many calls show it. Paths and scenarios of one thing stand together."""
+    groups: dict[tuple[str, str, str], list[tuple[FaultCell, Fault, Finding]]] = {}
+    for cell in cells:
+        for fault in cell.faults:
+            for finding in fault.findings:
+                known = finding.known.defect if finding.known else ""
+                groups.setdefault((finding.code, _what(finding), known), []).append((cell, fault, finding))
+    columns = [Column.of(cell.tool, cell.profile) for cell in cells]
+    found = []
+    for (code, message, known), some in groups.items():
+        having = [Column.of(cell.tool, cell.profile) for cell, _, _ in some]
+        where = dict.fromkeys(
+            f"{cell.scenario}, step {fault.point.step + 1}: {fault.point.call}" for cell, fault, _ in some
+        )
+        lines = [*list(where)[:_LINES], *([f"and {len(where) - _LINES} more"] if len(where) > _LINES else [])]
+        found.append(
+            (not known, len(some), Thing(code, message, who(having, columns)[0], tuple(lines), not known, known))
+        )
+    return [thing for _, _, thing in sorted(found, key=lambda one: (not one[0], -one[1], one[2].message))]
+
+
+def _what(finding: Finding) -> str:
+    """The sentence of any path: those differ from scenario to scenario."""
+    return _SENTENCES[finding.code]("a name", finding.facts) if finding.code in _SENTENCES else finding.message

@@ -1,0 +1,98 @@
+"""What users have after a fault: done or not done, and said as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from harness.judge.rules.fault import KILLED, FaultEvidence, fault_findings
+from harness.places import REMOUNT, VIEW, PlaceName
+from harness.snapshot.model import Entry, Kind, Snapshot
+from tests.judge.evidence import file, folder, tree
+
+BEFORE = tree([file("keep")])
+AFTER = tree([file("keep"), folder("a")])
+BACK = tree([file("keep"), folder("a"), file("a/f", "old")])
+
+
+def evidence(fault: str = KILLED, **more: Any) -> FaultEvidence:
+    plain: dict[str, Any] = {
+        "fault": fault, "call": "renameat", "line": 'renameat(work, "7", upper, "a")', "request": "MKDIR", "action": "mkdir",
+        "trees": {REMOUNT: AFTER}, "before": BEFORE, "after": AFTER,
+    }  # fmt: skip
+    return FaultEvidence(**{**plain, **more})
+
+
+def codes(one: FaultEvidence) -> list[tuple[str, str]]:
+    return [(finding.code, finding.path) for finding in fault_findings(one)]
+
+
+@pytest.mark.parametrize(("shown", "state"), [(BEFORE, "before"), (AFTER, "after")])
+def test_after_a_kill_a_step_is_done_or_it_is_not(shown: Snapshot, state: str) -> None:
+    one = evidence(trees={REMOUNT: shown})
+    assert codes(one) == []
+    assert one.state == state
+
+
+def test_what_is_neither_is_half_done_against_the_nearer() -> None:
+    (finding,) = fault_findings(evidence(trees={REMOUNT: BACK}))
+    assert (finding.code, finding.path, finding.place) == ("WL401", "a", "fault")
+    assert finding.message == (
+        "killed before renameat while serving MKDIR for mkdir: a is there when it is mounted again, which is neither the tree before the "
+        "step nor the one after it"
+    )
+
+
+def test_a_step_of_several_calls_may_have_done_some_of_them() -> None:
+    some = tree([file("keep"), folder("d"), file("d/one", "1")])
+    all_of_it = tree([file("keep"), folder("d"), file("d/one", "1"), file("d/two", "2")])
+    half = tree([file("keep"), folder("d"), file("d/one", "")])
+    for shown in (some, half, Snapshot.of([*some, Entry(b"d/two", Kind.FILE, 0o600)])):
+        one = evidence(action="cp", trees={REMOUNT: shown}, after=all_of_it, writes=(b"d",))
+        assert codes(one) == []
+        assert one.state == "between"
+    assert codes(evidence(action="cp", trees={REMOUNT: tree([folder("d")])}, after=all_of_it, writes=(b"d",))) == [
+        ("WL401", "keep")
+    ]
+    stray = tree([file("keep"), folder("d"), file("d/stray")])
+    assert codes(evidence(action="cp", trees={REMOUNT: stray}, after=all_of_it, writes=(b"d",))) == [
+        ("WL401", "d/stray")
+    ]
+    unknown = Snapshot.of([*some, Entry(b"d/two", Kind.UNKNOWN)])
+    assert codes(evidence(action="cp", trees={REMOUNT: unknown}, after=all_of_it, writes=(b"d",))) == [
+        ("WL401", "d/two")
+    ]
+
+
+def both(shown: Snapshot, again: Snapshot | None = None) -> Mapping[PlaceName, Snapshot]:
+    return {VIEW: shown, REMOUNT: again or shown}
+
+
+@pytest.mark.parametrize(
+    ("failed", "trees", "found"),
+    [
+        (True, both(BEFORE), []),
+        (False, both(AFTER), []),
+        (True, both(AFTER), [("WL402", "a")]),
+        (False, both(BEFORE), [("WL402", "a")]),
+        (True, both(BEFORE, AFTER), [("WL402", "a")]),
+        (True, both(BEFORE, BACK), [("WL401", "a")]),
+        (False, both(BACK), [("WL401", "a")]),
+    ],
+)
+def test_what_a_step_says_after_an_error_is_so(
+    failed: bool, trees: Mapping[PlaceName, Snapshot], found: list[tuple[str, str]]
+) -> None:
+    assert codes(evidence("ENOSPC", trees=trees, failed=failed)) == found
+
+
+def test_a_step_that_changes_nothing_can_say_nothing_wrong() -> None:
+    assert codes(evidence("EIO", trees=both(BEFORE), after=BEFORE, failed=True)) == []
+
+
+def test_what_is_not_mounted_again() -> None:
+    (finding,) = fault_findings(evidence(trees={}, refused="no such file"))
+    assert (finding.code, finding.path) == ("WL403", "/")
+    assert finding.message.endswith("it is not mounted again: no such file")
