@@ -14,7 +14,7 @@ from harness.cells.plan import Cell
 from harness.cli.colour import Paint, painter
 from harness.cli.limits import seconds
 from harness.cli.run import at_least_one
-from harness.compare.words import count
+from harness.compare.words import count, listing
 from harness.diagnose.faults import Came, FaultCell, Faults, summed, write_faults
 from harness.diagnose.observe import tracer
 from harness.diagnose.sweep import fits, swept
@@ -31,6 +31,7 @@ from harness.runs.decide import Wanted, decide, obstacles_here
 from harness.runs.folders import work_parent
 from harness.tools.asked import HELP as TOOL_HELP
 
+_LINES = 3  # of one thing
 DEFAULT = (KILLED, "ENOSPC")
 
 _EPILOG = """\
@@ -116,10 +117,10 @@ def lines(found: Faults, paint: Paint) -> Iterator[str]:
     """What is printed: each thing that is wrong, then the counts."""
     for thing in things(found.cells):
         begins = paint("red", "✗ NEW") if thing.new else paint("yellow", "✗ known")
-        yield f"{begins} {one_line(f'{thing.code} {thing.message}: {thing.who}')}" + (
+        yield f"{begins} {one_line(f'{listing(thing.codes)} {thing.message}: {thing.who}')}" + (
             f" · {thing.defect}" if thing.defect else ""
         )
-        for line in thing.where:
+        for line in thing.where[:_LINES]:
             yield paint("dim", one_line(f"        {line}"))
     every = [fault for cell in found.cells for fault in cell.faults]
     states = ", ".join(f"{number} {came}" for came, number in summed(every).items())

@@ -11,7 +11,7 @@ from harness.diagnose.faults import Came, Fault, FaultCell, Faults
 from harness.judge.findings import Finding
 from harness.judge.rules.fault import RULES
 
-_LINES = 2  # calls that are shown of one thing
+_LINES = 12  # calls that are shown of one thing
 _SENTENCES = {row.code: row.one for row in RULES}
 _STATES = (Came.BEFORE, Came.AFTER, Came.BETWEEN, Came.WRONG, Came.MISSED)
 
@@ -28,9 +28,9 @@ class CountRow:
 
 @dataclass(frozen=True)
 class Thing:
-    """One thing that is wrong. ``where``: the scenarios, with a call of each."""
+    """One thing that is wrong. ``where``: the scenarios, with the calls; of a defect with what it shows at each."""
 
-    code: str
+    codes: tuple[str, ...]
     message: str
     who: str
     where: tuple[str, ...]
@@ -63,38 +63,39 @@ def faults_page(faults: Faults | None) -> FaultsPage | None:
 
 
 def _rows(cells: Sequence[FaultCell]) -> list[CountRow]:
-    groups: dict[tuple[str, str], tuple[Column, list[Fault]]] = {}
+    groups: dict[tuple[Column, str], list[Fault]] = {}
     for cell in cells:
-        column = Column.of(cell.tool, cell.profile)
         for fault in cell.faults:
-            groups.setdefault((f"{cell.tool.label} {cell.profile}", fault.fault), (column, []))[1].append(fault)
+            groups.setdefault((Column.of(cell.tool, cell.profile), fault.fault), []).append(fault)
     rows = []
-    for (label, name), (_, some) in groups.items():
+    for column, name in sorted(groups, key=lambda one: one[0].order):
+        some = groups[column, name]
         came = Counter(one.came for one in some)
+        label = f"{column.title} {column.version} {column.profile}"
         rows.append(CountRow(label, name, len(some), tuple((str(state), came[state]) for state in _STATES)))
     return rows
 
 
 def things(cells: Sequence[FaultCell]) -> list[Thing]:
-    """What is wrong, what nobody has named first, then by how many calls show it. Paths and scenarios of one thing stand together."""
-    groups: dict[tuple[str, str, str], list[tuple[FaultCell, Fault, Finding]]] = {}
+    """What is wrong: what nobody has named first, each sentence; then each defect, with what it shows."""
+    groups: dict[tuple[str, str], list[tuple[FaultCell, Fault, Finding]]] = {}
     for cell in cells:
         for fault in cell.faults:
             for finding in fault.findings:
-                known = finding.known.defect if finding.known else ""
-                groups.setdefault((finding.code, _what(finding), known), []).append((cell, fault, finding))
+                key = (finding.known.defect, finding.known.title) if finding.known else ("", _what(finding))
+                groups.setdefault(key, []).append((cell, fault, finding))
     columns = [Column.of(cell.tool, cell.profile) for cell in cells]
     found = []
-    for (code, message, known), some in groups.items():
+    for (known, message), some in groups.items():
         having = [Column.of(cell.tool, cell.profile) for cell, _, _ in some]
-        where = dict.fromkeys(
-            f"{cell.scenario}, step {fault.point.step + 1}: {fault.point.call}" for cell, fault, _ in some
-        )
+        where: dict[str, None] = {}
+        for cell, fault, finding in some:
+            what = f"{_what(finding)}: " if known else ""
+            where[f"{what}{cell.scenario}, step {fault.point.step + 1}: {fault.point.call}"] = None
         lines = [*list(where)[:_LINES], *([f"and {len(where) - _LINES} more"] if len(where) > _LINES else [])]
-        found.append(
-            (not known, len(some), Thing(code, message, who(having, columns)[0], tuple(lines), not known, known))
-        )
-    return [thing for _, _, thing in sorted(found, key=lambda one: (not one[0], -one[1], one[2].message))]
+        codes = tuple(dict.fromkeys(finding.code for _, _, finding in some))
+        found.append(Thing(codes, message, who(having, columns)[0], tuple(lines), not known, known))
+    return sorted(found, key=lambda one: (not one.new, one.codes, one.message))
 
 
 def _what(finding: Finding) -> str:

@@ -115,7 +115,7 @@ def test_the_deleted_comes_back_where_the_daemon_is_killed_or_the_disk_is_full(
     named = {finding.known.defect for some in wrong.values() for finding in some if finding.known}
     assert named == {"fuse-overlayfs-whiteout-removed-first", "fuse-overlayfs-fails-and-is-done"}
     said = capsys.readouterr().out
-    assert "is there when it is mounted again" in said
+    assert "brings back what was deleted" in said
     assert "0 new" in said
 
 
@@ -129,7 +129,7 @@ def test_a_run_tries_them_and_its_report_shows_them(tmp_path: Path) -> None:
     assert json.loads((run / "faults.json").read_text())["cells"]
     page = (run / "report.html").read_text()
     assert "What a fault leaves" in page
-    assert "the step says that it failed, and is done" in page
+    assert "mkdir says that it failed, and the directory is there" in page
 
 
 @pytest.mark.real
