@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness.compare.words import count
 from harness.diagnose.story import UPPER, WORK, rooted
 from harness.diagnose.syscalls import Does
 from harness.diagnose.trace import Trace
@@ -19,8 +20,10 @@ from harness.machine.cache import write_whole
 from harness.names import unescape
 from harness.profile import Profile
 from harness.scenario.steps import Copy, Mkdir, Move, Remove, Step, Touch, Write
+from harness.whiteouts.encodings import ENCODINGS, Encoding
 
 SCHEMA = 1
+AS_ELSE = "as else"  # nothing is otherwise
 NAME = "faults.json"
 _SEVERAL = (Copy, Move, Remove, Touch, Write)  # steps that are several system calls of their own
 
@@ -56,7 +59,50 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     why: str = ""  # of what was missed
 
 
-class FaultCell(msgspec.Struct, frozen=True):
+class Lack(msgspec.Struct, frozen=True):
+    """Something that a file system, or a kernel, lacks: calls that always fail. ``title``: what it lacks, in words."""
+
+    title: str
+    calls: tuple[str, ...]
+    error: str
+
+
+LACKS = (
+    Lack("device nodes", ("mknod", "mknodat"), "EPERM"),
+    Lack("RENAME_WHITEOUT and RENAME_EXCHANGE", ("renameat2",), "EINVAL"),
+    Lack("xattrs", ("setxattr", "lsetxattr", "fsetxattr"), "EOPNOTSUPP"),
+    Lack("openat2", ("openat2",), "ENOSYS"),
+    Lack("hard links", ("link", "linkat"), "EPERM"),
+)
+
+
+class Fallback(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a daemon does where something is lacking. ``marks``: how its upper is then marked, and ``usual``: how it is else.
+
+    ``failed``: steps that fail then, and not on a plain directory, in words; ``wrong``: where what users see is another tree than that of
+    the steps which succeeded; ``refused``: the words by which it does not mount.
+    """
+
+    lacks: str
+    marks: tuple[Encoding, ...] = ()
+    usual: tuple[Encoding, ...] = ()
+    failed: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+    refused: str = ""
+
+    @property
+    def words(self) -> str:
+        """In a few words, for a table."""
+        if self.refused:
+            return "does not mount"
+        marks = ", ".join(ENCODINGS[one].badge for one in self.marks) or "nothing"
+        told = [] if set(self.marks) == set(self.usual) else [f"marks by {marks}"]
+        told += [f"{count(len(self.failed), 'step')} failed"] if self.failed else []
+        told += ["another tree"] if self.wrong else []
+        return "; ".join(told) or AS_ELSE
+
+
+class FaultCell(msgspec.Struct, frozen=True, omit_defaults=True):
     """The faults of one cell."""
 
     id: str
@@ -64,6 +110,7 @@ class FaultCell(msgspec.Struct, frozen=True):
     tool: ToolRecord
     profile: Profile
     faults: tuple[Fault, ...]
+    fallbacks: tuple[Fallback, ...] = ()
 
     @property
     def new(self) -> tuple[Finding, ...]:

@@ -16,7 +16,19 @@ from pathlib import Path
 import msgspec
 
 from harness.cells.plan import Cell
-from harness.diagnose.faults import SCHEMA, Came, Fault, FaultCell, Faults, Point, points, written
+from harness.diagnose.faults import (
+    LACKS,
+    SCHEMA,
+    Came,
+    Fallback,
+    Fault,
+    FaultCell,
+    Faults,
+    Lack,
+    Point,
+    points,
+    written,
+)
 from harness.diagnose.observe import observed_trace, tracer
 from harness.drivers.base import Mounter
 from harness.errors import LabError, UsageError
@@ -24,16 +36,19 @@ from harness.evidence.tools import tool_record
 from harness.evidence.whole import NO_ROOM
 from harness.judge.defects.explain import Explainer
 from harness.judge.defects.model import Defect
-from harness.judge.rules.fault import KILLED, FaultEvidence, fault_findings
+from harness.judge.rules.evidence import shown
+from harness.judge.rules.fault import KILLED, FaultEvidence, differing, fault_findings
 from harness.launch.cell import CellContext, Observer, Ran, run_cell
 from harness.machine.process import run, which
 from harness.names import escape
-from harness.places import REMOUNT, VIEW
+from harness.places import REMOUNT, UPPER, VIEW
 from harness.scenario.layers import layer
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Remount
 from harness.snapshot.model import EMPTY, Snapshot
 from harness.snapshot.tar import read_tar
+from harness.whiteouts.encodings import Encoding
+from harness.whiteouts.markers import find_markers
 from harness.whiteouts.union import merge
 
 _FULL = {"ENOSPC", "EDQUOT", "EIO"}
@@ -71,16 +86,39 @@ class Sweep:
         with ThreadPoolExecutor(self._jobs) as pool:
             return list(pool.map(lambda task: self._one(*task), tasks))
 
+    def fallbacks(self, lacks: Sequence[Lack] = LACKS) -> list[Fallback]:
+        """What the daemon does where each of these is lacking, from its first call on."""
+        scenario = self._cell.scenario
+        folders = [self._context.work / f"lack-{secrets.token_hex(6)}" for _ in (None, *lacks)]
+        try:
+            usual = self._run(scenario, folders[0], "mknodat", "60000", "error=EPERM")
+            with ThreadPoolExecutor(self._jobs) as pool:
+                ran = pool.map(
+                    lambda one: self._run(
+                        scenario, one[0], ",".join(f"?{name}" for name in one[1].calls), "1+", f"error={one[1].error}"
+                    ),
+                    zip(folders[1:], lacks, strict=True),
+                )
+                return [
+                    _fallback(lack, one, folder, scenario, usual, folders[0])
+                    for lack, one, folder in zip(lacks, ran, folders[1:], strict=True)
+                ]
+        finally:
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _run(self, scenario: Scenario, folder: Path, calls: str, when: str, injected: str) -> Ran:
+        lines = f"fault_call='{calls}' fault_when={when} fault={injected}\n".encode()
+        observer = Observer((), lines + _functions(), _strace())
+        cell = Cell(scenario, self._cell.tool, self._cell.profile)
+        return run_cell(cell, replace(self._context, observer=observer), folder)
+
     def _one(self, point: Point, fault: str) -> Fault:
         scenario = msgspec.structs.replace(self._cell.scenario, steps=self._cell.scenario.steps[: point.step + 1])
         injected = "signal=SIGKILL" if fault == KILLED else f"error={fault}"
-        lines = f"fault_call={point.name} fault_when={point.ordinal} fault={injected}\n".encode()
-        observer = Observer((), lines + _functions(), _strace())
         folder = self._context.work / f"fault-{secrets.token_hex(6)}"
         try:
-            ran = run_cell(
-                Cell(scenario, self._cell.tool, self._cell.profile), replace(self._context, observer=observer), folder
-            )
+            ran = self._run(scenario, folder, point.name, str(point.ordinal), injected)
             found = _judged(scenario, ran, folder, point, fault, self._defects)
         except LabError as error:
             found = Fault(point, fault, Came.MISSED, why=error.what)
@@ -89,13 +127,46 @@ class Sweep:
         return found
 
 
+def _fallback(lack: Lack, ran: Ran, folder: Path, scenario: Scenario, usual: Ran, beside: Path) -> Fallback:  # noqa: PLR0917
+    """What came of a lack. *usual*: the same without it, in the folder *beside*."""
+    recording = ran.recording
+    refused = (
+        recording.refused
+        or recording.broken
+        or ("" if REMOUNT in ran.trees else f"it stopped in the phase {recording.phase!r}")
+    )
+    if refused:
+        return Fallback(lack.title, refused=escape(refused.encode("utf-8", "surrogateescape")))
+    marks, before = (_encodings(one) for one in (ran, usual))
+    must = {step.index: bool(step.code) for step in recording.oracle_steps}
+    failed = [step for step in recording.steps if step.code and not must.get(step.index)]
+    told = tuple(f"{scenario.steps[step.index].do}: {step.words.strip()[-120:]}" for step in failed)
+    wrong = () if failed else _wrong(ran, folder, scenario)  # where steps failed the plain directory is another one
+    return Fallback(
+        lack.title, marks, before, told, tuple(one for one in wrong if one not in _wrong(usual, beside, scenario))
+    )
+
+
+def _wrong(ran: Ran, folder: Path, scenario: Scenario) -> tuple[str, ...]:
+    """Where what users see is another tree than the plain directory."""
+    meant = _states(scenario, ran, folder)[-1]
+    places = [place for place in (VIEW, REMOUNT) if place in ran.trees]
+    return tuple(f"{shown(path)}: {taken}" for place in places for path, taken in differing(ran.trees[place], meant))
+
+
+def _encodings(ran: Ran) -> tuple[Encoding, ...]:
+    upper = ran.trees.get(UPPER, EMPTY)
+    return tuple(sorted({marker.encoding for marker in find_markers(upper)}))
+
+
 def sweep_cell(
     cell: Cell, context: CellContext, jobs: int, defects: Sequence[Defect], faults: Sequence[str]
 ) -> FaultCell:
     """All faults of a cell. Raises UsageError for one that can have none, MissingProgram, BrokenMachinery."""
     sweep = Sweep(cell, context, jobs, defects)
     found = sweep.run(sweep.points(), faults)
-    return FaultCell(cell.id, cell.scenario.name, tool_record(cell.tool, context.kernel), cell.profile, tuple(found))
+    tool = tool_record(cell.tool, context.kernel)
+    return FaultCell(cell.id, cell.scenario.name, tool, cell.profile, tuple(found), tuple(sweep.fallbacks()))
 
 
 def swept(  # noqa: PLR0917

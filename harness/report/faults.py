@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.compare.words import Column, count, who
-from harness.diagnose.faults import Came, Fault, FaultCell, Faults
+from harness.diagnose.faults import AS_ELSE, Came, Fault, FaultCell, Faults
 from harness.judge.findings import Finding
 from harness.judge.rules.fault import RULES
 
@@ -39,13 +39,23 @@ class Thing:
 
 
 @dataclass(frozen=True)
+class FallbackRow:
+    """One tool: what it does where each of some things is lacking."""
+
+    tool: str
+    does: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class FaultsPage:
-    """The section of the page."""
+    """The section of the page. ``lacks``: over the columns of ``fallbacks``."""
 
     about: str
     states: tuple[str, ...]
     rows: tuple[CountRow, ...]
     things: tuple[Thing, ...]
+    lacks: tuple[str, ...] = ()
+    fallbacks: tuple[FallbackRow, ...] = ()
 
 
 def faults_page(faults: Faults | None) -> FaultsPage | None:
@@ -59,7 +69,8 @@ def faults_page(faults: Faults | None) -> FaultsPage | None:
         "was killed before each system call by which it changes its upper or work folder, or was given an error by it; then what users "
         "see is compared with the plain directory before the step and after it."
     )
-    return FaultsPage(about, tuple(map(str, _STATES)), tuple(_rows(faults.cells)), tuple(things(faults.cells)))
+    counts = tuple(_rows(faults.cells))
+    return FaultsPage(about, tuple(map(str, _STATES)), counts, tuple(things(faults.cells)), *_fallbacks(faults.cells))
 
 
 def _rows(cells: Sequence[FaultCell]) -> list[CountRow]:
@@ -74,6 +85,21 @@ def _rows(cells: Sequence[FaultCell]) -> list[CountRow]:
         label = f"{column.title} {column.version} {column.profile}"
         rows.append(CountRow(label, name, len(some), tuple((str(state), came[state]) for state in _STATES)))
     return rows
+
+
+def _fallbacks(cells: Sequence[FaultCell]) -> tuple[tuple[str, ...], tuple[FallbackRow, ...]]:
+    """What each tool does where something is lacking, of all its cells together: what is as else is said where nothing else is."""
+    lacks = tuple(dict.fromkeys(one.lacks for cell in cells for one in cell.fallbacks))
+    does: dict[Column, dict[str, dict[str, None]]] = {}
+    for cell in cells:
+        for one in cell.fallbacks:
+            does.setdefault(Column.of(cell.tool, cell.profile), {}).setdefault(one.lacks, {})[one.words] = None
+    rows = []
+    for column in sorted(does, key=lambda one: one.order):
+        told = [[words for words in does[column].get(lack, {}) if words != AS_ELSE] or [AS_ELSE] for lack in lacks]
+        label = f"{column.title} {column.version} {column.profile}"
+        rows.append(FallbackRow(label, tuple("; ".join(some) for some in told)))
+    return lacks, tuple(rows)
 
 
 def things(cells: Sequence[FaultCell]) -> list[Thing]:

@@ -7,10 +7,23 @@ import os
 import struct
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from harness.cli.main import main
-from harness.diagnose.faults import SCHEMA, Came, Fault, FaultCell, Faults, Point, points, read_faults, summed, written
+from harness.diagnose.faults import (
+    SCHEMA,
+    Came,
+    Fallback,
+    Fault,
+    FaultCell,
+    Faults,
+    Point,
+    points,
+    read_faults,
+    summed,
+    written,
+)
 from harness.diagnose.trace import read_trace
 from harness.evidence.recording import ToolRecord
 from harness.judge.facts.fault import HalfDone
@@ -21,6 +34,7 @@ from harness.places import FAULT
 from harness.profile import Profile
 from harness.report.faults import faults_page
 from harness.scenario.steps import Copy, Mkdir, Rename, Write
+from harness.whiteouts.encodings import Encoding
 from tests.diagnose.traces import DAEMON, answer, request, step, trace
 
 needs_strace = pytest.mark.skipif(which("strace") is None, reason="strace is not installed: apt-get install strace")
@@ -140,3 +154,47 @@ def test_what_can_have_no_faults(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert main(["faults", "--fault", "EWRONG"]) == 2
     (tmp_path / "file").write_text("")
     assert main(["faults", "--out", str(tmp_path / "file")]) == 3
+
+
+def test_what_it_falls_back_to_in_words() -> None:
+    device, file, opaque = Encoding.DEVICE, Encoding.FILE, Encoding.OPAQUE_FILE
+    assert Fallback("xattrs", (device,), (device,)).words == "as else"
+    assert Fallback("device nodes", (file, opaque), (device, opaque)).words == "marks by .wh. file, .wh..wh..opq"
+    assert Fallback("openat2", (), (device,), failed=("rm: no",)).words == "marks by nothing; 1 step failed"
+    assert Fallback("openat2", wrong=("a: extra",)).words == "another tree"
+    assert Fallback("openat2", refused="no").words == "does not mount"
+    plain, other = cell("1"), cell("1")
+    cells = (
+        msgspec.structs.replace(plain, fallbacks=(Fallback("xattrs"), Fallback("openat2", refused="no"))),
+        msgspec.structs.replace(
+            other, fallbacks=(Fallback("xattrs", (file,), (device,)), Fallback("openat2", refused="no"))
+        ),
+    )
+    page = faults_page(Faults(SCHEMA, cells))
+    assert page is not None
+    assert page.lacks == ("xattrs", "openat2")
+    assert [row.does for row in page.fallbacks] == [("marks by .wh. file", "does not mount")]
+
+
+@pytest.mark.real
+@pytest.mark.worlds
+@needs_strace
+def test_without_device_nodes_it_marks_by_files(tmp_path: Path) -> None:
+    words = [
+        "faults",
+        "ghost-marker-remade",
+        "--tool",
+        "fuse-overlayfs@trixie",
+        "--profile",
+        "user",
+        "--fault",
+        "killed",
+    ]
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    found = read_faults(tmp_path)
+    assert found is not None
+    by = {one.lacks: one for one in found.cells[0].fallbacks}
+    assert Encoding.DEVICE in by["device nodes"].usual
+    assert Encoding.DEVICE not in by["device nodes"].marks
+    assert by["xattrs"].marks == (Encoding.DEVICE, Encoding.OPAQUE_FILE)
+    assert {one.words for one in found.cells[0].fallbacks if one.lacks in {"openat2", "hard links"}} == {"as else"}
