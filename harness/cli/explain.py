@@ -96,6 +96,7 @@ def explained_defect(name: str, columns: int) -> str:
         (f"Which versions of {defect.program}", [f"{ranges_text(defect.versions)}, as measured{upstream}"]),
         ("What to do", [defect.remedy]),
         ("Where to read about it", links),
+        *([("Which calls make it (why shows them)", list(defect.mechanism))] if defect.mechanism else []),
         ("How it shows", [sign_text(sign) for sign in defect.signs]),
         ("Scenarios that show it", [", ".join(defect.witnesses)]),
     )

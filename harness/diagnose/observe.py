@@ -74,7 +74,7 @@ def observed_trace(cell: Cell, context: CellContext) -> Trace:
 
 def _observed(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[Defect]) -> tuple[Trace, Judged]:
     trace = context.work / f"trace-{secrets.token_hex(6)}"
-    observer = Observer(_command(cell, trace), _functions(cell))
+    observer = Observer(command_before(cell, trace), functions_for(cell))
     try:
         run_cell(cell, replace(context, observer=observer, timeout=context.timeout * _SLOWER), keep_at)
         ran = judged(keep_at, defects)
@@ -90,7 +90,7 @@ def _observed(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence
         trace.unlink(missing_ok=True)
 
 
-def _command(cell: Cell, trace: Path) -> tuple[str, ...]:
+def command_before(cell: Cell, trace: Path) -> tuple[str, ...]:
     """Strace before the launcher. A filter in the kernel spares what is not watched, but takes set-uid programs their privilege."""
     quick = () if cell.driver.container and cell.profile is Profile.USER else ("--seccomp-bpf",)
     watched = ",".join(f"?{name}" for name in WATCHED)
@@ -99,7 +99,8 @@ def _command(cell: Cell, trace: Path) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _functions(cell: Cell) -> bytes:
+def functions_for(cell: Cell) -> bytes:
+    """What takes the place of the script's own functions while somebody looks on."""
     files = resources.files("harness.diagnose")
     functions = files.joinpath("observed.sh").read_bytes()
     if isinstance(cell.driver, Mounter) and not cell.driver.is_program:

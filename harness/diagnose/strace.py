@@ -16,6 +16,7 @@ _LINE = re.compile(r"(\d+) +(?:<\.\.\. \w+ resumed>(.*)|(\w+)\((.*))\Z", re.DOTA
 _UNFINISHED = " <unfinished ...>"
 # What may hold a comma, a bracket or a quote that divides nothing: a string, and the path of a descriptor.
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"(?:\.\.\.)?|<[^>]*>|[\[\]{}(),]', re.DOTALL)
+_END = re.compile(r"\) *= ")
 _DESCRIPTOR = re.compile(r"(?:(\d+)|AT_FDCWD)<([^>]*)>\Z")
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|x[0-9a-f]{2}|.)", re.DOTALL)
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f"}
@@ -79,6 +80,10 @@ def calls(lines: Iterable[str]) -> Iterator[Call]:
 
 def _ended(rest: str) -> tuple[str, str] | None:
     """Arguments and result; None where the line is cut."""
+    ends = _END.findall(rest)
+    if len(ends) == 1:  # nearly always
+        text, _, result = rest.partition(ends[0])
+        return text, result.strip()
     depth = 0
     for token in _TOKEN.finditer(rest):
         one = token[0]

@@ -57,13 +57,14 @@ SYSCALLS: dict[str, Row] = {
     **dict.fromkeys(("chmod", "chown", "lchown", "truncate"), Row(Does.CHANGES, _PATH)),
     **dict.fromkeys(("fchmod", "fchown", "ftruncate", "fallocate", "pwrite64", "copy_file_range", "sendfile"), Row(Does.CHANGES, _FD)),
     **dict.fromkeys(("newfstatat", "statx", "faccessat", "faccessat2", "readlinkat", "name_to_handle_at"), Row(Does.READS, _AT)),
-    **dict.fromkeys(("stat", "lstat", "access", "readlink"), Row(Does.READS, _PATH)),
+    "readlink": Row(Does.READS, _PATH),
     **dict.fromkeys(("getxattr", "lgetxattr"), Row(Does.READS, _PATH, 1)),
     **dict.fromkeys(("listxattr", "llistxattr"), Row(Does.READS, _PATH)),
     "fgetxattr": Row(Does.READS, _FD, 1),
-    **dict.fromkeys(("flistxattr", "fstat"), Row(Does.READS, _FD)),
+    "flistxattr": Row(Does.READS, _FD),
     "getdents64": Row(Does.LISTS, _FD),
 }  # fmt: skip
+# fstat, stat, lstat and access are not watched: who loads libraries calls them again and again, and no daemon decides by them alone.
 # What carries requests and words, and tells of processes: these have no row.
 CARRYING = ("read", "readv", "write", "writev", "splice", "execve", "mount", "move_mount", "fsconfig", "fsopen")
 WATCHED = (*SYSCALLS, *CARRYING)

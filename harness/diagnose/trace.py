@@ -164,8 +164,9 @@ class _Reader:
             self._said(call)
         if call.name in SYSCALLS:
             self._counts[call.process][call.name] += 1
-            self._folders.see(call)
-            self._done(call)
+            if call.process in self._roots or self._step is not None:  # of others nothing is told
+                self._folders.see(call)
+                self._done(call)
 
     def _heard(self, call: Call) -> None:
         """A request, read from the device, or from the pipe that it was spliced into."""

@@ -47,6 +47,7 @@ from tests.bench.grid import Plain, by_this_program
 from tests.bench.kills import killed_nights
 from tests.bench.measure import NotDone, counted, done, failed, ratio, row, timed
 from tests.bench.parts import CELLS, PARTS, deal_out, merged
+from tests.bench.why import why
 
 
 @dataclass(frozen=True)
@@ -372,6 +373,9 @@ def seal(work: Path) -> None:
     def plain() -> None:
         done("plain shell", ["sh", "-c", pack, "sh", tree, output])
 
+    def inspected() -> None:
+        done("this program", [sys.executable, "-m", "harness", "inspect", tree])
+
     def measure() -> str:
         content = os.urandom(10_000)
         for folder in range(100):
@@ -384,6 +388,7 @@ def seal(work: Path) -> None:
         return ratio(mine, plain)
 
     row("an upper of 100,000 entries and 1 GB, sealed", measure, "1.0", ("bsdtar",))
+    row("the same, inspected", lambda: ratio(inspected, plain), "1.0", ("bsdtar",))
 
 
 def grid(work: Path) -> None:
@@ -449,6 +454,7 @@ def main() -> int:
         "seal",
         "grid",
         "importers",
+        "why",
     ]
     parts: dict[str, Callable[[Path], None]] = {
         "cell": one_more_cell,
@@ -464,6 +470,7 @@ def main() -> int:
         "seal": seal,
         "grid": grid,
         "importers": importers,
+        "why": why,
         "kills": kills,
     }
     print(

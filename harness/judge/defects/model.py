@@ -104,6 +104,12 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     kind: Annotated[
         Literal["defect", "limit"], msgspec.Meta(description="limit: the program says of itself that it is so")
     ] = "defect"
+    mechanism: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description="the calls that make it, in their order, as whiteout-lab why prints them: shell patterns, of which a test sees each"
+        ),
+    ] = ()
     links: Annotated[tuple[str, ...], msgspec.Meta(description="where one can read about it; the first is shown")] = ()
     upstream: Annotated[str, msgspec.Meta(description="what its maintainers say of versions, where that differs")] = ""
     seen: Annotated[
