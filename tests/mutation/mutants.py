@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tests.mutation import layers, machine, readers, verdicts
+from tests.mutation import diagnose, layers, machine, readers, verdicts
 from tests.mutation.changes import PROJECT, Mutant, functions, inverted, silent
 
 _RULES = "harness/judge/rules"
@@ -21,7 +21,7 @@ _NEAR = ("tests/judge/test_facts.py", "tests/judge/test_judge.py", "tests/judge/
 
 def every() -> list[Mutant]:
     """All of them, in the order in which they are told."""
-    return [*_rules(), *verdicts.every(), *readers.every(), *machine.every(), *layers.every()]
+    return [*_rules(), *verdicts.every(), *readers.every(), *machine.every(), *layers.every(), *diagnose.every()]
 
 
 def _rules() -> Iterator[Mutant]:
