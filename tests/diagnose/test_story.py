@@ -119,3 +119,57 @@ def test_an_open_that_may_have_found_the_file_is_not_the_first_to_make_it() -> N
     assert names(came(daemons(OPEN, again), b"upper/d/.wh..wh..opq")) == ["openat", "openat"]
     sure = OPEN.replace("O_CREAT", "O_CREAT|O_EXCL")
     assert names(came(daemons(OPEN, sure), b"upper/d/.wh..wh..opq")) == ["openat"]
+
+
+def test_what_was_read_in_the_same_request_counts_before_what_was_read_later_in_another() -> None:
+    lower = f'{DAEMON} statx(3</mnt/lower/1>, "f", 0, 0, {{stx_mode=S_IFREG|0644}}) = 0'
+    upper = f'{DAEMON} statx(4</mnt/upper>, "f", 0, 0, 0x7f) = 0'
+    made = f'{DAEMON} mknodat(4</mnt/upper>, "f", S_IFCHR|0700, makedev(0, 0)) = 0'
+    ask, done = request(10, b"f\0", unique=4), answer(4)
+    look, found = request(1, b"f\0", unique=2), answer(2, node=61)
+    same = of_marker(read_trace(trace(look, upper, found, ask, lower, made, done)).daemons, device(b"f"))
+    assert same is not None
+    assert [one.makes for one in same.read] == [b"lower/1/f"]
+    before = of_marker(read_trace(trace(look, lower, found, ask, made, done)).daemons, device(b"f"))
+    assert before is not None
+    assert [one.makes for one in before.read] == [b"lower/1/f"]
+    refused = lower.replace("= 0", "= -1 ENOENT (No such file or directory)")
+    there = of_marker(read_trace(trace(look, upper, found, ask, refused, made, done)).daemons, device(b"f"))
+    assert there is not None
+    assert [one.makes for one in there.read] == [b"upper/f"]
+
+
+def test_a_whiteout_that_a_rename_left_in_a_directory_that_was_moved_since() -> None:
+    left = f'{DAEMON} renameat2(4</mnt/upper>, "d/f", 5</mnt/work/work>, "5", RENAME_WHITEOUT) = 0'
+    moved = f'{DAEMON} renameat2(4</mnt/upper>, "d", 4</mnt/upper>, "e", 0) = 0'
+    found = of_marker(daemons(listing("lower/1/d", "f"), left, moved), device(b"e/f"))
+    assert names(found) == ["renameat2", "renameat2"]
+    assert found is not None
+    assert [one.makes for one in found.read] == [b"lower/1/d"]
+
+
+def test_a_call_as_a_line() -> None:
+    long = "x" * 100
+    lines = [
+        f'{DAEMON} statx(4</mnt/upper>, "f", AT_SYMLINK_NOFOLLOW, STATX_TYPE, {{stx_mask=1, stx_mode=S_IFREG|0600, stx_size=3, ...}}) = 0',
+        f'{DAEMON} openat2(4</mnt/upper>, "f", {{flags=O_RDONLY}}, 24) = 9</mnt/upper/f>',
+        f'{DAEMON} utimensat(4</mnt/upper>, "f", {{tv={long}}}, 0) = 0',
+        f'{DAEMON} lgetxattr("/mnt/upper/f", "user.a", 0x55aa, 16) = -1 ENODATA (No data available)',
+        f'{DAEMON} unlinkat(4</mnt/upper>, "f", 0 <unfinished ...>',
+    ]
+    assert [call_line(one) for one in read_trace(trace(lines)).daemons] == [
+        'statx(upper, "f", AT_SYMLINK_NOFOLLOW, STATX_TYPE, {S_IFREG|0600}) = 0',
+        'openat2(upper, "f", {flags=O_RDONLY}, 24) = 9',
+        'utimensat(upper, "f", {…}, 0) = 0',
+        'lgetxattr("/mnt/upper/f", "user.a", …, 16) = -1 ENODATA',
+        'unlinkat(upper, "f", 0) = ?',
+    ]
+
+
+def test_what_came_in_no_step_is_said_with_its_phase() -> None:
+    read = read_trace(
+        trace('10 write(1</mnt/out/phases>, "mount\\n", 6) = 6', f'{DAEMON} mkdirat(5</mnt/work>, "work", 0700) = 0')
+    )
+    found = came(read.daemons, b"work/work")
+    assert found is not None
+    assert sentence(found, "") == 'Made in the phase “mount”: mkdirat(work, "work", 0700) = 0.'

@@ -100,3 +100,24 @@ def test_what_was_cut_is_said() -> None:
     read = read_trace(trace(f'{DAEMON} mkdirat(4</mnt/upper>, "d", 0755 <unfinished ...>'))
     assert read.cut
     assert not read.daemons[0].call.ok
+
+
+def test_a_layer_that_opening_leads_elsewhere_is_known_by_both_paths() -> None:
+    read = read_trace(
+        trace(
+            f'{DAEMON} openat(AT_FDCWD</mnt>, "upper", O_PATH) = 4</disk/up>',
+            f'{DAEMON} mkdirat(4</disk/up>, "d", 0755) = 0',
+            f'{DAEMON} statx(AT_FDCWD</mnt>, "upper", 0, 0, 0x7f) = 0</not/led>',
+            f'{DAEMON} mkdirat(4</not/led>, "d", 0755) = 0',
+        )
+    )
+    assert [one.paths for one in read.daemons] == [(b"upper",), (b"upper/d",), (b"upper",)]
+
+
+def test_who_serves_without_layers_is_counted_and_no_more() -> None:
+    """squashfuse and fuse2fs serve trees too."""
+    lines = trace(request(1, b"a\0", unique=2), f'{DAEMON} openat(AT_FDCWD</mnt>, "upper", O_RDONLY) = 3</mnt/upper>')[
+        1:
+    ]
+    read = read_trace(lines)
+    assert (read.requests, read.daemons) == (1, ())

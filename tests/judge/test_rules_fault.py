@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from harness.judge.facts.fault import HalfDone
 from harness.judge.rules.fault import KILLED, FaultEvidence, fault_findings
 from harness.places import REMOUNT, VIEW, PlaceName
 from harness.snapshot.model import Entry, Kind, Snapshot
@@ -96,3 +97,16 @@ def test_what_is_not_mounted_again() -> None:
     (finding,) = fault_findings(evidence(trees={}, refused="no such file"))
     assert (finding.code, finding.path) == ("WL403", "/")
     assert finding.message.endswith("it is not mounted again: no such file")
+
+
+def test_of_several_calls_it_is_said_what_is_extra_lost_and_another() -> None:
+    before, after = tree([file("keep", "1"), file("lost")]), tree([file("keep", "1"), file("lost"), folder("d")])
+    shown = tree([file("keep", "2"), folder("d"), file("d/x")])
+    found = fault_findings(evidence(action="cp", trees={REMOUNT: shown}, before=before, after=after, writes=(b"d",)))
+    assert [(one.path, one.facts.taken) for one in found if isinstance(one.facts, HalfDone)] == [
+        ("d/x", "extra"),
+        ("keep", "differs"),
+        ("lost", "absent"),
+    ]
+    assert "lost is lost" in found[2].message
+    assert "keep is another one" in found[1].message
