@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from enum import StrEnum
 from pathlib import Path
 
+import msgspec
+
 from harness.cells.plan import Cell, NotRun
 from harness.diagnose.faults import write_faults
 from harness.diagnose.observe import observe, tracer
 from harness.diagnose.sweep import fits, swept
-from harness.diagnose.told import write_why
+from harness.diagnose.told import Why, write_why
 from harness.errors import LabError, MissingProgram
 from harness.judge.findings import flat
 from harness.judge.rules.fault import KILLED
@@ -50,10 +52,10 @@ def look_on(run: Run, say: Say) -> None:
         return
     context = CellContext(Path(run.plan.work), run.plan.kernel, run.plan.environment, run.plan.timeout, of_run=True)
 
-    def look(number: int, cell: Cell, folder: str) -> str:
+    def look(number: int, cell: Cell, result: CellResult) -> str:
         scratch = context.work / f"why-{number}"
         try:
-            write_why(observe(cell, context, scratch, run.plan.defects), run.folder / folder)
+            write_why(as_of(observe(cell, context, scratch, run.plan.defects), result), run.folder / result.folder)
         except LabError as error:
             return f"{cell.id} was not observed: {error.what}"
         finally:
@@ -61,12 +63,22 @@ def look_on(run: Run, say: Say) -> None:
         return ""
 
     with ThreadPoolExecutor(run.jobs) as pool:
-        looking = [pool.submit(look, number, cell, result.folder) for number, (cell, result) in enumerate(wanted)]
+        looking = [pool.submit(look, number, cell, result) for number, (cell, result) in enumerate(wanted)]
         for done, one in enumerate(as_completed(looking), 1):
             run.notes += filter(None, [one.result()])
             if say("why", done, len(wanted)):
                 pool.shutdown(cancel_futures=True)
                 return
+
+
+def as_of(why: Why, result: CellResult) -> Why:
+    """What was told, with what the cell had shown before and did not show when somebody looked on."""
+    missing = [one for one in flat(result.findings) if one.place == UPPER and one.key not in why.found]
+    if not missing:
+        return why
+    words = ", ".join(f"{one.code} at {one.path}" for one in missing[:3]) + (" and more" if len(missing) > 3 else "")
+    note = f"found before, and not under observation (0 of 1 run): {words}"
+    return msgspec.structs.replace(why, note="; ".join(filter(None, (why.note, note))))
 
 
 def try_faults(run: Run, say: Say) -> None:

@@ -107,12 +107,13 @@ def lines(seen: Why, paint: Paint) -> Iterator[str]:
     for one in seen.stories:
         yield ""
         yield from _block(one, paint)
+    if seen.note:
+        yield ""
+        yield paint("yellow", one_line(seen.note))
     missing = sum(one.seen is Seen.NOT for one in seen.stories)
     if missing:
         yield ""
-        yield paint(
-            "yellow", f"of {missing} of {len(seen.stories)} no call was seen" + (f": {seen.note}" if seen.note else "")
-        )
+        yield paint("yellow", f"of {missing} of {len(seen.stories)} no call was seen")
 
 
 def _block(one: Story, paint: Paint) -> Iterator[str]:

@@ -18,10 +18,11 @@ from harness.diagnose.trace import Trace, read_trace
 from harness.drivers.base import Mounter
 from harness.errors import BrokenMachinery, MissingProgram
 from harness.judge.defects.model import Defect
-from harness.judge.findings import Outcome
+from harness.judge.findings import Outcome, flat
 from harness.judge.judged import Judged, judged
 from harness.launch.cell import CellContext, Observer, run_cell
 from harness.machine.process import run, which
+from harness.places import UPPER
 from harness.profile import Profile
 from harness.snapshot.model import Snapshot
 from harness.snapshot.tar import read_tar
@@ -58,7 +59,8 @@ def observe(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[D
     inside = b"" if isinstance(cell.driver, Mounter) else LAB.strip("/").encode()
     told = stories(ran.recording, ran.trees, ran.verdict.findings, history, list(_after(keep_at)), inside=inside)
     note = "the trace ends in a call" if history.cut and any(one.seen is Seen.NOT for one in told) else ""
-    why = Why(SCHEMA, cell.id, by, told, note, history.requests, round(ran.recording.seconds, 3))
+    found = tuple(one.key for one in flat(ran.verdict.findings) if one.place == UPPER)
+    why = Why(SCHEMA, cell.id, by, told, note, history.requests, round(ran.recording.seconds, 3), found)
     write_why(why, keep_at)
     return why
 

@@ -63,6 +63,7 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
     note: str = ""
     requests: int = 0  # how many were decoded
     seconds: float = 0.0  # of the run, observed
+    found: tuple[str, ...] = ()  # keys of what was found in the upper of that run
 
     @property
     def markers(self) -> tuple[Story, ...]:

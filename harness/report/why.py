@@ -34,6 +34,7 @@ class WhySection:
     about: str
     rows: tuple[StoryRow, ...]
     cut: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def why_section(told: Sequence[tuple[Column, Why]]) -> WhySection | None:
@@ -48,13 +49,13 @@ def why_section(told: Sequence[tuple[Column, Why]]) -> WhySection | None:
                 groups.setdefault(key, []).append((column, story))
     columns = [column for column, _ in told]
     rows = [_row(found, columns) for found in groups.values()]
-    if not rows:
+    notes = tuple(f"{who([column], columns)[0]}: {why.note}" for column, why in told if why.note)
+    if not rows and not notes:
         return None
     rows.sort(key=lambda one: (not one.codes, one.codes, one.path))
     by = ", ".join(sorted({why.by for _, why in told}))
-    return WhySection(
-        f"Run once more under {by}: {who(columns, columns)[0]}.", tuple(rows[:_SHORT]), len(rows[_SHORT:])
-    )
+    about = f"Run once more under {by}: {who(columns, columns)[0]}."
+    return WhySection(about, tuple(rows[:_SHORT]), len(rows[_SHORT:]), notes)
 
 
 def _row(found: Sequence[tuple[Column, Story]], columns: Sequence[Column]) -> StoryRow:

@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from harness.cells.plan import Cell
-from harness.cli.looking import MOST_NEW, Whose, chosen
+from harness.cli.looking import MOST_NEW, Whose, as_of, chosen
 from harness.cli.main import main
-from harness.diagnose.told import read_why
+from harness.diagnose.told import SCHEMA, Why, read_why
 from harness.judge.defects.model import Effect, Named
 from harness.judge.findings import Finding
 from harness.machine.process import which
@@ -80,3 +80,13 @@ def test_without_strace_it_is_said_and_fails_nothing(
     words = ["run", "ghost-marker", "--tool", "fuse-overlayfs@trixie", "--profile", "user", "--why", "founding"]
     assert main([*words, "--jobs", "1", "--out", str(tmp_path / "run")]) == 0
     assert "! nobody looked on: strace is not installed; apt-get install strace" in capsys.readouterr().out
+
+
+def test_what_does_not_come_back_under_observation_is_said(tmp_path: Path) -> None:
+    _, result = both("s", tmp_path, finding(), finding(new=True, at=VIEW))
+    (here, _) = result.findings
+    seen = Why(SCHEMA, "c", "strace 6.1", found=(here.key,))
+    assert as_of(seen, result) == seen
+    assert as_of(Why(SCHEMA, "c", "strace 6.1"), result).note == (
+        "found before, and not under observation (0 of 1 run): WL101 at a"
+    )

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import main
+from harness.judge.judged import Judged
 from harness.scenario.loader import load
+from harness.scenario.model import Scenario
 from harness.scenario.steps import Mkdir
 
 pytestmark = [pytest.mark.real, pytest.mark.worlds]
@@ -86,3 +88,24 @@ def test_others_are_smaller_and_still_show_it(cell: str, finding: str, tmp_path:
     script = tmp_path / "s.sh"
     assert main(["minimise", cell, "--finding", finding, "-o", str(tmp_path / "s.toml"), "--script", str(script)]) == 0
     assert script.stat().st_size > 200
+
+
+def test_interrupted_it_keeps_the_best_so_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from harness.diagnose.shows import Shows  # noqa: PLC0415
+
+    real, small = Shows.run, tmp_path / "small.toml"
+
+    def some(self: Shows, scenario: Scenario) -> Judged:
+        if self.runs == 4:
+            raise KeyboardInterrupt
+        return real(self, scenario)
+
+    monkeypatch.setattr(Shows, "run", some)
+    assert (
+        main(["minimise", f"{hidden(tmp_path)}[fuse-overlayfs-1.14-user]", "--finding", "WL101", "-o", str(small)])
+        == 130
+    )
+    assert "interrupted: the best so far" in capsys.readouterr().err
+    assert 0 < len(load(small).steps) < 40

@@ -81,3 +81,9 @@ def test_a_damaged_why_is_a_damaged_cell(tmp_path: Path) -> None:
     (result,) = read_results(run).cells
     (run / result.folder / "why.json").write_text("{}")
     assert [one.damage for one in load([run]).damaged] != []
+
+
+def test_what_keeps_it_from_being_the_whole_truth_is_told_even_without_a_story() -> None:
+    section = why_section([(column("fuse", "1"), Why(SCHEMA, "c", "strace 6.1", note="the trace ends in a call"))])
+    assert section is not None
+    assert section.notes == ("fuse 1: the trace ends in a call",)
