@@ -8,6 +8,7 @@ import platform
 import secrets
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness.cells.plan import Cell
@@ -15,7 +16,7 @@ from harness.cli.colour import Paint, painter
 from harness.cli.limits import seconds
 from harness.cli.run import at_least_one
 from harness.compare.words import count, listing
-from harness.diagnose.faults import Came, FaultCell, Faults, summed, write_faults
+from harness.diagnose.faults import Came, FaultCell, Faults, Point, summed, write_faults
 from harness.diagnose.observe import tracer
 from harness.diagnose.sweep import fits, swept
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
@@ -42,6 +43,7 @@ and what the step says of itself must be so. Without a scenario: those of the fo
 examples:
   whiteout-lab faults --tool fuse-overlayfs
   whiteout-lab faults ghost-marker-remade --tool fuse-overlayfs=./fuse-overlayfs --fault killed
+  whiteout-lab faults ghost-marker --fault EPERM --call mknodat
   whiteout-lab faults restore-by-rename --fault EIO --fault EPERM --profile root
 """
 
@@ -65,6 +67,15 @@ def register(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="F",
         help=f"killed, or an error as errno names it (default: {', '.join(DEFAULT)})",
+    )
+    parser.add_argument(
+        "--call", action="append", default=[], metavar="NAME", help="at this system call alone, such as mknodat"
+    )
+    parser.add_argument(
+        "--at",
+        default="*",
+        metavar="PATTERN",
+        help="at calls that fit this shell pattern alone, such as '*.wh.*' (see: --out)",
     )
     parser.add_argument(
         "--jobs", type=at_least_one, default=(os.cpu_count() or 1) + 1, metavar="N", help="runs side by side"
@@ -99,9 +110,14 @@ def faults(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "no cell of these can have faults", where="faults", remedy="name scenarios and a version of fuse-overlayfs"
         )
+    calls = frozenset(arguments.call)
+
+    def chosen(point: Point) -> bool:
+        return (not calls or point.name in calls) and fnmatchcase(point.call, arguments.at)
+
     with work_folder(work_parent(), f"faults-{secrets.token_hex(4)}") as work:
         context = CellContext(work, platform.release(), plan.environment, arguments.timeout)
-        found, troubles = swept(cells, context, arguments.jobs, plan.defects, kinds, _progress)
+        found, troubles = swept(cells, context, arguments.jobs, plan.defects, kinds, _progress, chosen)
     if arguments.out is not None:
         write_faults(found, arguments.out)
     for line in lines(found, painter(sys.stdout)):

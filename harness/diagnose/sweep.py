@@ -159,12 +159,17 @@ def _encodings(ran: Ran) -> tuple[Encoding, ...]:
     return tuple(sorted({marker.encoding for marker in find_markers(upper)}))
 
 
-def sweep_cell(
-    cell: Cell, context: CellContext, jobs: int, defects: Sequence[Defect], faults: Sequence[str]
+def sweep_cell(  # noqa: PLR0917
+    cell: Cell,
+    context: CellContext,
+    jobs: int,
+    defects: Sequence[Defect],
+    faults: Sequence[str],
+    wanted: Callable[[Point], bool] = lambda _: True,
 ) -> FaultCell:
     """All faults of a cell. Raises UsageError for one that can have none, MissingProgram, BrokenMachinery."""
     sweep = Sweep(cell, context, jobs, defects)
-    found = sweep.run(sweep.points(), faults)
+    found = sweep.run([point for point in sweep.points() if wanted(point)], faults)
     tool = tool_record(cell.tool, context.kernel)
     return FaultCell(cell.id, cell.scenario.name, tool, cell.profile, tuple(found), tuple(sweep.fallbacks()))
 
@@ -176,14 +181,15 @@ def swept(  # noqa: PLR0917
     defects: Sequence[Defect],
     kinds: Sequence[str],
     say: Callable[[FaultCell, int, int], bool],
+    wanted: Callable[[Point], bool] = lambda _: True,
 ) -> tuple[Faults, list[str]]:
-    """The faults of cells, one cell after the other; and what went wrong. *say* hears of each, and may end it."""
+    """The faults of cells, one cell after the other; and what went wrong. *say* hears of each, and may end it; *wanted*: which points."""
     before = time.monotonic()
     found: list[FaultCell] = []
     troubles = []
     for number, cell in enumerate(cells, 1):
         try:
-            found.append(sweep_cell(cell, context, jobs, defects, kinds))
+            found.append(sweep_cell(cell, context, jobs, defects, kinds, wanted))
         except LabError as error:
             troubles.append(f"{cell.id}: {error.what}")
             continue

@@ -198,3 +198,28 @@ def test_without_device_nodes_it_marks_by_files(tmp_path: Path) -> None:
     assert Encoding.DEVICE not in by["device nodes"].marks
     assert by["xattrs"].marks == (Encoding.DEVICE, Encoding.OPAQUE_FILE)
     assert {one.words for one in found.cells[0].fallbacks if one.lacks in {"openat2", "hard links"}} == {"as else"}
+
+
+@pytest.mark.real
+@pytest.mark.worlds
+@needs_strace
+def test_at_one_call_alone(tmp_path: Path) -> None:
+    words = [
+        "faults",
+        "ghost-marker",
+        "--tool",
+        "fuse-overlayfs@trixie",
+        "--profile",
+        "user",
+        "--fault",
+        "EPERM",
+        "--out",
+        str(tmp_path),
+    ]
+    assert main([*words, "--call", "mknodat", "--at", "*.wh..opq*"]) == 0
+    found = read_faults(tmp_path)
+    assert found is not None
+    assert [(one.point.name, one.fault, one.came) for one in found.cells[0].faults] == [
+        ("mknodat", "EPERM", Came.AFTER)
+    ]
+    assert main([*words, "--call", "nothing"]) == 0
