@@ -111,7 +111,7 @@ class _Teller:
 
     def _by_steps(self, marker: Marker, says: str) -> Story:
         """The kernel makes no system calls: what is seen is after which step the marker was there, and what that step asked for."""
-        first = next((step for step, markers in self._after if marker in markers), None)
+        first = self._since(marker)
         asked = [one for one in self._asked if one.step == first] if first is not None else self._asked_of(marker)
         if not asked and first is None:
             return self._unseen(marker.at, What.MARKER, says)
@@ -133,6 +133,15 @@ class _Teller:
             made=calls,
             findings=self._found(marker.at),
         )
+
+    def _since(self, marker: Marker) -> int | None:
+        """The step after which it was there, and from then on after each."""
+        since = None
+        for step, markers in reversed(self._after):
+            if marker not in markers:
+                break
+            since = step
+        return since
 
     def _asked_of(self, marker: Marker) -> list[Done]:
         """The last changes that steps asked for of what a marker speaks of."""

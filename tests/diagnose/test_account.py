@@ -100,6 +100,9 @@ def test_the_kernel_is_told_of_by_looks_after_steps_and_else_by_names(recording:
         one.sentence
         == 'There after step 1, unlink f, and not before; made inside the kernel, asked by unlink("f") = 0.'
     )
+    off_and_on = [(0, tree([gone(b"f")])), (1, tree([])), (2, tree([gone(b"f")]))]
+    more = msgspec.structs.replace(recording, scenario=Scenario(1, "t", "g", (*STEPS, Unlink(path="f")), name="s"))
+    assert [one.step for one in told(more, [gone(b"f")], seen, after=off_and_on)] == [2]
     (one,) = told(recording, [gone(b"f")], seen)
     assert (one.seen, one.step) == (Seen.NAMES, 0)
     (one,) = told(recording, [gone(b"other")], seen)
