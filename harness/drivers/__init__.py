@@ -12,6 +12,7 @@ from harness.drivers import (
     native,
     pack_commit,
     pack_diff,
+    pack_migrate,
     pack_squashfs,
     pack_tar,
     podman,
@@ -39,7 +40,14 @@ IMPORTERS: dict[str, Importer] = {
     for setup in (*podman.SETUPS, *docker.SETUPS, *containerd.SETUPS, *umoci.SETUPS, *crane.SETUPS, *sandbox.SETUPS)
 }
 PACKERS: dict[str, Packer] = {
-    setup.name: setup for setup in (*pack_tar.SETUPS, *pack_squashfs.SETUPS, *pack_commit.SETUPS, *pack_diff.SETUPS)
+    setup.name: setup
+    for setup in (
+        *pack_tar.SETUPS,
+        *pack_squashfs.SETUPS,
+        *pack_commit.SETUPS,
+        *pack_diff.SETUPS,
+        *pack_migrate.SETUPS,
+    )
 }
 EVERY_SETUP: dict[str, Setup] = {**SETUPS, **PACKERS, **IMPORTERS}
 PLACE = {name: place for place, name in enumerate(EVERY_SETUP)}  # of each in the order of tools

@@ -6,18 +6,22 @@ host. Of one version in two worlds the first is taken.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from harness.drivers import IMPORTERS, PACKERS
 from harness.drivers.base import Importer, Packer
 from harness.drivers.native import SINGULARITY
+from harness.drivers.pack_migrate import CRAFT_PARTS
+from harness.machine.process import run, which
 from harness.tools.asked import Word
 from harness.tools.discover import Found, choose, find_program, part_of
 from harness.tools.installed import installations, installed_tools
 from harness.worlds.host import host_world
 from harness.worlds.ledger import Ledger
-from harness.worlds.model import HOST, Tool, Unavailable, World, version_order
+from harness.worlds.model import HOST, Part, Tool, Unavailable, World, version_order
 from harness.worlds.suites import IMAGES, SUITES
 
 Takes = Importer | Packer
@@ -44,6 +48,9 @@ def _of(setup: Takes, suites: Sequence[World], host: World, ledger: Ledger) -> I
     if setup.program == SINGULARITY:
         yield from _installed(setup, suites, host, ledger)
         return
+    if setup.program == CRAFT_PARTS:
+        yield _migrates(setup, host, ledger)
+        return
     if not setup.container:
         yield from _found(setup, (*suites, host), ledger)
         return
@@ -53,6 +60,20 @@ def _of(setup: Takes, suites: Sequence[World], host: World, ledger: Ledger) -> I
         if _takes(setup, name) and name not in built:
             remedy = f"whiteout-lab worlds build {name}"
             yield Unavailable(setup.name, name, f"the world {name} is not built", remedy, name)
+
+
+def _migrates(setup: Takes, host: World, ledger: Ledger) -> Found:
+    """The interpreter that has the package: the one of ``craftctl``, its command, on ``PATH`` or beside this program."""
+    beside = Path(sys.prefix) / "bin" / "craftctl"
+    command = which("craftctl") or (beside if beside.is_file() else None)
+    first = command.read_text(errors="replace").partition("\n")[0].removeprefix("#!").strip() if command else ""
+    if not first.startswith("/"):
+        return Unavailable(setup.name, HOST, "craft-parts is not installed", "pip install craft-parts")
+    said = run([first, "-c", f"import importlib.metadata as m; print(m.version({CRAFT_PARTS!r}))"])
+    if not said.ok:
+        return Unavailable(setup.name, HOST, f"{first} has no craft-parts", "pip install craft-parts")
+    known = ledger.program(Path(first), host)
+    return Tool(setup.name, Part(CRAFT_PARTS, said.out.strip(), "", first, known.sha256), host, origin=HOST)
 
 
 def _takes(setup: Takes, suite: str) -> bool:

@@ -51,7 +51,12 @@ def test_what_makes_containers_has_a_machine_of_its_own_and_daemons_are_roots() 
     rows = [row for row in PACKERS.values() if row.container]
     assert {row.program for row in rows} == {"podman", "buildah", "docker", "ctr", "umoci"}
     assert all("container" in row.needs for row in rows)
-    assert {row.program for row in PACKERS.values() if row.profiles != tuple(Profile)} == {"docker", "ctr", "umoci"}
+    assert {row.program for row in PACKERS.values() if row.profiles != tuple(Profile)} == {
+        "docker",
+        "ctr",
+        "umoci",
+        "craft-parts",
+    }
 
 
 @pytest.mark.parametrize("name", ["podman+commit", "podman+commit+fuse", "buildah+commit", "buildah+commit+fuse"])

@@ -19,6 +19,7 @@ from harness.readings.taker import Role, Taker
 from harness.runs.folders import work_parent
 from harness.snapshot.model import Entry, Kind, Snapshot
 from harness.snapshot.tar_write import tar_of
+from harness.tools.takers import discover_takers
 from harness.whiteouts.union import merge
 from harness.worlds.build import worlds_in_place
 from harness.worlds.model import Part, Tool, World
@@ -257,3 +258,35 @@ def test_a_layer_that_says_what_the_upper_says_has_no_finding(name: str, context
 def test_the_given_layers_are_what_is_packed(context: CellContext) -> None:
     one = saw("tar+xattrs", "native", context)
     assert Snapshot.of(one.packed or ()).entries.keys() == tree(NATIVE).entries.keys()
+
+
+def migrated(upper: str, context: CellContext) -> list[str]:
+    """What craft-parts makes of an upper; it is no program of a world, and its owners are those of who runs it."""
+    found = [one for one in discover_takers(worlds_in_place()) if one.name == "craft-parts"]
+    (tool,) = found
+    if not isinstance(tool, Tool):
+        pytest.skip(f"{tool}")
+    if ("craft-parts", Profile.ROOT) not in _SEEN:
+        came = run_batch(Taker(tool, Profile.ROOT, Role.FOLDER), [given(one) for one in UPPERS], context)
+        _SEEN["craft-parts", Profile.ROOT] = dict(zip(UPPERS, came, strict=True))
+    return said(_SEEN["craft-parts", Profile.ROOT][upper])
+
+
+def test_craft_parts_writes_oci_marks_and_knows_the_stray_device(context: CellContext) -> None:
+    assert migrated("founding", context) == ["a /", "a/new /", "a/new/.wh..wh..opq"]
+    assert migrated("native", context) == [
+        "a /",
+        "a/.wh.f",
+        "a/new /",
+        "a/new/.wh..wh..opq",
+        "gone /",
+        "gone/.wh..wh..opq",
+        "made",
+        "same -> made",
+    ]
+
+
+def test_craft_parts_gives_a_file_mark_its_prefix_twice(context: CellContext) -> None:
+    """As found here: a name that was deleted by a file comes back."""
+    assert migrated("files", context) == ["a /", "a/.wh..wh.f", "gone /", "gone/.wh..wh..opq"]
+    assert migrated("userxattr", context) == ["a /", "a/.wh.f", "gone /"]

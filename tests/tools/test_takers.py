@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def host(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A machine without a program."""
     del cache
     monkeypatch.setenv("PATH", str(tmp_path / "none"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "none"))
     monkeypatch.delenv("WHITEOUT_LAB_SINGULARITY", raising=False)
     return World(HOST, Path("/"))
 
@@ -133,3 +135,20 @@ def test_the_worlds_of_takers_run_no_cells_and_one_of_them_is_built_unasked() ->
         "images", "apptainer", *(f"importers-{name}" for name in ("bullseye", "bookworm", "trixie", "sid")),
     ]  # fmt: skip
     assert wanted(containers=False, singularity=False, taking=Taking.ALL)[4:] == []
+
+
+def test_craft_parts_is_the_interpreter_of_its_command(host: World, tmp_path: Path) -> None:
+    (lacking,) = named(discover_takers([], host=host), "craft-parts")
+    assert isinstance(lacking, Unavailable)
+    assert (lacking.where, lacking.remedy) == (HOST, "pip install craft-parts")
+    (tmp_path / "none" / "bin").mkdir(parents=True)
+    command = tmp_path / "none" / "bin" / "craftctl"
+    command.write_text("#!/bin/sh\n")
+    (lacking,) = named(discover_takers([], host=host), "craft-parts")
+    assert isinstance(lacking, Unavailable)
+    assert lacking.reason == "/bin/sh has no craft-parts"
+    command.write_text(f"#!{sys.executable}\n")
+    (found,) = named(discover_takers([], host=host), "craft-parts")
+    assert isinstance(found, Tool)
+    assert (found.main.path, found.main.name) == (sys.executable, "craft-parts")
+    assert found.version[0].isdigit()
