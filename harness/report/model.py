@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
@@ -13,6 +13,7 @@ from harness.compare import defects as compared
 from harness.compare.noise import NOISE, Noise
 from harness.compare.sentences import FOUNDING, NotRun, Rank, Sentence, counts, not_run, sentences
 from harness.compare.words import count
+from harness.diagnose.told import Seen
 from harness.evidence.recording import ToolRecord
 from harness.judge.codes import CODES, Code
 from harness.report import markup
@@ -83,6 +84,9 @@ class Page:
     there: frozenset[str]  # the defects that have a row
     readings: ReadingsPage | None = None
     faults: FaultsPage | None = None
+    came: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by "CODE (defect)", or the code alone: how such a mark came to be
 
     @property
     def all_given(self) -> bool:
@@ -104,6 +108,10 @@ class Page:
     def names(self) -> frozenset[str]:
         """The scenarios that have a section."""
         return frozenset(one.name for one, _ in self.sections)
+
+    def how(self, one: Sentence) -> str:
+        """How what a sentence speaks of came to be, where somebody looked on; empty where nobody did."""
+        return self.came.get(f"{one.code} ({one.defect})" if one.defect else one.code, "")
 
     def defect(self, name: str) -> Markup:
         """A defect's name, which leads to its row."""
@@ -159,7 +167,18 @@ def page(loaded: LoadedRuns) -> Page:
         there=frozenset(there),
         readings=readings_page(loaded.readings, {one.result.id: one.column for one in loaded.cells}),
         faults=faults_page(loaded.faults),
+        came=_came(loaded),
     )
+
+
+def _came(loaded: LoadedRuns) -> dict[str, str]:
+    """The first sentence that was seen of each, by calls before what is told by steps or names alone."""
+    told: dict[str, str] = {}
+    stories = [story for one in loaded.cells if one.why is not None for story in one.why.stories]
+    for story in sorted(stories, key=lambda one: one.seen is not Seen.CALLS):
+        for found in story.findings:
+            told.setdefault(found, story.sentence)
+    return told
 
 
 def _each_defect_first(known: Sequence[Sentence], tables: Sequence[compared.Table]) -> tuple[Sentence, ...]:

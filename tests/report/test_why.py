@@ -13,6 +13,7 @@ from harness.report.load import load
 from harness.report.projects import PROJECTS
 from harness.report.why import why_section
 from harness.runs.results import read_results
+from tests.defects import known
 from tests.factory import FakeCell, make_run
 
 
@@ -87,3 +88,23 @@ def test_what_keeps_it_from_being_the_whole_truth_is_told_even_without_a_story()
     section = why_section([(column("fuse", "1"), Why(SCHEMA, "c", "strace 6.1", note="the trace ends in a call"))])
     assert section is not None
     assert section.notes == ("fuse 1: the trace ends in a call",)
+
+
+def test_what_stands_first_says_how_it_came_to_be(tmp_path: Path) -> None:
+    ghost = known("WL101", "mkdir takes its own mark for a file's")
+    run = make_run(tmp_path / "run", [FakeCell(known=(ghost,))])
+    (result,) = read_results(run).cells
+    by_names = Story("a/new/.wh..opq", What.MARKER, "", Seen.NAMES, "By a name.", findings=(f"WL101 ({ghost.name})",))
+    by_calls = Story(
+        "a/new/.wh..opq",
+        What.MARKER,
+        "",
+        Seen.CALLS,
+        "Made while serving <MKDIR>.",
+        findings=(f"WL101 ({ghost.name})",),
+    )
+    assert 'class="how"' not in page_of(load([run]))
+    write_why(why(by_names, by_calls), run / result.folder)
+    page = page_of(load([run]))
+    assert '<p class="how">Made while serving &lt;MKDIR&gt;.</p>' in page
+    assert "By a name." not in page.partition("Which defects")[0]
