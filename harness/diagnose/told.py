@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import BrokenMachinery
-from harness.evidence.recording import check_schema
+from harness.evidence.recording import WHY, check_schema
 from harness.machine.cache import write_whole
 
 SCHEMA = 1
-NAME = "why.json"
+NAME = WHY
 
 
 class What(StrEnum):

@@ -37,6 +37,8 @@ PROGRAMS: Mapping[str, str] = {  # program: what it is for. Whatever a command s
     "fusermount3": "FUSE outside of a cell",
     "cargo": "fuse-overlayfs 2, from its crate",
     "strace": "whiteout-lab why: which system calls made a marker",
+    "ldd": "whiteout-lab faults: which libraries strace needs",
+    "git": "whiteout-lab bisect, over the commits of a repository",
     "bsdtar": "the measurements of make bench",
     "getfattr": "the measurements of make bench",
     "chromium": "the tests of the report",

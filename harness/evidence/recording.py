@@ -24,6 +24,7 @@ from harness.scenario.model import Scenario
 SCHEMA = 1
 NAME = "recording.json"
 AGAIN = "again"  # the folder with the recordings of a cell's other runs
+WHY = "why.json"  # what a later run under observation told; no part of the recording
 
 
 class PartRecord(msgspec.Struct, frozen=True):
@@ -245,7 +246,9 @@ def _decoded(raw: bytes) -> Recording:
 def sizes_of(folder: Path) -> dict[str, int]:
     """The files of a recording's folder and their sizes in bytes. Raises OSError."""
     with os.scandir(folder) as entries:
-        return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries if entry.name != AGAIN}
+        return {
+            entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries if entry.name not in {AGAIN, WHY}
+        }
 
 
 def damage(recording: Recording, sizes: Mapping[str, int], read_digests: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ PACKAGES: Mapping[str, str] = {  # a program that is named as its package is not
     "fusermount3": "fuse3",
     "gensquashfs": "squashfs-tools-ng",
     "getfattr": "attr",
+    "ldd": "libc-bin",
     "mke2fs": "e2fsprogs",
     "mksquashfs": "squashfs-tools",
     "mmdebstrap": "mmdebstrap debian-archive-keyring",

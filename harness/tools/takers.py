@@ -6,6 +6,7 @@ host. Of one version in two worlds the first is taken.
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +16,6 @@ from harness.drivers import IMPORTERS, PACKERS
 from harness.drivers.base import Importer, Packer
 from harness.drivers.native import SINGULARITY
 from harness.drivers.pack_migrate import CRAFT_PARTS
-from harness.machine.process import run, which
 from harness.tools.asked import Word
 from harness.tools.discover import Found, choose, find_program, part_of
 from harness.tools.installed import installations, installed_tools
@@ -63,17 +63,13 @@ def _of(setup: Takes, suites: Sequence[World], host: World, ledger: Ledger) -> I
 
 
 def _migrates(setup: Takes, host: World, ledger: Ledger) -> Found:
-    """The interpreter that has the package: the one of ``craftctl``, its command, on ``PATH`` or beside this program."""
-    beside = Path(sys.prefix) / "bin" / "craftctl"
-    command = which("craftctl") or (beside if beside.is_file() else None)
-    first = command.read_text(errors="replace").partition("\n")[0].removeprefix("#!").strip() if command else ""
-    if not first.startswith("/"):
+    """The package of this program's own environment, and the interpreter that has it."""
+    try:
+        version = importlib.metadata.version(CRAFT_PARTS)
+    except importlib.metadata.PackageNotFoundError:
         return Unavailable(setup.name, HOST, "craft-parts is not installed", "pip install craft-parts")
-    said = run([first, "-c", f"import importlib.metadata as m; print(m.version({CRAFT_PARTS!r}))"])
-    if not said.ok:
-        return Unavailable(setup.name, HOST, f"{first} has no craft-parts", "pip install craft-parts")
-    known = ledger.program(Path(first), host)
-    return Tool(setup.name, Part(CRAFT_PARTS, said.out.strip(), "", first, known.sha256), host, origin=HOST)
+    known = ledger.program(Path(sys.executable), host)
+    return Tool(setup.name, Part(CRAFT_PARTS, version, "", sys.executable, known.sha256), host, origin=HOST)
 
 
 def _takes(setup: Takes, suite: str) -> bool:

@@ -222,8 +222,9 @@ def _recordings(out: Path, gives: dict[str, Account]) -> list[str]:
             for path in folder.glob(f"cells/*/{recordings.NAME}"):
                 ran = judged(path.parent, defects)
                 files = [one for one in path.parent.iterdir() if one.is_file() and one.name != recordings.NAME]
-                digests = {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in files}
-                if damage := recordings.damage(ran.recording, recordings.sizes_of(path.parent), digests):
+                sizes = recordings.sizes_of(path.parent)
+                digests = {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in files if one.name in sizes}
+                if damage := recordings.damage(ran.recording, sizes, digests):
                     found.append(f"{path.parent.name}: {damage}")
                 given = account(cell_result(ran.recording, ran.verdict, ""))
                 if given != gives[ran.recording.id]:

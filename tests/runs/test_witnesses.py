@@ -15,6 +15,7 @@ from harness.judge.findings import Outcome, flat
 from harness.judge.judge import Verdict
 from harness.launch.cell import CellContext
 from harness.machine.workfolder import work_folder
+from harness.places import FAULT
 from harness.profile import Profile
 from harness.runs.cell import run_and_judge
 from harness.runs.decide import known_defects, obstacles_here
@@ -56,6 +57,7 @@ def has(defect: Defect, cell: Cell) -> bool:
     return any(
         cell.tool.name.partition("+")[0] == defect.program
         and not sign.sometimes
+        and FAULT not in sign.places  # of daemons that somebody disturbs
         and (not sign.profiles or cell.profile in sign.profiles)
         and (not sign.tools or any(fnmatchcase(cell.tool.name, name) for name in sign.tools))
         and (not sign.scenarios or cell.scenario.name in sign.scenarios)
