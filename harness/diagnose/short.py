@@ -59,7 +59,8 @@ def short(cell: Cell, finding: Finding, upper: Snapshot) -> str:
             if cell.driver.is_program
             else []
         ),
-        b'cd "$(mktemp -d)" && mkdir -p ' + b" ".join(made) + b" work merged || exit 77",
+        b'folder=$(mktemp -d) && cd "$folder" && trap \'cd /; rm -rf "$folder"\' EXIT || exit 77',
+        b"mkdir -p " + b" ".join(made) + b" work merged || exit 77",
         *(line for folder, tree in trees for line in build(folder, tree)),
         f"{mount} || exit 125".encode(),
         b"(cd merged; " + b"; ".join(steps) + b"); code=$?" if steps else b"code=0",
