@@ -182,7 +182,7 @@ def write(recording: Recording, folder: Path) -> Recording:
 
     Raises OSError.
     """
-    there = [path for path in sorted(folder.iterdir()) if path.name not in {NAME, AGAIN}]
+    there = [path for path in sorted(folder.iterdir()) if path.name not in {NAME, AGAIN, WHY}]
     files = {path.name: _file_record(path.read_bytes()) for path in there}
     whole = msgspec.structs.replace(recording, files=files)
     partial = folder / f".{NAME}.part"

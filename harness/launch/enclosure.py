@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.profile import Profile
-from harness.worlds.inside import CELL, GIVEN, HOME, INSTALLED, SCRIPT, SHARED, USER, runtime
+from harness.worlds.inside import CELL, EMPTY, GIVEN, HOME, INSTALLED, SCRIPT, SHARED, USER, runtime
 
 INIT = Path(__file__).with_name("init.sh")
 
@@ -29,7 +29,6 @@ _NODES = ("null", "zero", "full", "random", "urandom", "fuse")
 # What of the machine's mounts no cell needs: what is put in place anew, and where others keep theirs.
 _LEFT_AWAY = ("/dev", "/proc", "/sys", "/run", "/tmp", "/var/tmp", "/var/lib", CELL)  # noqa: S108 (mounts, not files)
 _SETTINGS = ("sys", "sysrq-trigger", "irq", "bus")  # what root may change of the machine below /proc
-_EMPTY = ("tmp", "run", "var/tmp")  # as in a world
 # A read-only bind in a user namespace must repeat what the mount says already, or it is refused.
 _KEPT_FLAGS = ("nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime")
 
@@ -158,7 +157,7 @@ class Enclosure:
             for mount in self.machine
             if mount.where != "/" and not any(f"{mount.where}/".startswith(f"{left}/") for left in _LEFT_AWAY)
         ]
-        return [*lines, *(f"tmpfs {at}/{name} tmpfs ro" for name in _EMPTY)]
+        return [*lines, *(f"tmpfs {at}/{name} tmpfs ro" for name in EMPTY)]
 
     def _closed(self, where: str, *, devices: bool = False) -> str:
         """Options of a bind of a path that nobody may write to, and where no device can be opened, unless *devices*."""

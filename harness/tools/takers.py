@@ -20,6 +20,7 @@ from harness.tools.asked import Word
 from harness.tools.discover import Found, choose, find_program, part_of
 from harness.tools.installed import installations, installed_tools
 from harness.worlds.host import host_world
+from harness.worlds.inside import EMPTY
 from harness.worlds.ledger import Ledger
 from harness.worlds.model import HOST, Part, Tool, Unavailable, World, version_order
 from harness.worlds.suites import IMAGES, SUITES
@@ -68,6 +69,10 @@ def _migrates(setup: Takes, host: World, ledger: Ledger) -> Found:
         version = importlib.metadata.version(CRAFT_PARTS)
     except importlib.metadata.PackageNotFoundError:
         return Unavailable(setup.name, HOST, "craft-parts is not installed", "pip install craft-parts")
+    unseen = [f"/{name}" for name in EMPTY if Path(sys.prefix).is_relative_to(f"/{name}")]
+    if unseen:
+        reason = f"craft-parts is installed below {unseen[0]}, which is empty in a cell"
+        return Unavailable(setup.name, HOST, reason, "keep this project's environment elsewhere")
     known = ledger.program(Path(sys.executable), host)
     return Tool(setup.name, Part(CRAFT_PARTS, version, "", sys.executable, known.sha256), host, origin=HOST)
 

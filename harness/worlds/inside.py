@@ -11,6 +11,11 @@ HOME = f"{CELL}/home"  # of programs that run containers
 INSTALLED = "/opt/tool"  # an installation that is not part of the world
 SHARED = "/run/shared"  # what cells of a run make alike
 LAB = f"/{_LAB.decode()}"  # the tree under test, in an image
+EMPTY = (
+    "tmp",
+    "run",
+    "var/tmp",
+)  # of the machine's own tree, as in a world: what others keep there is not a cell's business
 USER = 1000  # the ordinary user of worlds for containers, who has subordinate ids and a runtime folder
 NOBODY = 65534  # the ordinary user everywhere else
 

@@ -32,7 +32,10 @@ def test_a_recording_is_written_beside_and_put_in_place(place: Path) -> None:
     assert sorted(one.name for one in place.iterdir()) == names
 
 
-def test_it_counts_every_file_but_itself(place: Path) -> None:
+def test_it_counts_every_file_but_itself_and_what_was_told_later(place: Path) -> None:
+    (place / recordings.WHY).write_text("{}")
+    recordings.write(recordings.read(place), place)
+    (place / recordings.WHY).unlink()
     files = recordings.read(place).files
     assert files is not None
     assert files.keys() == {path.name for path in place.iterdir()} - {recordings.NAME}

@@ -265,7 +265,7 @@ def migrated(upper: str, context: CellContext) -> list[str]:
     found = [one for one in discover_takers(worlds_in_place()) if one.name == "craft-parts"]
     (tool,) = found
     if not isinstance(tool, Tool):
-        pytest.skip(f"{tool}")
+        pytest.skip(tool.reason)
     if ("craft-parts", Profile.ROOT) not in _SEEN:
         came = run_batch(Taker(tool, Profile.ROOT, Role.FOLDER), [given(one) for one in UPPERS], context)
         _SEEN["craft-parts", Profile.ROOT] = dict(zip(UPPERS, came, strict=True))

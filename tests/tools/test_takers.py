@@ -144,9 +144,18 @@ def test_the_worlds_of_takers_run_no_cells_and_one_of_them_is_built_unasked() ->
 
 def test_craft_parts_is_the_package_of_this_environment(host: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda _: "2.37")
+    monkeypatch.setattr(sys, "prefix", "/opt/lab/.venv")
     (found,) = named(discover_takers([], host=host), "craft-parts")
     assert isinstance(found, Tool)
     assert (found.main.path, found.key) == (sys.executable, "craft-parts-2.37")
+
+
+def test_an_environment_that_no_cell_sees_is_told_of(host: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "2.37")
+    monkeypatch.setattr(sys, "prefix", "/var/tmp/lab/.venv")  # noqa: S108 - a name
+    (lacking,) = named(discover_takers([], host=host), "craft-parts")
+    assert isinstance(lacking, Unavailable)
+    assert lacking.reason == "craft-parts is installed below /var/tmp, which is empty in a cell"
 
 
 def test_without_craft_parts_it_is_said(host: World) -> None:
