@@ -152,7 +152,7 @@ def test_craft_parts_is_the_package_of_this_environment(host: World, monkeypatch
 
 def test_an_environment_that_no_cell_sees_is_told_of(host: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda _: "2.37")
-    monkeypatch.setattr(sys, "prefix", "/var/tmp/lab/.venv")  # noqa: S108 - a name
+    monkeypatch.setattr(sys, "prefix", "/var/tmp/lab/.venv")
     (lacking,) = named(discover_takers([], host=host), "craft-parts")
     assert isinstance(lacking, Unavailable)
     assert lacking.reason == "craft-parts is installed below /var/tmp, which is empty in a cell"
