@@ -144,9 +144,10 @@ SUITES: dict[str, Suite] = {
 class Taking(Enum):
     """The worlds in which images are taken: none, one, or that of every release."""
 
-    NONE = ()
-    ONE = (IMPORTERS,)
-    ALL = tuple(suite.name for suite in SUITES.values() if suite.takes and not suite.provides)
+    # No tuples: an empty one is lost as a value in Python 3.11.2, which Debian 12 has.
+    NONE = frozenset[str]()
+    ONE = frozenset({IMPORTERS})
+    ALL = frozenset(suite.name for suite in SUITES.values() if suite.takes and not suite.provides)
 
 
 def wanted(*, containers: bool, singularity: bool, taking: Taking = Taking.NONE) -> list[str]:
