@@ -105,6 +105,7 @@ class _Teller:
             request=request_words(decided.served) if decided.served is not None else "",
             unique=decided.served.request.unique if decided.served is not None else 0,
             read=tuple(map(call_line, found.read)),
+            refused=tuple(map(call_line, found.refused)),
             made=tuple(map(call_line, found.made[-_MADE:])),
             findings=self._found(path),
         )

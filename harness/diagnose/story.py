@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from harness.diagnose.syscalls import Does, listed, xattr
@@ -12,15 +12,20 @@ from harness.whiteouts.markers import Marker
 
 UPPER, WORK = b"upper", b"work"
 _MOST_READS = 3
+_XATTRS = {row.xattr for row in ENCODINGS.values() if row.xattr}
 
 
 @dataclass(frozen=True)
 class Came:
-    """``made``: the calls, in their order; ``decided``: the one that is the marker itself; ``read``: what was read of ``name`` before."""
+    """``made``: the calls, in their order; ``decided``: the one that is the marker itself; ``read``: what was read of ``name`` before.
+
+    ``refused``: what the same request had tried of the same name before, in vain.
+    """
 
     made: tuple[Done, ...]
     decided: Done
     read: tuple[Done, ...] = ()
+    refused: tuple[Done, ...] = ()
     name: bytes = b""
 
 
@@ -101,7 +106,24 @@ def of_marker(done: Sequence[Done], marker: Marker, upper: bytes = UPPER) -> Cam
     if marker.says is Says.GONE and rooted(then)[0] == UPPER:  # the directory that it lies in may have been moved since
         folders.add(rooted(then)[1].rpartition(b"/")[0])
     before = [one for one in done if one.call.at < found.decided.call.at and rooted(one.makes)[0] != WORK]
-    return Came(found.made, found.decided, tuple(reads_of(before, folders, name, found.decided)), name)
+    read = tuple(reads_of(before, folders, name, found.decided))
+    refused = tuple(refused_of(done, {below(upper, marker.path), then}, found.decided))
+    return Came(found.made, found.decided, read, refused, name)
+
+
+def refused_of(done: Sequence[Done], paths: Set[bytes], decided: Done) -> Iterator[Done]:
+    """What the same request had tried of some paths before, in vain: another way to say the same, from which it fell back.
+
+    A name that was there, or was not, is no refusal; nor is an xattr that is no mark.
+    """
+    for one in done:
+        if one.served is None or one.served != decided.served or one.call.at >= decided.call.at:
+            continue
+        if not one.call.result.startswith("-1 ") or "EEXIST" in one.call.result or "ENOENT" in one.call.result:
+            continue
+        marks = one.does is Does.CHANGES and xattr(one.call).encode() in _XATTRS
+        if (marks or one.does in {Does.MAKES, Does.MOVES}) and not paths.isdisjoint(one.paths):
+            yield one
 
 
 def reads_of(before: Sequence[Done], folders: Collection[bytes], name: bytes, decided: Done) -> list[Done]:

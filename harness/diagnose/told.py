@@ -36,7 +36,7 @@ class Seen(StrEnum):
 class Story(msgspec.Struct, frozen=True, omit_defaults=True):
     """How one entry came to be. ``path``: of the entry; ``says``: what it is. ``step``: the scenario's, counted from 0.
 
-    ``request``: what was being served. ``read`` and ``made``: calls, as lines, in their order. ``sentence``: all of it.
+    ``request``: what was being served. ``read``, ``refused`` and ``made``: calls, as lines, in their order. ``sentence``: all of it.
     """
 
     path: str
@@ -51,6 +51,7 @@ class Story(msgspec.Struct, frozen=True, omit_defaults=True):
     read: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()  # codes of what is found there, with the defect that explains each
+    refused: tuple[str, ...] = ()  # what the request had tried of the same name before, in vain
 
 
 class Why(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -74,7 +75,8 @@ def story_lines(story: Story) -> list[tuple[str, str]]:
     """A story as rows, from the step down to the calls: what each is, empty where it is as the row before, and its words."""
     asked = "asked" if story.seen in {Seen.STEPS, Seen.NAMES} else "made"
     rows = [("step", story.step_words.removeprefix("step ")), ("request", story.request)]
-    rows += [*(("read", line) for line in story.read), *((asked, line) for line in story.made)]
+    rows += [*(("read", line) for line in story.read), *(("refused", line) for line in story.refused)]
+    rows += [(asked, line) for line in story.made]
     told = [(name, words) for name, words in rows if words]
     return [
         ("" if number and told[number - 1][0] == name else name, words) for number, (name, words) in enumerate(told)

@@ -44,7 +44,7 @@ def why_section(told: Sequence[tuple[Column, Why]]) -> WhySection | None:
         for story in why.stories:
             if story.what is not What.LITTER or story.findings:
                 codes = tuple(one.split(" ")[0] for one in story.findings)
-                said = tuple(_NUMBER.sub(r"\1N", line) for line in (*story.read, *story.made))
+                said = tuple(_NUMBER.sub(r"\1N", line) for line in (*story.read, *story.refused, *story.made))
                 key = (story.path, story.says, codes, story.seen, story.request, said)
                 groups.setdefault(key, []).append((column, story))
     columns = [column for column, _ in told]

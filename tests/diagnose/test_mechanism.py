@@ -60,7 +60,7 @@ def test_what_is_said_of_the_mechanism_is_what_is_seen(defect: Defect) -> None:
         for number, cell in enumerate(chosen):
             told = observe(cell, context, Path(work) / str(number), known)
             for one in mine(told.stories, defect):
-                lines = [*one.read, *one.made]
+                lines = [*one.read, *one.refused, *one.made]
                 assert follows(defect.mechanism, lines), (cell.id, one.path, lines)
             if cell.scenario.name == defect.witnesses[0]:
                 assert mine(told.stories, defect), cell.id

@@ -173,3 +173,32 @@ def test_what_came_in_no_step_is_said_with_its_phase() -> None:
     found = came(read.daemons, b"work/work")
     assert found is not None
     assert sentence(found, "") == 'Made in the phase “mount”: mkdirat(work, "work", 0700) = 0.'
+
+
+def test_what_was_tried_of_the_same_name_in_vain_is_told() -> None:
+    flags = f'{DAEMON} renameat2(4</mnt/upper>, "f", 5</mnt/work/work>, "3", RENAME_WHITEOUT) = -1 EINVAL (Invalid argument)'
+    other = flags.replace('"f"', '"g"')
+    made = f'{DAEMON} openat(4</mnt/upper>, "./.wh.f", O_WRONLY|O_CREAT, 0700) = 9</mnt/upper/.wh.f>'
+    marker = Marker(b"f", b".wh.f", Encoding.FILE, Says.GONE)
+    ask, look = request(10, b"f\0", unique=4), request(1, b"f\0", unique=2)
+    found = of_marker(read_trace(trace(ask, other, flags, made, answer(4))).daemons, marker)
+    assert found is not None
+    assert [one.paths[0] for one in found.refused] == [b"upper/f"]
+    assert 'after renameat2(upper, "f", work/work, "3", RENAME_WHITEOUT) had failed with EINVAL.' in sentence(found, "")
+    there = flags.replace("EINVAL (Invalid argument)", "EEXIST (File exists)")
+    earlier = trace(look, flags, answer(2, node=61), ask, there, made, flags, answer(4))
+    fallen = of_marker(read_trace(earlier).daemons, marker)
+    assert fallen is not None
+    assert fallen.refused == (), "of another request, no refusal, or later"
+
+
+def test_of_xattrs_a_mark_that_was_refused_is_told_and_no_other() -> None:
+    refused = XATTR.replace("= 0", "= -1 EPERM (Operation not permitted)")
+    origin = refused.replace("trusted.overlay.opaque", "user.fuseoverlayfs.origin")
+    private = XATTR.replace("trusted.overlay.opaque", "user.fuseoverlayfs.opaque")
+    marker = Marker(b"d", b"d", Encoding.OPAQUE_FUSE, Says.OPAQUE)
+    found = of_marker(daemons(MADE, origin, refused, private, PLACED), marker)
+    assert found is not None
+    assert [call_line(one) for one in found.refused] == [
+        'fsetxattr(work/work/4, "trusted.overlay.opaque", "y", 1, 0) = -1 EPERM'
+    ]
