@@ -74,10 +74,10 @@ class _Teller:
         found = of_marker(self._daemons, marker, self._upper)
         says = _says(marker)
         if found:
-            return self._told(found, marker.at, What.MARKER, says)
+            return self._told(found, marker.at, What.MARKER, says, self._of_mark(marker))
         if marker in self._given:
             told = "The scenario put it there before the first step."
-            return Story(shown(marker.at), What.MARKER, says, Seen.GIVEN, told, findings=self._found(marker.at))
+            return Story(shown(marker.at), What.MARKER, says, Seen.GIVEN, told, findings=self._of_mark(marker))
         return self._by_steps(marker, says)
 
     def of_entry(self, path: bytes) -> Story:
@@ -92,7 +92,7 @@ class _Teller:
         found = came(self._daemons, there)
         return self._told(found, path, what, says) if found else self._unseen(path, what, says)
 
-    def _told(self, found: Came, path: bytes, what: What, says: str) -> Story:
+    def _told(self, found: Came, path: bytes, what: What, says: str, findings: tuple[str, ...] | None = None) -> Story:
         decided = found.decided
         return Story(
             path=shown(path),
@@ -107,7 +107,7 @@ class _Teller:
             read=tuple(map(call_line, found.read)),
             refused=tuple(map(call_line, found.refused)),
             made=tuple(map(call_line, found.made[-_MADE:])),
-            findings=self._found(path),
+            findings=self._found(path) if findings is None else findings,
         )
 
     def _by_steps(self, marker: Marker, says: str) -> Story:
@@ -132,7 +132,7 @@ class _Teller:
             step=step,
             step_words=self._step(step),
             made=calls,
-            findings=self._found(marker.at),
+            findings=self._of_mark(marker),
         )
 
     def _since(self, marker: Marker) -> int | None:
@@ -159,6 +159,11 @@ class _Teller:
 
     def _step(self, index: int | None) -> str:
         return f"step {index + 1}, {_bare(step_words(self._steps[index]))}" if index is not None else ""
+
+    def _of_mark(self, marker: Marker) -> tuple[str, ...]:
+        """What is found of a mark: a finding names the entry, or what it deletes."""
+        deleted = self._found(marker.path) if marker.says is Says.GONE and marker.path != marker.at else ()
+        return tuple(dict.fromkeys((*self._found(marker.at), *deleted)))
 
     def _found(self, path: bytes) -> tuple[str, ...]:
         return tuple(dict.fromkeys(_named(one) for one in self._findings if one.path == shown(path)))

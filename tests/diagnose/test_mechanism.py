@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -55,7 +56,7 @@ def test_what_is_said_of_the_mechanism_is_what_is_seen(defect: Defect) -> None:
     chosen = cells(defect)
     assert chosen
     known = known_defects()
-    with work_folder(work_parent(), f"mechanism-{defect.name}") as work:
+    with work_folder(work_parent(), f"mechanism-{defect.name}-{os.getpid()}") as work:
         context = CellContext(work, platform.release(), {})
         for number, cell in enumerate(chosen):
             told = observe(cell, context, Path(work) / str(number), known)
