@@ -127,7 +127,10 @@ def _given_once(tmp_path: Path, dies: Callable[[int], bool]) -> tuple[list[int],
             saw[:2] = [Saw(DIED, "gone", exits=(1,)), Saw(None, broken="no room")]
         return saw
 
-    with work_folder(work_parent(), f"test-{tmp_path.name}-{os.getpid()}") as work, pytest.MonkeyPatch.context() as patch:
+    with (
+        work_folder(work_parent(), f"test-{tmp_path.name}-{os.getpid()}") as work,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         giver = Giver(tmp_path, CellContext(work, platform.release(), {}), [], 1, lambda *_: False)
         patch.setattr("harness.runs.readings.run_batch", run_some)
         giver.give("encodings", [Taker(kernel, Profile.USER, Role.LOWER)], truths()[:3])
