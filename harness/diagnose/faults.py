@@ -13,10 +13,9 @@ from harness.diagnose.story import UPPER, WORK, rooted
 from harness.diagnose.syscalls import Does
 from harness.diagnose.trace import Trace
 from harness.diagnose.words import bare, request_words
-from harness.errors import BrokenMachinery
-from harness.evidence.recording import ToolRecord, check_schema
+from harness.evidence.beside import read_beside, write_beside
+from harness.evidence.recording import ToolRecord
 from harness.judge.findings import Finding
-from harness.machine.cache import write_whole
 from harness.names import unescape
 from harness.profile import Profile
 from harness.scenario.steps import Copy, Mkdir, Move, Remove, Step, Touch, Write
@@ -133,27 +132,12 @@ class Faults(msgspec.Struct, frozen=True):
 
 def write_faults(faults: Faults, folder: Path) -> None:
     """Write them into a folder, in one step. Raises BrokenMachinery."""
-    try:
-        write_whole(folder / NAME, msgspec.json.encode(faults))
-    except OSError as error:
-        raise BrokenMachinery(
-            f"cannot be written: {error.strerror}", where=str(folder / NAME), remedy="make room there"
-        ) from error
+    write_beside(faults, folder / NAME)
 
 
 def read_faults(folder: Path) -> Faults | None:
     """The faults of a run; None where nobody tried any. Raises BrokenMachinery for what is damaged, or of a later schema."""
-    path = folder / NAME
-    try:
-        raw = path.read_bytes()
-        check_schema(raw, SCHEMA, str(path))
-        return msgspec.json.decode(raw, type=Faults)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BrokenMachinery(f"is no faults.json: {error}", where=str(path)) from error
+    return read_beside(folder / NAME, Faults, SCHEMA)
 
 
 def all_faults(several: Sequence[Faults]) -> Faults:

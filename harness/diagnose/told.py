@@ -7,9 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from harness.errors import BrokenMachinery
-from harness.evidence.recording import WHY, check_schema
-from harness.machine.cache import write_whole
+from harness.evidence.beside import read_beside, write_beside
+from harness.evidence.recording import WHY
 
 SCHEMA = 1
 NAME = WHY
@@ -85,24 +84,9 @@ def story_lines(story: Story) -> list[tuple[str, str]]:
 
 def write_why(why: Why, folder: Path) -> None:
     """Write it into the folder of a recording, in one step. Raises BrokenMachinery."""
-    try:
-        write_whole(folder / NAME, msgspec.json.encode(why))
-    except OSError as error:
-        raise BrokenMachinery(
-            f"cannot be written: {error.strerror}", where=str(folder / NAME), remedy="make room there"
-        ) from error
+    write_beside(why, folder / NAME)
 
 
 def read_why(folder: Path) -> Why | None:
     """What lies beside a recording; None where nobody looked on. Raises BrokenMachinery for what is damaged, or of a later schema."""
-    path = folder / NAME
-    try:
-        raw = path.read_bytes()
-        check_schema(raw, SCHEMA, str(path))
-        return msgspec.json.decode(raw, type=Why)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BrokenMachinery(f"is no why.json: {error}", where=str(path)) from error
+    return read_beside(folder / NAME, Why, SCHEMA)

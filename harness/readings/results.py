@@ -8,10 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from harness.errors import BrokenMachinery
-from harness.evidence.recording import ToolRecord, check_schema
+from harness.evidence.beside import read_beside, write_beside
+from harness.evidence.recording import ToolRecord
 from harness.judge.findings import Finding, Outcome, often
-from harness.machine.cache import write_whole
 from harness.profile import Profile
 
 SCHEMA = 1
@@ -126,24 +125,9 @@ def together(several: Sequence[Readings]) -> Readings:
 
 def write_readings(readings: Readings, folder: Path) -> None:
     """Write them into the folder of the run, in one step. Raises BrokenMachinery."""
-    try:
-        write_whole(folder / NAME, msgspec.json.encode(readings))
-    except OSError as error:
-        raise BrokenMachinery(
-            f"cannot be written: {error.strerror}", where=str(folder / NAME), remedy="make room there"
-        ) from error
+    write_beside(readings, folder / NAME)
 
 
 def read_readings(folder: Path) -> Readings | None:
     """The readings of a run; None for one that did none. Raises BrokenMachinery for what is damaged, or of a later schema."""
-    path = folder / NAME
-    try:
-        raw = path.read_bytes()
-        check_schema(raw, SCHEMA, str(path))
-        return msgspec.json.decode(raw, type=Readings)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise BrokenMachinery(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BrokenMachinery(f"is no readings.json: {error}", where=str(path)) from error
+    return read_beside(folder / NAME, Readings, SCHEMA)
