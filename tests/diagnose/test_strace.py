@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.diagnose.strace import Call, calls, descriptor, strings_in, unquoted
@@ -96,6 +96,7 @@ def test_the_strings_of_a_list_are_told_apart() -> None:
     assert strings_in(words) == [b"x", b"-o", b'lowerdir=a,upperdir=b"c', b"m"]
 
 
+@example("\\8")
 @given(st.text(st.characters(max_codepoint=255)))  # a trace is read as Latin-1: each byte a character
 def test_nothing_that_is_written_there_raises(text: str) -> None:
     for line in (text, f"1 mkdir({text}", f'1 open("{text}") = 3<{text}>'):
