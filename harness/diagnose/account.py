@@ -90,9 +90,9 @@ class _Teller:
 
     def _of(self, there: bytes, path: bytes, what: What, says: str) -> Story:
         found = came(self._daemons, there)
-        return self._told(found, path, what, says) if found else self._unseen(path, what, says)
+        return self._told(found, path, what, says, self._found(path)) if found else self._unseen(path, what, says)
 
-    def _told(self, found: Came, path: bytes, what: What, says: str, findings: tuple[str, ...] | None = None) -> Story:
+    def _told(self, found: Came, path: bytes, what: What, says: str, findings: tuple[str, ...]) -> Story:
         decided = found.decided
         return Story(
             path=shown(path),
@@ -107,7 +107,7 @@ class _Teller:
             read=tuple(map(call_line, found.read)),
             refused=tuple(map(call_line, found.refused)),
             made=tuple(map(call_line, found.made[-_MADE:])),
-            findings=self._found(path) if findings is None else findings,
+            findings=findings,
         )
 
     def _by_steps(self, marker: Marker, says: str) -> Story:

@@ -20,7 +20,6 @@ from harness.scenario.steps import Step
 
 Holds = Callable[[Scenario], bool]
 _Item = TypeVar("_Item")
-_PATHS = ("path", "to")
 
 
 def reduced(scenario: Scenario, holds: Holds) -> Scenario:

@@ -50,6 +50,7 @@ def short(cell: Cell, finding: Finding, upper: Snapshot) -> str:
     made = [word for folder, tree in trees for word in folders(folder, tree)]
     own = "unshare --mount" if cell.profile is Profile.ROOT else "unshare --user --map-root-user --mount"
     what = f"{finding.code} {CODES[finding.code].name} at {one_line(finding.path)}"
+    look = [b"shown() { " + test + b"; }", b"shown; code=$?"]
     lines = [
         b"#!/bin/sh",
         f"# {what}. Exit codes: 1 it shows, 0 it does not, 125 this build cannot be tested, 77 something is lacking".encode(),
@@ -64,14 +65,10 @@ def short(cell: Cell, finding: Finding, upper: Snapshot) -> str:
         *(line for folder, tree in trees for line in build(folder, tree)),
         f"{mount} || exit 125".encode(),
         b"(cd merged; " + b"; ".join(steps) + b"); code=$?" if steps else b"code=0",
-        *([b"shown() { " + test + b"; }", b"shown; code=$?"] if finding.place == VIEW else []),
+        *(look if finding.place == VIEW else []),
         text.unmount.encode(),
-        *(
-            [f"{mount} || exit 125".encode(), b"shown() { " + test + b"; }", b"shown; code=$?", text.unmount.encode()]
-            if finding.place == REMOUNT
-            else []
-        ),
-        *([b"shown() { " + test + b"; }", b"shown; code=$?"] if finding.place == UPPER else []),
+        *([f"{mount} || exit 125".encode(), *look, text.unmount.encode()] if finding.place == REMOUNT else []),
+        *(look if finding.place == UPPER else []),
         b"[ $code = 9 ] && code=0 || code=1" if isinstance(finding.facts, StepResult) else b"",
         b'[ "$code" != 0 ] || { echo ' + quote_bytes(f"BUG: {what}".encode()) + b"; exit 1; }",
         b"echo 'it does not show'",

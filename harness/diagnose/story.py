@@ -119,7 +119,7 @@ def refused_of(done: Sequence[Done], paths: Set[bytes], decided: Done) -> Iterat
     for one in done:
         if one.served is None or one.served != decided.served or one.call.at >= decided.call.at:
             continue
-        if not one.call.result.startswith("-1 ") or "EEXIST" in one.call.result or "ENOENT" in one.call.result:
+        if one.call.errno in {"", "EEXIST", "ENOENT"}:
             continue
         marks = one.does is Does.CHANGES and xattr(one.call).encode() in _XATTRS
         if (marks or one.does in {Does.MAKES, Does.MOVES}) and not paths.isdisjoint(one.paths):

@@ -142,9 +142,8 @@ def _fallback(lack: Lack, ran: Ran, folder: Path, scenario: Scenario, usual: Ran
     failed = [step for step in recording.steps if step.code and not must.get(step.index)]
     told = tuple(f"{scenario.steps[step.index].do}: {step.words.strip()[-120:]}" for step in failed)
     wrong = () if failed else _wrong(ran, folder, scenario)  # where steps failed the plain directory is another one
-    return Fallback(
-        lack.title, marks, before, told, tuple(one for one in wrong if one not in _wrong(usual, beside, scenario))
-    )
+    usually = _wrong(usual, beside, scenario) if wrong else ()
+    return Fallback(lack.title, marks, before, told, tuple(one for one in wrong if one not in usually))
 
 
 def _wrong(ran: Ran, folder: Path, scenario: Scenario) -> tuple[str, ...]:

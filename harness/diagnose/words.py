@@ -70,14 +70,9 @@ def sentence(found: Came, step: str) -> str:
     parts = [f"Made {' '.join(during)}: {call_line(decided)}".replace("Made :", "Made:")]
     moves = [one for one in found.made if one.does is Does.MOVES and one.call.at > decided.call.at]
     parts += [f"put in its place by {bare(moves[-1])}"] if moves else []
-    reasons = [f"after {bare(one)} had failed with {_error(one)}" for one in found.refused] + _reasons(found)
+    reasons = [f"after {bare(one)} had failed with {one.call.errno}" for one in found.refused] + _reasons(found)
     parts += [", and ".join(reasons)] if reasons else []
     return ", ".join(parts) + "."
-
-
-def _error(done: Done) -> str:
-    found = _RESULT.match(done.call.result)
-    return (found[2] if found else None) or done.call.result
 
 
 def _reasons(found: Came) -> list[str]:
