@@ -1,9 +1,8 @@
-# The kernel's overlay makes no system calls: the upper is looked at after each step.
+# A folder of the cell's, $looked_at, is looked at after each step in the tree $looked_tree.
 step() {
   number=$1; shift
   printf 'step %s\n' "$number" >>"$out/$tree.steps" || die 'the evidence cannot be written'
   "$@" >>"$out/$tree.steps" 2>&1 </dev/null
-  came=$?
-  printf '\nexit %s\n' "$came" >>"$out/$tree.steps" || die 'the evidence cannot be written'
-  [ "$tree" != merged ] || tar -C "$cell/$looked_at" --format=posix --xattrs --xattrs-include='*' --numeric-owner -cf "$out/after-$number.tree" .
+  printf '\nexit %s\n' "$?" >>"$out/$tree.steps" || die 'the evidence cannot be written'
+  [ "$tree" != "$looked_tree" ] || tar -C "$cell/$looked_at" --format=posix --xattrs --xattrs-include='*' --numeric-owner -cf "$out/after-$number.tree" .
 }

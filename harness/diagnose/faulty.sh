@@ -8,12 +8,3 @@ faulty() {
     -o "$out/fault.trace" -e "trace=$fault_call" -e "inject=$fault_call:$fault:when=$fault_when" "$real" "$@"
 }
 program=faulty
-# The plain directory is looked at after each step: what must be there where a step was cut short.
-step() {
-  number=$1; shift
-  printf 'step %s\n' "$number" >>"$out/$tree.steps" || die 'the evidence cannot be written'
-  "$@" >>"$out/$tree.steps" 2>&1 </dev/null
-  came=$?
-  printf '\nexit %s\n' "$came" >>"$out/$tree.steps" || die 'the evidence cannot be written'
-  [ "$tree" != oracle ] || tar -C "$cell/oracle" --format=posix --xattrs --xattrs-include='*' --numeric-owner -cf "$out/after-$number.tree" .
-}

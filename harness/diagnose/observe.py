@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -57,7 +57,7 @@ def observe(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[D
     by = tracer()
     history, ran = _observed(cell, context, keep_at, defects)
     inside = b"" if isinstance(cell.driver, Mounter) else LAB.strip("/").encode()
-    told = stories(ran.recording, ran.trees, ran.verdict.findings, history, list(_after(keep_at)), inside=inside)
+    told = stories(ran.recording, ran.trees, ran.verdict.findings, history, after_steps(keep_at), inside=inside)
     note = "the trace ends in a call" if history.cut and any(one.seen is Seen.NOT for one in told) else ""
     found = tuple(one.key for one in flat(ran.verdict.findings) if one.place == UPPER)
     why = Why(SCHEMA, cell.id, by, told, note, history.requests, round(ran.recording.seconds, 3), found)
@@ -103,19 +103,30 @@ def command_before(cell: Cell, trace: Path) -> tuple[str, ...]:
 
 def functions_for(cell: Cell) -> bytes:
     """What takes the place of the script's own functions while somebody looks on."""
-    files = resources.files("harness.diagnose")
-    functions = files.joinpath("observed.sh").read_bytes()
-    if isinstance(cell.driver, Mounter) and not cell.driver.is_program:
-        upper = f"looked_at={cell.driver.upper}\n".encode()
-        functions += upper + files.joinpath("observed_upper.sh").read_bytes()
-    return functions
+    if isinstance(cell.driver, Mounter) and not cell.driver.is_program:  # the kernel's overlay makes no system calls
+        return shell("observed") + looking_after_steps("merged", cell.driver.upper)
+    return shell("observed")
 
 
-def _after(folder: Path) -> Iterator[tuple[int, Snapshot]]:
-    """The upper after each step, in their order, where it was looked at."""
-    found = {int(path.stem.removeprefix("after-")): path for path in folder.glob("after-*.tree")}
-    for step in sorted(found):
-        yield step, Snapshot.of(read_tar(found[step]))
+def shell(name: str) -> bytes:
+    """Functions of the shell that stand in a file here."""
+    return resources.files("harness.diagnose").joinpath(f"{name}.sh").read_bytes()
+
+
+def looking_after_steps(tree: str, folder: str) -> bytes:
+    """A look at a folder of the cell's after each step in a tree; ``after_step`` reads what was seen."""
+    return f"looked_tree={tree} looked_at={folder}\n".encode() + shell("after_step")
+
+
+def after_steps(folder: Path) -> list[tuple[int, Snapshot]]:
+    """What was seen after each step, by their indices and in their order; nothing where nobody looked."""
+    found = sorted(int(path.stem.removeprefix("after-")) for path in folder.glob("after-*.tree"))
+    return [(step, after_step(folder, step)) for step in found]
+
+
+def after_step(folder: Path, step: int) -> Snapshot:
+    """What was seen after one. Raises BrokenMachinery where nothing was."""
+    return Snapshot.of(read_tar(folder / f"after-{step}.tree"))
 
 
 def _refused(reason: str, cell: Cell) -> BrokenMachinery:

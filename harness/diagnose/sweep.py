@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -29,7 +28,7 @@ from harness.diagnose.faults import (
     points,
     written,
 )
-from harness.diagnose.observe import observed_trace, tracer
+from harness.diagnose.observe import after_step, looking_after_steps, observed_trace, shell, tracer
 from harness.drivers.base import Mounter
 from harness.errors import LabError, UsageError
 from harness.evidence.tools import tool_record
@@ -46,7 +45,6 @@ from harness.scenario.layers import layer
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Remount
 from harness.snapshot.model import EMPTY, Snapshot
-from harness.snapshot.tar import read_tar
 from harness.whiteouts.encodings import Encoding
 from harness.whiteouts.markers import find_markers
 from harness.whiteouts.union import merge
@@ -222,7 +220,7 @@ def _states(scenario: Scenario, ran: Ran, folder: Path) -> list[Snapshot]:
     profile = ran.recording.profile
     layers = [layer(tree, profile) for tree in scenario.layers] or [EMPTY]
     first = merge(layers, layer(scenario.upper, profile))
-    return [first, *(Snapshot.of(read_tar(folder / f"after-{n}.tree")) for n in range(len(scenario.steps)))]
+    return [first, *(after_step(folder, number) for number in range(len(scenario.steps)))]
 
 
 def _met(folder: Path, point: Point) -> bool:
@@ -236,8 +234,7 @@ def _met(folder: Path, point: Point) -> bool:
 
 
 def _functions() -> bytes:
-    files = resources.files("harness.diagnose")
-    return files.joinpath("observed.sh").read_bytes() + files.joinpath("faulty.sh").read_bytes()
+    return shell("observed") + shell("faulty") + looking_after_steps("oracle", "oracle")
 
 
 @cache
