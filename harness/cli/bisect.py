@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import platform
-import secrets
-import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from harness.cells.plan import Cell, cell_of, tool_order
-from harness.cli.limits import seconds
-from harness.cli.run import at_least_one
+from harness.cli.limits import at_least_one, seconds
 from harness.cli.script import find_cell, scenario_in
+from harness.cli.working import a_finding, a_limit, say, working
 from harness.compare.words import count, listing
 from harness.diagnose.bisect import Bisection, Builder, Case, Result
 from harness.diagnose.shows import Meant, Shows, chosen
 from harness.errors import EXIT_AS_EXPECTED, BrokenMachinery, UsageError
 from harness.launch.cell import CellContext
-from harness.machine.workfolder import work_folder
 from harness.names import one_line
 from harness.runs.decide import Wanted, decide, known_defects
-from harness.runs.folders import work_parent
 from harness.tools.asked import HELP as TOOL_HELP
 
 _EPILOG = """\
@@ -43,12 +38,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("cell", metavar="CELL", help="a cell that shows it, by its id")
-    parser.add_argument(
-        "--finding",
-        default="",
-        metavar="KEY",
-        help="a code, the beginning of a key, or a defect (default: the first new one)",
-    )
+    a_finding(parser)
     parser.add_argument("--tool", action="append", default=[], metavar="T", help=TOOL_HELP)
     parser.add_argument("--repo", type=Path, metavar="PATH", help="a git checkout of the program")
     parser.add_argument("--build", metavar="COMMAND", help="what builds it, in the root of its source")
@@ -59,7 +49,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=seconds, default=600.0, metavar="S", help="seconds for one build (default: 600)"
     )
-    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="seconds for one run (default: 60)")
+    a_limit(parser)
     parser.set_defaults(handler=bisect)
 
 
@@ -71,12 +61,11 @@ def bisect(arguments: argparse.Namespace) -> int:
             "--repo, --build, --good and --bad belong together", where="bisect", remedy="say all four, or none"
         )
     cell = find_cell(arguments.cell, arguments.tool)
-    with work_folder(work_parent(), f"bisect-{secrets.token_hex(4)}") as work:
-        context = CellContext(work, platform.release(), {}, arguments.timeout)
+    with working("bisect", arguments.timeout) as context:
         defects = known_defects(scenarios=[cell.scenario.name])
         shows = Shows(cell, context, defects, 1, lambda _: None)
         finding = chosen(shows.run(cell.scenario).verdict.findings, arguments.finding, cell.id)
-        _say(f"{finding.key}: {finding.message}")
+        say(f"{finding.key}: {finding.message}")
         if arguments.repo is None:
             print(_over_versions(arguments, cell, Meant.of(finding), context))
             return EXIT_AS_EXPECTED
@@ -84,7 +73,7 @@ def bisect(arguments: argparse.Namespace) -> int:
             arguments.repo.absolute(), arguments.build, arguments.built or cell.driver.program, arguments.limit
         )
         case = Case(cell, Meant.of(finding), defects, arguments.times)
-        bisection = Bisection(builder, case, context, _say)
+        bisection = Bisection(builder, case, context, say)
         print(one_line(sentence(bisection.run(arguments.good, arguments.bad), finding.code)))
     return EXIT_AS_EXPECTED
 
@@ -112,10 +101,10 @@ def _over_versions(arguments: argparse.Namespace, cell: Cell, meant: Meant, cont
         try:
             shown = sum(meant.alike(shows.run(one.scenario).verdict.findings) for _ in range(arguments.times))
         except BrokenMachinery as error:
-            _say(f"{one.tool.label}: cannot be run: {error.what}")
+            say(f"{one.tool.label}: cannot be run: {error.what}")
             continue
         often = f" ({shown} of {arguments.times} runs)" if 0 < shown < arguments.times else ""
-        _say(f"{one.tool.label}: {'shows it' if shown else 'does not show it'}{often}")
+        say(f"{one.tool.label}: {'shows it' if shown else 'does not show it'}{often}")
         found.append((one.tool.version, bool(shown)))
     return one_line(versions_sentence(meant.code, cell.tool.name, found))
 
@@ -131,7 +120,3 @@ def versions_sentence(code: str, tool: str, found: Sequence[tuple[str, bool]]) -
         if was is not now
     ]
     return f"{code} {'; '.join(changes)}, of {tool} {listing([version for version, _ in found])}."
-
-
-def _say(line: str) -> None:
-    print(one_line(line), file=sys.stderr, flush=True)

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import difflib
 import secrets
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +18,7 @@ from harness.cli.limits import seconds
 from harness.cli.script import plain_id
 from harness.cli.tried import tried
 from harness.cli.why import observed
+from harness.cli.working import say
 from harness.compare.words import count
 from harness.diagnose.told import NAME as WHY
 from harness.diagnose.told import Why
@@ -201,11 +201,11 @@ class _Job:
         cell = self.planned.get(result.id, (None, Path()))[0]
         if WHY in clean or not self.looks or cell is None or not result.findings:
             return {}
-        print(one_line(f"{result.id}: running it under observation"), file=sys.stderr, flush=True)
+        say(f"{result.id}: running it under observation")
         try:
             told = observed(cell, self.timeout)
         except LabError as error:
-            print(one_line(f"{result.id}: it could not be observed: {error.what}"), file=sys.stderr, flush=True)
+            say(f"{result.id}: it could not be observed: {error.what}")
             return {}
         return {WHY: self.redactor.text(msgspec.json.encode(told))}
 

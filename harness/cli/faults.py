@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
-import secrets
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -13,27 +11,23 @@ from pathlib import Path
 
 from harness.cells.plan import Cell
 from harness.cli.colour import Paint, painter
-from harness.cli.limits import seconds
-from harness.cli.run import at_least_one
+from harness.cli.limits import at_least_one
+from harness.cli.working import a_limit, say, working
 from harness.compare.words import count, listing
 from harness.diagnose.faults import Came, FaultCell, Faults, Point, summed, write_faults
 from harness.diagnose.observe import tracer
-from harness.diagnose.sweep import fits, swept
+from harness.diagnose.sweep import USUAL, fits, swept
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
 from harness.judge.errnos import ERRNOS
 from harness.judge.rules.fault import KILLED
-from harness.launch.cell import CellContext
-from harness.machine.workfolder import work_folder
 from harness.names import one_line
 from harness.profile import Profile
 from harness.readings.uppers import is_founding
 from harness.report.faults import things
 from harness.runs.decide import Wanted, decide, obstacles_here
-from harness.runs.folders import work_parent
 from harness.tools.asked import HELP as TOOL_HELP
 
 _LINES = 3  # of one thing
-DEFAULT = (KILLED, "ENOSPC")
 
 _EPILOG = """\
 One run under observation shows by which system calls the daemon changes its upper and its work folder; then it is run again for each of
@@ -66,7 +60,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="F",
-        help=f"killed, or an error as errno names it (default: {', '.join(DEFAULT)})",
+        help=f"killed, or an error as errno names it (default: {', '.join(USUAL)})",
     )
     parser.add_argument(
         "--call", action="append", default=[], metavar="NAME", help="at this system call alone, such as mknodat"
@@ -80,7 +74,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=at_least_one, default=(os.cpu_count() or 1) + 1, metavar="N", help="runs side by side"
     )
-    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="seconds for one run (default: 60)")
+    a_limit(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -92,7 +86,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 def faults(arguments: argparse.Namespace) -> int:
     """Sweep, and print what is wrong."""
-    kinds = tuple(dict.fromkeys(arguments.fault)) or DEFAULT
+    kinds = tuple(dict.fromkeys(arguments.fault)) or USUAL
     unknown = [one for one in kinds if one != KILLED and one not in ERRNOS]
     if unknown:
         raise UsageError(
@@ -102,7 +96,7 @@ def faults(arguments: argparse.Namespace) -> int:
         _folder(arguments.out)
     tracer()
     profiles = tuple(Profile(one) for one in arguments.profile)
-    plan = decide(Wanted(tuple(arguments.scenarios), tuple(arguments.tool), profiles), obstacles_here(), _say)
+    plan = decide(Wanted(tuple(arguments.scenarios), tuple(arguments.tool), profiles), obstacles_here(), say)
     cells = [one for one in plan.cells() if isinstance(one, Cell) and not fits(one)]
     if not arguments.scenarios:
         cells = [one for one in cells if is_founding(one.scenario)]
@@ -115,8 +109,7 @@ def faults(arguments: argparse.Namespace) -> int:
     def chosen(point: Point) -> bool:
         return (not calls or point.name in calls) and fnmatchcase(point.call, arguments.at)
 
-    with work_folder(work_parent(), f"faults-{secrets.token_hex(4)}") as work:
-        context = CellContext(work, platform.release(), plan.environment, arguments.timeout)
+    with working("faults", arguments.timeout, plan.environment) as context:
         found, troubles = swept(cells, context, arguments.jobs, plan.defects, kinds, _progress, chosen)
     if arguments.out is not None:
         write_faults(found, arguments.out)
@@ -160,9 +153,5 @@ def _folder(folder: Path) -> None:
 
 def _progress(cell: FaultCell, done: int, total: int) -> bool:
     states = ", ".join(f"{number} {came}" for came, number in summed(cell.faults).items())
-    _say(f"{done} of {total}: {cell.id}: {states or 'no system call changes anything'}")
+    say(f"{done} of {total}: {cell.id}: {states or 'no system call changes anything'}")
     return False
-
-
-def _say(line: str) -> None:
-    print(one_line(line), file=sys.stderr, flush=True)

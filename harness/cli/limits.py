@@ -17,3 +17,10 @@ def seconds(text: str) -> float:
     if not 0 < value <= _LONGEST:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of seconds above 0 and up to {_LONGEST} (a day)")
     return value
+
+
+def at_least_one(text: str) -> int:
+    """A number from 1 on."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a number from 1 on")
+    return int(text)

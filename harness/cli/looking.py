@@ -13,18 +13,16 @@ import msgspec
 from harness.cells.plan import Cell, NotRun
 from harness.diagnose.faults import write_faults
 from harness.diagnose.observe import observe, tracer
-from harness.diagnose.sweep import fits, swept
+from harness.diagnose.sweep import USUAL, fits, swept
 from harness.diagnose.told import Why, write_why
 from harness.errors import LabError, MissingProgram
 from harness.judge.findings import flat
-from harness.judge.rules.fault import KILLED
 from harness.launch.cell import CellContext
 from harness.places import UPPER
 from harness.readings.uppers import is_founding
 from harness.runs.results import CellResult
 from harness.runs.run import Run
 
-FAULTS = (KILLED, "ENOSPC")  # what daemons meet: somebody kills them, and disks are full
 MOST_NEW = 40  # cells with something new that are looked at unasked
 
 # Hears how many of how many were looked at; what it gives ends it early.
@@ -45,12 +43,9 @@ def look_on(run: Run, say: Say) -> None:
     wanted = chosen(run.results.values(), run.cells, Whose(run.plan.why))
     if not wanted:
         return
-    try:
-        tracer()
-    except MissingProgram as error:
-        run.notes.append(f"nobody looked on: {error.what}; {error.remedy}")
+    context = _context(run, "nobody looked on")
+    if context is None:
         return
-    context = CellContext(Path(run.plan.work), run.plan.kernel, run.plan.environment, run.plan.timeout, of_run=True)
 
     def look(number: int, cell: Cell, result: CellResult) -> str:
         scratch = context.work / f"why-{number}"
@@ -71,6 +66,16 @@ def look_on(run: Run, say: Say) -> None:
                 return
 
 
+def _context(run: Run, without: str) -> CellContext | None:
+    """How cells of the run are run again; None where no tracer is here, which is noted: *without* one, what is not done."""
+    try:
+        tracer()
+    except MissingProgram as error:
+        run.notes.append(f"{without}: {error.what}; {error.remedy}")
+        return None
+    return CellContext(Path(run.plan.work), run.plan.kernel, run.plan.environment, run.plan.timeout, of_run=True)
+
+
 def as_of(why: Why, result: CellResult) -> Why:
     """What was told, with what the cell had shown before and did not show when somebody looked on."""
     missing = [one for one in flat(result.findings) if one.place == UPPER and one.key not in why.found]
@@ -87,14 +92,11 @@ def try_faults(run: Run, say: Say) -> None:
         return
     ran = [run.cells[result.id] for result in run.results.values() if result.folder and result.id in run.cells]
     cells = [one for one in ran if isinstance(one, Cell) and is_founding(one.scenario) and not fits(one)]
-    try:
-        tracer()
-    except MissingProgram as error:
-        run.notes.append(f"no faults were tried: {error.what}; {error.remedy}")
+    context = _context(run, "no faults were tried")
+    if context is None:
         return
-    context = CellContext(Path(run.plan.work), run.plan.kernel, run.plan.environment, run.plan.timeout, of_run=True)
     found, troubles = swept(
-        cells, context, run.jobs, run.plan.defects, FAULTS, lambda _, done, total: say("faults", done, total)
+        cells, context, run.jobs, run.plan.defects, USUAL, lambda _, done, total: say("faults", done, total)
     )
     run.notes += troubles
     run.faults = found

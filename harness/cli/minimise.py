@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import platform
-import secrets
-import sys
 from pathlib import Path
 
 from harness.cells.plan import Cell
-from harness.cli.limits import seconds
-from harness.cli.run import at_least_one
+from harness.cli.limits import at_least_one
 from harness.cli.script import find_cell
+from harness.cli.working import a_finding, a_limit, say, working
 from harness.compare.words import count
 from harness.diagnose.reduce import reduced
 from harness.diagnose.short import short
-from harness.diagnose.shows import Enough, Meant, Shows, chosen
+from harness.diagnose.shows import Enough, Meant, Shows, chosen, entries
 from harness.errors import EXIT_AS_EXPECTED, EXIT_FINDING, EXIT_INTERRUPTED, UsageError
 from harness.judge.findings import Finding
 from harness.judge.judged import Judged
 from harness.launch.alone import run_alone
 from harness.launch.cell import CellContext
 from harness.machine.cache import write_whole
-from harness.machine.workfolder import work_folder
-from harness.names import one_line
 from harness.places import UPPER
 from harness.runs.decide import known_defects
-from harness.runs.folders import work_parent
 from harness.scenario.model import Scenario
 from harness.scenario.writer import write_scenario
 from harness.script.compile import compile_cell
@@ -51,12 +45,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("cell", metavar="CELL", help="a cell's id, as list prints it")
-    parser.add_argument(
-        "--finding",
-        default="",
-        metavar="KEY",
-        help="a code, the beginning of a key, or a defect (default: the first new one)",
-    )
+    a_finding(parser)
     parser.add_argument("--tool", action="append", default=[], metavar="T", help=TOOL_HELP)
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="the scenario file (default: printed)")
     parser.add_argument(
@@ -66,7 +55,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--times", type=at_least_one, default=3, metavar="N", help="run the result N times (default: 3)"
     )
-    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="seconds for one run (default: 60)")
+    a_limit(parser)
     parser.set_defaults(handler=minimise)
 
 
@@ -76,12 +65,11 @@ def minimise(arguments: argparse.Namespace) -> int:
     for path in filter(None, (arguments.output, arguments.script)):
         if not path.absolute().parent.is_dir():
             raise UsageError("there is no such folder", where=str(path), remedy="name a file in a folder that exists")
-    with work_folder(work_parent(), f"minimise-{secrets.token_hex(4)}") as work:
-        context = CellContext(work, platform.release(), {}, arguments.timeout)
-        shows = Shows(cell, context, known_defects(scenarios=[cell.scenario.name]), arguments.runs + 1, _say)
+    with working("minimise", arguments.timeout) as context:
+        shows = Shows(cell, context, known_defects(scenarios=[cell.scenario.name]), arguments.runs + 1, say)
         finding = chosen(shows.run(cell.scenario).verdict.findings, arguments.finding, cell.id)
         meant = Meant.of(finding)
-        _say(f"{finding.key}: {finding.message}")
+        say(f"{finding.key}: {finding.message}")
         small, interrupted = _smallest(shows, meant, cell.scenario)
         runs = shows.runs - 1
         again = [] if interrupted else _again(shows, small, arguments.times)
@@ -89,14 +77,14 @@ def minimise(arguments: argparse.Namespace) -> int:
         _write(arguments, small)
         if arguments.script is not None and last:
             _write_script(arguments.script, Cell(small, cell.tool, cell.profile), *last[-1], context)
-    before = f"{count(len(cell.scenario.steps), 'step')}, {count(_entries(cell.scenario), 'entry', 'entries')}"
-    now = f"{count(len(small.steps), 'step')}, {count(_entries(small), 'entry', 'entries')}"
+    before = f"{count(len(cell.scenario.steps), 'step')}, {count(entries(cell.scenario), 'entry', 'entries')}"
+    now = f"{count(len(small.steps), 'step')}, {count(entries(small), 'entry', 'entries')}"
     said = (
         "interrupted: the best so far"
         if interrupted
         else f"it showed in {len(last)} of {count(arguments.times, 'run')} more"
     )
-    _say(f"{before} → {now} in {count(runs, 'run')}; {said}")
+    say(f"{before} → {now} in {count(runs, 'run')}; {said}")
     if interrupted:
         return EXIT_INTERRUPTED
     return EXIT_AS_EXPECTED if len(last) == arguments.times else EXIT_FINDING
@@ -108,7 +96,7 @@ def _smallest(shows: Shows, meant: Meant, scenario: Scenario) -> tuple[Scenario,
     try:
         return reduced(scenario, shows.holds(meant)), False
     except Enough:
-        _say(f"as many runs as were allowed: {shows.most - 1}")
+        say(f"as many runs as were allowed: {shows.most - 1}")
         return shows.best, False
     except KeyboardInterrupt:
         return shows.best, True
@@ -135,17 +123,9 @@ def _write_script(path: Path, cell: Cell, ran: Judged, finding: Finding, context
     if text:
         tried = run_alone(cell, context, {"short.sh": text}, f"{program}sh short.sh")
         if tried.code != 1:
-            _say(f"a few lines do not show it (exit code {tried.code}): the script is the cell's own")
+            say(f"a few lines do not show it (exit code {tried.code}): the script is the cell's own")
             text = b""
     else:
-        _say("a few lines would not do: the script is the cell's own")
+        say("a few lines would not do: the script is the cell's own")
     write_whole(path, text or compile_cell(cell))
     path.chmod(0o755)
-
-
-def _entries(scenario: Scenario) -> int:
-    return sum(map(len, (*scenario.layers, scenario.upper)))
-
-
-def _say(line: str) -> None:
-    print(one_line(line), file=sys.stderr, flush=True)

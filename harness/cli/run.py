@@ -18,7 +18,7 @@ import pytest
 from harness.cells.plan import Cell, NotRun, cell_of
 from harness.cli import endings
 from harness.cli.begin import begin_run, decided, planned_again, resume_run
-from harness.cli.limits import seconds
+from harness.cli.limits import at_least_one, seconds
 from harness.cli.looking import Whose
 from harness.cli.progress import QUIET, USUAL, VERBOSE, Progress, not_here
 from harness.cli.pytest_plugin import PLAN_OPTION
@@ -157,13 +157,6 @@ def a_part(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="go on with a run that was killed: what is whole of it is not run again",
     )
-
-
-def at_least_one(text: str) -> int:
-    """A number from 1 on."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError("a number from 1 on")
-    return int(text)
 
 
 def bring(arguments: argparse.Namespace, say: Callable[[str], None]) -> list[str]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import platform
 import re
-import secrets
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
 from harness.cells.plan import Cell
+from harness.cli.working import say, working
 from harness.compare.words import count
 from harness.errors import LabError
 from harness.launch.alone import BUNDLE, MACHINE, run_alone
 from harness.launch.cell import CellContext
-from harness.machine.workfolder import work_folder
-from harness.names import one_line, printable
+from harness.names import printable
 from harness.report.issue import Case, Tried
-from harness.runs.folders import work_parent
 from harness.worlds.inside import GIVEN
 
 
@@ -30,10 +26,10 @@ def tried(case: Case, cell: Cell | None, files: Mapping[str, bytes], times: int,
         return _untried(case, "its run's plan is not here")
     if not times:
         return _untried(case, "nobody asked for it")
-    print(one_line(f"{case.recording.id}: running it {count(times, 'time')}"), file=sys.stderr, flush=True)
+    say(f"{case.recording.id}: running it {count(times, 'time')}")
     try:
-        with work_folder(work_parent(), f"bundle-{secrets.token_hex(4)}") as work:
-            return _run(case, cell, files, times, CellContext(work, platform.release(), {}, timeout))
+        with working("bundle", timeout) as context:
+            return _run(case, cell, files, times, context)
     except LabError as error:
         return _untried(case, f"it could not be: {error.what}")
 

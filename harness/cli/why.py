@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import platform
-import secrets
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -16,16 +14,14 @@ from harness.cells.plan import Cell
 from harness.cli.colour import Paint, painter
 from harness.cli.limits import seconds
 from harness.cli.script import find_cell
+from harness.cli.working import working
 from harness.compare.words import count
 from harness.diagnose.account import about
 from harness.diagnose.observe import observe
 from harness.diagnose.told import Seen, Story, Why, story_lines
 from harness.errors import UsageError
-from harness.launch.cell import CellContext
-from harness.machine.workfolder import work_folder
 from harness.names import one_line
 from harness.runs.decide import known_defects
-from harness.runs.folders import work_parent
 from harness.tools.asked import HELP as TOOL_HELP
 
 _EPILOG = """\
@@ -87,9 +83,8 @@ def why(arguments: argparse.Namespace) -> int:
 
 def observed(cell: Cell, timeout: float, keep: Path | None = None) -> Why:
     """Observe a cell in a work folder of its own."""
-    with work_folder(work_parent(), f"why-{secrets.token_hex(4)}") as work:
-        context = CellContext(work, platform.release(), {}, timeout)
-        return observe(cell, context, keep or work / "recording", known_defects(scenarios=[cell.scenario.name]))
+    with working("why", timeout) as context:
+        return observe(cell, context, keep or context.work / "recording", known_defects(scenarios=[cell.scenario.name]))
 
 
 def _there(seen: Why) -> str:

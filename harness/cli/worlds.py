@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from harness.cli.working import say
 from harness.compare.words import count
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, UsageError, WorldError
 from harness.machine.cache import cache_folder, prune_folder
@@ -77,11 +78,11 @@ def _build(arguments: argparse.Namespace) -> int:
         raise UsageError(f"there is no world {unknown[0]!r}", where="worlds build", remedy=f"known: {', '.join(known)}")
     suites = [name for name in arguments.names if name != _CRATE] if arguments.names else unasked(taking=Taking.ONE)
     if arguments.refresh:
-        failed = refresh(suites, _say)
+        failed = refresh(suites, say)
     else:
-        failed = [world for world in ensure(suites, _say).values() if isinstance(world, WorldError)]
+        failed = [world for world in ensure(suites, say).values() if isinstance(world, WorldError)]
     if _CRATE in arguments.names:
-        ensure_crate(_say)
+        ensure_crate(say)
     for error in failed:
         print(f"whiteout-lab: {error}", file=sys.stderr)
     return EXIT_BROKEN if failed else EXIT_AS_EXPECTED
@@ -97,7 +98,3 @@ def _prune(arguments: argparse.Namespace) -> int:
     if not gone:
         print("there is nothing to delete")
     return EXIT_AS_EXPECTED
-
-
-def _say(line: str) -> None:
-    print(one_line(line), file=sys.stderr, flush=True)

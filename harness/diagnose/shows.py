@@ -115,11 +115,12 @@ class Shows:
             if shown:
                 self.best = scenario
             self.say(
-                f"run {self.runs}: {len(scenario.steps)} steps, {_entries(scenario)} entries: {'shows it' if shown else 'does not'}"
+                f"run {self.runs}: {len(scenario.steps)} steps, {entries(scenario)} entries: {'shows it' if shown else 'does not'}"
             )
             return shown
         return False
 
 
-def _entries(scenario: Scenario) -> int:
+def entries(scenario: Scenario) -> int:
+    """How many a scenario describes."""
     return sum(map(len, (*scenario.layers, scenario.upper)))

@@ -49,6 +49,7 @@ from harness.whiteouts.encodings import Encoding
 from harness.whiteouts.markers import find_markers
 from harness.whiteouts.union import merge
 
+USUAL = (KILLED, "ENOSPC")  # what daemons meet: somebody kills them, and disks are full
 _FULL = {"ENOSPC", "EDQUOT", "EIO"}
 _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
 
