@@ -82,7 +82,7 @@ def _rows(cells: Sequence[FaultCell]) -> list[CountRow]:
     for column, name in sorted(groups, key=lambda one: one[0].order):
         some = groups[column, name]
         came = Counter(one.came for one in some)
-        label = f"{column.title} {column.version} {column.profile}"
+        label = f"{column.label} {column.profile}"
         rows.append(CountRow(label, name, len(some), tuple((str(state), came[state]) for state in _STATES)))
     return rows
 
@@ -97,7 +97,7 @@ def _fallbacks(cells: Sequence[FaultCell]) -> tuple[tuple[str, ...], tuple[Fallb
     rows = []
     for column in sorted(does, key=lambda one: one.order):
         told = [[words for words in does[column].get(lack, {}) if words != AS_ELSE] or [AS_ELSE] for lack in lacks]
-        label = f"{column.title} {column.version} {column.profile}"
+        label = f"{column.label} {column.profile}"
         rows.append(FallbackRow(label, tuple("; ".join(some) for some in told)))
     return lacks, tuple(rows)
 

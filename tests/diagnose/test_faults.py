@@ -98,6 +98,9 @@ def test_one_thing_is_told_once_with_who_has_it() -> None:
     assert summed([fault(), fault("a")]) == {Came.AFTER: 1, Came.WRONG: 1}
 
 
+AS_USER = ("--tool", "fuse-overlayfs@trixie", "--profile", "user")
+
+
 @pytest.mark.real
 @pytest.mark.worlds
 @needs_strace
@@ -180,17 +183,7 @@ def test_what_it_falls_back_to_in_words() -> None:
 @pytest.mark.worlds
 @needs_strace
 def test_without_device_nodes_it_marks_by_files(tmp_path: Path) -> None:
-    words = [
-        "faults",
-        "ghost-marker-remade",
-        "--tool",
-        "fuse-overlayfs@trixie",
-        "--profile",
-        "user",
-        "--fault",
-        "killed",
-    ]
-    assert main([*words, "--out", str(tmp_path)]) == 0
+    assert main(["faults", "ghost-marker-remade", *AS_USER, "--fault", "killed", "--out", str(tmp_path)]) == 0
     found = read_faults(tmp_path)
     assert found is not None
     by = {one.lacks: one for one in found.cells[0].fallbacks}
@@ -204,18 +197,7 @@ def test_without_device_nodes_it_marks_by_files(tmp_path: Path) -> None:
 @pytest.mark.worlds
 @needs_strace
 def test_at_one_call_alone(tmp_path: Path) -> None:
-    words = [
-        "faults",
-        "ghost-marker",
-        "--tool",
-        "fuse-overlayfs@trixie",
-        "--profile",
-        "user",
-        "--fault",
-        "EPERM",
-        "--out",
-        str(tmp_path),
-    ]
+    words = ["faults", "ghost-marker", *AS_USER, "--fault", "EPERM", "--out", str(tmp_path)]
     assert main([*words, "--call", "mknodat", "--at", "*.wh..opq*"]) == 0
     found = read_faults(tmp_path)
     assert found is not None

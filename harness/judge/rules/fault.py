@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from harness.judge.facts.fault import HalfDone, NotAgain, Unsaid
+from harness.judge.facts.fault import AtCall, HalfDone, NotAgain, Unsaid
 from harness.judge.facts.layer import Taking
 from harness.judge.findings import Finding
 from harness.judge.rules import words
@@ -96,6 +96,10 @@ def _same(here: Entry | None, there: Entry | None) -> bool:
     return not differing(one, other)
 
 
+def _at(evidence: FaultEvidence) -> dict[str, str]:
+    return {name: getattr(evidence, name) for name in AtCall.__struct_fields__}
+
+
 def half_done(evidence: FaultEvidence) -> Iterator[Hit[HalfDone]]:
     """WL401."""
     if evidence.refused or evidence.wrong is None:
@@ -104,10 +108,7 @@ def half_done(evidence: FaultEvidence) -> Iterator[Hit[HalfDone]]:
     for path, taken in paths:
         entry = evidence.trees[place].get(path)
         unopened = entry is not None and entry.kind is Kind.UNKNOWN
-        facts = HalfDone(
-            fault=evidence.fault, call=evidence.call, request=evidence.request, action=evidence.action, taken=taken,
-            unopened=unopened, again=place == REMOUNT, line=evidence.line,
-        )  # fmt: skip
+        facts = HalfDone(**_at(evidence), taken=taken, unopened=unopened, again=place == REMOUNT)
         yield Hit(shown(path), FAULT, facts)
 
 
@@ -117,21 +118,13 @@ def unsaid(evidence: FaultEvidence) -> Iterator[Hit[Unsaid]]:
         return
     tree = evidence.trees[evidence.unsaid]
     path = next(path for path, _ in differing(tree, evidence.before if evidence.failed else evidence.after))
-    facts = Unsaid(
-        fault=evidence.fault, call=evidence.call, request=evidence.request, action=evidence.action, failed=evidence.failed,
-        line=evidence.line,
-    )  # fmt: skip
-    yield Hit(shown(path), FAULT, facts)
+    yield Hit(shown(path), FAULT, Unsaid(**_at(evidence), failed=evidence.failed))
 
 
 def not_again(evidence: FaultEvidence) -> Iterator[Hit[NotAgain]]:
     """WL403."""
     if evidence.refused:
-        facts = NotAgain(
-            fault=evidence.fault, call=evidence.call, request=evidence.request, action=evidence.action, words=evidence.refused,
-            line=evidence.line,
-        )  # fmt: skip
-        yield Hit("/", FAULT, facts)
+        yield Hit("/", FAULT, NotAgain(**_at(evidence), words=evidence.refused))
 
 
 _NEEDS = frozenset({FAULT})  # which no cell has that runs undisturbed
