@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from harness.cells.plan import Cell
+from harness.cells.plan import Cell, cell_of
 from harness.cli.colour import Paint, painter
 from harness.cli.limits import at_least_one
+from harness.cli.looking import Whose
 from harness.cli.working import a_limit, say, working
 from harness.compare.words import count, listing
+from harness.diagnose.crash import guest_cells
 from harness.diagnose.faults import Came, FaultCell, Faults, Point, summed, write_faults
 from harness.diagnose.observe import tracer
-from harness.diagnose.sweep import USUAL, fits, swept
+from harness.diagnose.sweep import USUAL, Tries, fits, swept
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
 from harness.judge.errnos import ERRNOS
 from harness.judge.rules.fault import KILLED
@@ -25,26 +27,34 @@ from harness.profile import Profile
 from harness.readings.uppers import is_founding
 from harness.report.faults import things
 from harness.runs.decide import Wanted, decide, obstacles_here
+from harness.runs.planfile import PlanFile
 from harness.tools.asked import HELP as TOOL_HELP
+from harness.tools.asked import KERNEL
 
 _LINES = 3  # of one thing
 
 _EPILOG = """\
 One run under observation shows by which system calls the daemon changes its upper and its work folder; then it is run again for each of
-them, killed before it (or told by it of an error), and mounted again. What users see must be the tree before the step or the one after it,
-and what the step says of itself must be so. Without a scenario: those of the founding case.
+them, killed before it (or told by it of an error), and mounted again. The kernel's own overlay has no daemon: a kernel that is a program
+(worlds build guest-sid) does the steps on a disk of its own, and that machine crashes after each commit of the file system below; its
+journal is replayed, and it is mounted again. What users see must be the tree before the step or the one after it, and what the step
+says of itself must be so. Without a scenario: those of the founding case.
 
 examples:
   whiteout-lab faults --tool fuse-overlayfs
   whiteout-lab faults ghost-marker-remade --tool fuse-overlayfs=./fuse-overlayfs --fault killed
   whiteout-lab faults ghost-marker --fault EPERM --call mknodat
   whiteout-lab faults restore-by-rename --fault EIO --fault EPERM --profile root
+  whiteout-lab faults rm-rf --tool kernel --verbose
+  whiteout-lab faults --tool kernel --tool kernel=./linux     a kernel of yours: make ARCH=um, with overlayfs, ext4, hostfs, dm-log-writes
 """
 
 
 def register(parser: argparse.ArgumentParser) -> None:
     """The words of ``faults``."""
-    parser.description = "What users have after a daemon was killed, or told of an error, at any of its system calls."
+    parser.description = (
+        "What users have after a daemon was killed or told of an error at any system call, or after a machine crashed."
+    )
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
@@ -72,6 +82,9 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="at calls that fit this shell pattern alone, such as '*.wh.*' (see: --out)",
     )
     parser.add_argument(
+        "-v", "--verbose", action="store_true", help="each fault, with what came of it, and not what is wrong alone"
+    )
+    parser.add_argument(
         "--jobs", type=at_least_one, default=(os.cpu_count() or 1) + 1, metavar="N", help="runs side by side"
     )
     a_limit(parser)
@@ -86,40 +99,70 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 def faults(arguments: argparse.Namespace) -> int:
     """Sweep, and print what is wrong."""
-    kinds = tuple(dict.fromkeys(arguments.fault)) or USUAL
-    unknown = [one for one in kinds if one != KILLED and one not in ERRNOS]
-    if unknown:
-        raise UsageError(
-            f"no fault {unknown[0]!r}", where="--fault", remedy="killed, or an error such as EIO, ENOSPC, EPERM"
-        )
+    kinds = _kinds(arguments.fault)
     if arguments.out is not None:
         _folder(arguments.out)
-    tracer()
     profiles = tuple(Profile(one) for one in arguments.profile)
-    plan = decide(Wanted(tuple(arguments.scenarios), tuple(arguments.tool), profiles), obstacles_here(), say)
-    cells = [one for one in plan.cells() if isinstance(one, Cell) and not fits(one)]
-    if not arguments.scenarios:
-        cells = [one for one in cells if is_founding(one.scenario)]
-    if not cells:
-        raise UsageError(
-            "no cell of these can have faults", where="faults", remedy="name scenarios and a version of fuse-overlayfs"
-        )
+    wanted = Wanted(tuple(arguments.scenarios), tuple(arguments.tool), profiles, faults=str(Whose.ALL))
+    plan = decide(wanted, obstacles_here(), say)
+    cells, guests = _chosen(plan, founding=not arguments.scenarios)
+    if cells:
+        tracer()
     calls = frozenset(arguments.call)
 
     def chosen(point: Point) -> bool:
         return (not calls or point.name in calls) and fnmatchcase(point.call, arguments.at)
 
     with working("faults", arguments.timeout, plan.environment) as context:
-        found, troubles = swept(cells, context, arguments.jobs, plan.defects, kinds, _progress, chosen)
+        tries = Tries(cells, guests, kinds, chosen)
+        found, troubles = swept(tries, context, arguments.jobs, plan.defects, _progress)
     if arguments.out is not None:
         write_faults(found, arguments.out)
-    for line in lines(found, painter(sys.stdout)):
+    for line in (*(each(found) if arguments.verbose else ()), *lines(found, painter(sys.stdout))):
         print(line)
     for trouble in troubles:
         print(one_line(f"whiteout-lab: {trouble}"), file=sys.stderr)
     if troubles:
         return EXIT_BROKEN
     return EXIT_FINDING if found.new else EXIT_AS_EXPECTED
+
+
+def _kinds(named: Sequence[str]) -> tuple[str, ...]:
+    kinds = tuple(dict.fromkeys(named)) or USUAL
+    unknown = [one for one in kinds if one != KILLED and one not in ERRNOS]
+    if unknown:
+        raise UsageError(
+            f"no fault {unknown[0]!r}", where="--fault", remedy="killed, or an error such as EIO, ENOSPC, EPERM"
+        )
+    return kinds
+
+
+def _chosen(plan: PlanFile, *, founding: bool) -> tuple[list[Cell], list[Cell]]:
+    """The cells of daemons, and those of guest kernels; *founding*: of the founding case alone. Raises UsageError where there is none."""
+    every = [one for one in plan.cells() if not founding or is_founding(cell_of(one).scenario)]
+    cells = [one for one in every if isinstance(one, Cell) and not fits(one)]
+    as_root = Profile.ROOT in plan.profiles
+    guests = guest_cells(every, plan.guests) if as_root else []
+    for one in plan.unavailable if as_root and not guests else ():
+        if one["name"] == KERNEL:
+            say(f"no machine crashes under the kernel's own overlay: {one['reason']}; {one['remedy']}")
+    if not cells and not guests:
+        raise UsageError(
+            "no cell of these can have faults",
+            where="faults",
+            remedy="name scenarios, and a version of fuse-overlayfs or a kernel that is a program: see worlds list",
+        )
+    return cells, guests
+
+
+def each(found: Faults) -> Iterator[str]:
+    """Every fault of every cell, and what came of it."""
+    for cell in found.cells:
+        yield one_line(cell.id)
+        for fault in cell.faults:
+            request = f"{fault.point.request}: " if fault.point.request else ""
+            came = f"{fault.came} ({fault.why})" if fault.why else str(fault.came)
+            yield one_line(f"  step {fault.point.step + 1}, {fault.fault}: {request}{fault.point.call}: {came}")
 
 
 def lines(found: Faults, paint: Paint) -> Iterator[str]:
@@ -153,5 +196,5 @@ def _folder(folder: Path) -> None:
 
 def _progress(cell: FaultCell, done: int, total: int) -> bool:
     states = ", ".join(f"{number} {came}" for came, number in summed(cell.faults).items())
-    say(f"{done} of {total}: {cell.id}: {states or 'no system call changes anything'}")
+    say(f"{done} of {total}: {cell.id}: {states or 'nothing changes'}")
     return False

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cells.plan import Cell, NotRun
+from harness.cells.plan import Cell, NotRun, cell_of
+from harness.diagnose.crash import guest_cells
 from harness.diagnose.faults import write_faults
 from harness.diagnose.observe import observe, tracer
-from harness.diagnose.sweep import USUAL, fits, swept
+from harness.diagnose.sweep import Tries, fits, swept
 from harness.diagnose.told import Why, write_why
 from harness.errors import LabError, MissingProgram
 from harness.judge.findings import flat
@@ -92,11 +93,13 @@ def try_faults(run: Run, say: Say) -> None:
         return
     ran = [run.cells[result.id] for result in run.results.values() if result.folder and result.id in run.cells]
     cells = [one for one in ran if isinstance(one, Cell) and is_founding(one.scenario) and not fits(one)]
+    every = [one for one in run.cells.values() if is_founding(cell_of(one).scenario)]
+    guests = guest_cells(every, run.plan.guests)  # as root in there, whoever runs it
     context = _context(run, "no faults were tried")
     if context is None:
         return
     found, troubles = swept(
-        cells, context, run.jobs, run.plan.defects, USUAL, lambda _, done, total: say("faults", done, total)
+        Tries(cells, guests), context, run.jobs, run.plan.defects, lambda _, done, total: say("faults", done, total)
     )
     run.notes += troubles
     run.faults = found

@@ -146,13 +146,13 @@ def _ran(arguments: argparse.Namespace) -> tuple[Ran, Path]:
         ), arguments.resume
     taking = Taking.ALL if arguments.readings == Which.ALL and not arguments.tool else Taking.NONE
     if arguments.refresh:
-        failed = refresh(unasked(arguments.tool, taking), lambda line: print(one_line(line), flush=True))
+        failed = refresh(unasked(arguments.tool, taking, guests=True), lambda line: print(one_line(line), flush=True))
         for error in failed:
             print(f"whiteout-lab: {error}", file=sys.stderr)
         if failed:
             print("whiteout-lab: the night goes on with the worlds that are there", file=sys.stderr)
     else:
-        build_worlds(arguments.tool, strict=False, taking=taking)
+        build_worlds(arguments.tool, strict=False, taking=taking, guests=True)
     plan = decided(
         Wanted(
             tuple(arguments.scenarios),

@@ -121,7 +121,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         "--faults",
         choices=["none", "founding"],
         default="none",
-        help="then kill the daemons of the founding case at each of their system calls, and fill their disks (see: faults)",
+        help="then kill the founding case's daemons at each of their system calls, fill their disks, crash kernels' machines (see: faults)",
     )
     parser.add_argument("--build-worlds", action="store_true", help="first build the worlds that are not in place yet")
     louder = parser.add_mutually_exclusive_group()
@@ -206,9 +206,9 @@ def why_nothing_runs(cells: Iterable[Cell | NotRun], most: int = 5) -> str:
     return "; ".join(lines) + (f"; and {len(reasons) - most} more reasons" if len(reasons) > most else "")
 
 
-def build_worlds(tools: Sequence[str], *, strict: bool, taking: Taking = Taking.NONE) -> None:
+def build_worlds(tools: Sequence[str], *, strict: bool, taking: Taking = Taking.NONE, guests: bool = False) -> None:
     """Build what is missing; a world that cannot be had is told of, and the run goes on without it unless it is strict."""
-    for world in ensure(unasked(tools, taking), lambda line: print(one_line(line), flush=True)).values():
+    for world in ensure(unasked(tools, taking, guests=guests), lambda line: print(one_line(line), flush=True)).values():
         if isinstance(world, WorldError):
             if strict:
                 raise world
@@ -228,7 +228,7 @@ def run(arguments: argparse.Namespace) -> int:
     need_limits(arguments.jobs)
     if arguments.build_worlds:
         taking = Taking.ALL if arguments.readings == Which.ALL else Taking.NONE
-        build_worlds(arguments.tool, strict=_strict(arguments), taking=taking)
+        build_worlds(arguments.tool, strict=_strict(arguments), taking=taking, guests=arguments.faults != "none")
     named = bring(arguments, lambda line: print(one_line(line), flush=True))
     with contextlib.ExitStack() as stack:
         with endings.held():  # an end that comes before the run is held by the stack would leave it behind

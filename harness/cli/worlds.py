@@ -45,10 +45,10 @@ def register(parser: argparse.ArgumentParser) -> None:
     gone.set_defaults(handler=_prune)
 
 
-def unasked(tools: Sequence[str] = (), taking: Taking = Taking.NONE) -> list[str]:
-    """The worlds that can be used here. *tools*: the words of ``--tool``."""
+def unasked(tools: Sequence[str] = (), taking: Taking = Taking.NONE, *, guests: bool = False) -> list[str]:
+    """The worlds that can be used here. *tools*: the words of ``--tool``; *guests*: whether machines are to crash."""
     given = any(word.name.partition("+")[0] == NATIVE for word in parse_words(tools)) or bool(installations())
-    return wanted(containers=os.geteuid() == 0, singularity=given, taking=taking)
+    return wanted(containers=os.geteuid() == 0, singularity=given, taking=taking, guests=guests)
 
 
 def _list(_arguments: argparse.Namespace) -> int:
@@ -76,7 +76,11 @@ def _build(arguments: argparse.Namespace) -> int:
     known = (*SUITES, _CRATE)
     if unknown := [name for name in arguments.names if name not in known]:
         raise UsageError(f"there is no world {unknown[0]!r}", where="worlds build", remedy=f"known: {', '.join(known)}")
-    suites = [name for name in arguments.names if name != _CRATE] if arguments.names else unasked(taking=Taking.ONE)
+    suites = (
+        [name for name in arguments.names if name != _CRATE]
+        if arguments.names
+        else unasked(taking=Taking.ONE, guests=True)
+    )
     if arguments.refresh:
         failed = refresh(suites, say)
     else:

@@ -162,6 +162,11 @@ def written(step: Step) -> tuple[bytes, ...]:
     return tuple(unescape(path).rstrip(b"/") for _, path in step.named()) if several else ()
 
 
+def keeps(step: Step) -> bool:
+    """Whether a step leaves what was in a file, and at most adds to it."""
+    return isinstance(step, Touch) or (isinstance(step, Write) and step.append)
+
+
 def summed(faults: Sequence[Fault]) -> dict[Came, int]:
     """How often each thing came."""
     return {came: number for came in Came if (number := sum(one.came is came for one in faults))}

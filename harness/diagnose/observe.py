@@ -24,8 +24,11 @@ from harness.launch.cell import CellContext, Observer, run_cell
 from harness.machine.process import run, which
 from harness.places import UPPER
 from harness.profile import Profile
-from harness.snapshot.model import Snapshot
+from harness.scenario.layers import layer
+from harness.scenario.model import Scenario
+from harness.snapshot.model import EMPTY, Snapshot
 from harness.snapshot.tar import read_tar
+from harness.whiteouts.union import merge
 from harness.worlds.inside import LAB
 
 OLDEST = (5, 10)  # the release whose output was read back here: what is older was not tried
@@ -127,6 +130,13 @@ def after_steps(folder: Path) -> list[tuple[int, Snapshot]]:
 def after_step(folder: Path, step: int) -> Snapshot:
     """What was seen after one. Raises BrokenMachinery where nothing was."""
     return Snapshot.of(read_tar(folder / f"after-{step}.tree"))
+
+
+def plain_states(scenario: Scenario, profile: Profile, folder: Path) -> list[Snapshot]:
+    """The plain directory before the first step, and after each, where somebody looked on. Raises BrokenMachinery where nobody did."""
+    layers = [layer(tree, profile) for tree in scenario.layers] or [EMPTY]
+    first = merge(layers, layer(scenario.upper, profile))
+    return [first, *(after_step(folder, number) for number in range(len(scenario.steps)))]
 
 
 def _refused(reason: str, cell: Cell) -> BrokenMachinery:

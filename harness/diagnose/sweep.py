@@ -8,13 +8,14 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import msgspec
 
 from harness.cells.plan import Cell
+from harness.diagnose.crash import crashed
 from harness.diagnose.faults import (
     LACKS,
     SCHEMA,
@@ -25,10 +26,11 @@ from harness.diagnose.faults import (
     Faults,
     Lack,
     Point,
+    keeps,
     points,
     written,
 )
-from harness.diagnose.observe import after_step, looking_after_steps, observed_trace, shell, tracer
+from harness.diagnose.observe import looking_after_steps, observed_trace, plain_states, shell, tracer
 from harness.drivers.base import Mounter
 from harness.errors import LabError, UsageError
 from harness.evidence.tools import tool_record
@@ -41,13 +43,11 @@ from harness.launch.cell import CellContext, Observer, Ran, run_cell
 from harness.machine.process import run, which
 from harness.names import escape
 from harness.places import REMOUNT, UPPER, VIEW
-from harness.scenario.layers import layer
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Remount
-from harness.snapshot.model import EMPTY, Snapshot
+from harness.snapshot.model import EMPTY
 from harness.whiteouts.encodings import Encoding
 from harness.whiteouts.markers import find_markers
-from harness.whiteouts.union import merge
 
 USUAL = (KILLED, "ENOSPC")  # what daemons meet: somebody kills them, and disks are full
 _FULL = {"ENOSPC", "EDQUOT", "EIO"}
@@ -57,7 +57,7 @@ _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
 def fits(cell: Cell) -> str:
     """Why a cell cannot have faults; empty where it can."""
     if not isinstance(cell.driver, Mounter) or not cell.driver.is_program:
-        return "it has no daemon that mounts: the kernel's overlay makes no system calls"
+        return "it has no daemon that mounts"
     if any(isinstance(step, Remount) for step in cell.scenario.steps):
         return "it mounts again among its steps"
     if not cell.scenario.steps:
@@ -147,7 +147,7 @@ def _fallback(lack: Lack, ran: Ran, folder: Path, scenario: Scenario, usual: Ran
 
 def _wrong(ran: Ran, folder: Path, scenario: Scenario) -> tuple[str, ...]:
     """Where what users see is another tree than the plain directory."""
-    meant = _states(scenario, ran, folder)[-1]
+    meant = plain_states(scenario, ran.recording.profile, folder)[-1]
     places = [place for place in (VIEW, REMOUNT) if place in ran.trees]
     return tuple(f"{shown(path)}: {taken}" for place in places for path, taken in differing(ran.trees[place], meant))
 
@@ -172,27 +172,43 @@ def sweep_cell(  # noqa: PLR0917
     return FaultCell(cell.id, cell.scenario.name, tool, cell.profile, tuple(found), tuple(sweep.fallbacks()))
 
 
-def swept(  # noqa: PLR0917
-    cells: Sequence[Cell],
+@dataclass(frozen=True)
+class Tries:
+    """What is tried. ``cells``: of daemons; ``guests``: of kernels whose machine crashes; ``wanted``: at which points of a daemon."""
+
+    cells: Sequence[Cell]
+    guests: Sequence[Cell] = ()
+    faults: Sequence[str] = USUAL
+    wanted: Callable[[Point], bool] = lambda _: True
+
+
+def swept(
+    tries: Tries,
     context: CellContext,
     jobs: int,
     defects: Sequence[Defect],
-    kinds: Sequence[str],
     say: Callable[[FaultCell, int, int], bool],
-    wanted: Callable[[Point], bool] = lambda _: True,
 ) -> tuple[Faults, list[str]]:
-    """The faults of cells, one cell after the other; and what went wrong. *say* hears of each, and may end it; *wanted*: which points."""
+    """The faults of cells, of daemons one cell after the other; and what went wrong. *say* hears of each, and may end it."""
     before = time.monotonic()
     found: list[FaultCell] = []
-    troubles = []
-    for number, cell in enumerate(cells, 1):
+    troubles: list[str] = []
+    total = len(tries.cells) + len(tries.guests)
+    ended = False
+
+    def hear(cell: FaultCell) -> bool:
+        found.append(cell)
+        return say(cell, len(found) + len(troubles), total)
+
+    for cell in tries.cells:
         try:
-            found.append(sweep_cell(cell, context, jobs, defects, kinds, wanted))
+            ended = hear(sweep_cell(cell, context, jobs, defects, tries.faults, tries.wanted))
         except LabError as error:
             troubles.append(f"{cell.id}: {error.what}")
-            continue
-        if say(found[-1], number, len(cells)):
+        if ended:
             break
+    if tries.guests and not ended:
+        troubles += crashed(tries.guests, context, jobs, defects, hear)
     return Faults(SCHEMA, tuple(found), round(time.monotonic() - before, 2)), troubles
 
 
@@ -204,24 +220,16 @@ def _judged(scenario: Scenario, ran: Ran, folder: Path, point: Point, fault: str
     if recording.broken and not (fault in _FULL and recording.broken == NO_ROOM):  # whose words they are is known
         return Fault(point, fault, Came.MISSED, answer, why=recording.broken)
     refused = recording.refused or f"it stopped in the phase {recording.phase!r}" if REMOUNT not in trees else ""
-    states = _states(scenario, ran, folder)
+    states = plain_states(scenario, ran.recording.profile, folder)
     step = scenario.steps[point.step]
     places = (REMOUNT,) if fault == KILLED else (VIEW, REMOUNT)
     evidence = FaultEvidence(
         fault=fault, call=point.name, line=point.call, request=point.request.split(" ")[0], action=step.do,
         trees={place: trees[place] for place in places if place in trees}, before=states[point.step], after=states[point.step + 1],
-        writes=written(step), failed=bool(answer), refused=escape(refused.encode("utf-8", "surrogateescape")),
+        writes=written(step), keeps=keeps(step), failed=bool(answer), refused=escape(refused.encode("utf-8", "surrogateescape")),
     )  # fmt: skip
     findings = tuple(map(Explainer(recording, defects).explained, fault_findings(evidence)))
     return Fault(point, fault, Came.WRONG if findings else Came(evidence.state), answer, findings)
-
-
-def _states(scenario: Scenario, ran: Ran, folder: Path) -> list[Snapshot]:
-    """The plain directory before the first step, and after each."""
-    profile = ran.recording.profile
-    layers = [layer(tree, profile) for tree in scenario.layers] or [EMPTY]
-    first = merge(layers, layer(scenario.upper, profile))
-    return [first, *(after_step(folder, number) for number in range(len(scenario.steps)))]
 
 
 def _met(folder: Path, point: Point) -> bool:

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from harness.compare.words import Column, count, who
 from harness.diagnose.faults import AS_ELSE, Came, Fault, FaultCell, Faults
 from harness.judge.findings import Finding
-from harness.judge.rules.fault import RULES
+from harness.judge.rules.fault import CRASH, RULES
 
 _LINES = 12  # calls that are shown of one thing
 _SENTENCES = {row.code: row.one for row in RULES}
+_DAEMONS = "each daemon was killed before each system call by which it changes its upper or work folder, or was given an error by it"
+_MACHINES = (
+    "the machine of a kernel, which is a guest, crashed after each commit of the file system below its overlay (ext4, on which each change "
+    "of names is a commit of its own), and replayed its journal"
+)
 _STATES = (Came.BEFORE, Came.AFTER, Came.BETWEEN, Came.WRONG, Came.MISSED)
 
 
@@ -47,6 +52,22 @@ class FallbackRow:
 
 
 @dataclass(frozen=True)
+class CrashStep:
+    """One step under a kernel: each commit, with what it changed below the overlay, and what users have after a crash behind it."""
+
+    title: str
+    lines: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class CrashTable:
+    """One scenario under one kernel, commit by commit."""
+
+    title: str
+    steps: tuple[CrashStep, ...]
+
+
+@dataclass(frozen=True)
 class FaultsPage:
     """The section of the page. ``lacks``: over the columns of ``fallbacks``."""
 
@@ -56,6 +77,7 @@ class FaultsPage:
     things: tuple[Thing, ...]
     lacks: tuple[str, ...] = ()
     fallbacks: tuple[FallbackRow, ...] = ()
+    crashes: tuple[CrashTable, ...] = ()
 
 
 def faults_page(faults: Faults | None) -> FaultsPage | None:
@@ -64,13 +86,29 @@ def faults_page(faults: Faults | None) -> FaultsPage | None:
         return None
     total = sum(len(cell.faults) for cell in faults.cells)
     scenarios = sorted({cell.scenario for cell in faults.cells})
+    kinds = {one.fault for cell in faults.cells for one in cell.faults}
+    did = [_DAEMONS] if kinds - {CRASH} or not kinds else []
+    did += [_MACHINES] if CRASH in kinds else []
     about = (
-        f"{count(total, 'fault')} in {count(len(faults.cells), 'cell')} of {', '.join(scenarios)}, {faults.seconds:.0f} s: each daemon "
-        "was killed before each system call by which it changes its upper or work folder, or was given an error by it; then what users "
-        "see is compared with the plain directory before the step and after it."
+        f"{count(total, 'fault')} in {count(len(faults.cells), 'cell')} of {', '.join(scenarios)}, {faults.seconds:.0f} s: "
+        f"{'; '.join(did)}. Then what users see is compared with the plain directory before the step and after it."
     )
     counts = tuple(_rows(faults.cells))
-    return FaultsPage(about, tuple(map(str, _STATES)), counts, tuple(things(faults.cells)), *_fallbacks(faults.cells))
+    told = tuple(things(faults.cells))
+    crashes = tuple(_crash_table(cell) for cell in faults.cells if any(one.fault == CRASH for one in cell.faults))
+    return FaultsPage(about, tuple(map(str, _STATES)), counts, told, *_fallbacks(faults.cells), crashes)
+
+
+def _crash_table(cell: FaultCell) -> CrashTable:
+    """The commits of one cell, step by step."""
+    steps: dict[int, list[tuple[str, str]]] = {}
+    for one in cell.faults:
+        steps.setdefault(one.point.step, []).append((one.point.call, one.why or str(one.came)))
+    column = Column.of(cell.tool, cell.profile)
+    return CrashTable(
+        f"{cell.scenario} on {column.label}",
+        tuple(CrashStep(f"step {step + 1}", tuple(lines)) for step, lines in steps.items()),
+    )
 
 
 def _rows(cells: Sequence[FaultCell]) -> list[CountRow]:

@@ -28,8 +28,9 @@ from harness.runs.givings import CORPUS, Which
 from harness.runs.planfile import SCHEMA, Decision, PlanFile
 from harness.runs.shards import parse_shard, shard
 from harness.scenario.loader import DEFECTS, canonical, load_all, scenarios_below
-from harness.tools.asked import parse_words
-from harness.tools.discover import asked_by, discover, unmet
+from harness.tools.asked import KERNEL, parse_words
+from harness.tools.discover import Found, asked_by, discover, unmet
+from harness.tools.guests import discover_guests
 from harness.tools.takers import discover_takers
 from harness.worlds.build import worlds_in_place
 from harness.worlds.host import host_world
@@ -103,6 +104,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
     asked = {name for word in words for name in asked_by(word)}
     asked |= {tool.name for tool in tools for cell in wanted.only if f"[{tool.key}-" in cell}
     giving = discover_takers(worlds_in_place()) if wanted.readings == Which.ALL and not wanted.tools else []
+    guests = guests_wanted(wanted)
     decided = plan(scenarios, tools, profiles, obstacles, asked)
     run = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     where = {id(s): i for i, s in enumerate(scenarios)}
@@ -121,7 +123,7 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
         files=[str(canonical(file)) for file in files],
         tools=tools,
         decisions=[_decision(one, where, which) for one in decided],
-        unavailable=[why(one) for one in (*found, *giving) if not isinstance(one, Tool)],
+        unavailable=[why(one) for one in (*found, *giving, *guests) if not isinstance(one, Tool)],
         defects=list(known_defects(wanted.defects, [one.name for one in scenarios])),
         unmet=[why(one) for one in unmet(words, found)],
         only=list(wanted.only),
@@ -137,10 +139,23 @@ def decide(wanted: Wanted, obstacles: dict[str, Obstacle], say: Say) -> PlanFile
             for profile in setup.profiles
             if obstacle_of(setup.needs, profile, obstacles) is not None
         ],
+        guests=[one for one in guests if isinstance(one, Tool)],
         takers=[one for one in giving if isinstance(one, Tool)],
         narrow=bool(wanted.tools or wanted.only or wanted.profiles) or files != scenario_files(()),
     )
     return msgspec.structs.replace(whole, only=_part(whole)) if wanted.shard else whole
+
+
+def guests_wanted(wanted: Wanted) -> list[Found]:
+    """The guest kernels that are here, where machines are to crash. Raises UsageError for one that the user gives in vain."""
+    if wanted.faults != "none":
+        return discover_guests(worlds_in_place(), wanted.tools)
+    for word in parse_words(wanted.tools):
+        if word.name == KERNEL and word.path is not None:
+            raise UsageError(
+                "a kernel of yours runs no ordinary cell", where=word.option, remedy="whiteout-lab faults --help"
+            )
+    return []
 
 
 def _part(plan: PlanFile) -> list[str]:

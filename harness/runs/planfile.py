@@ -64,6 +64,7 @@ class PlanFile(msgspec.Struct, frozen=True):
     readings: str = "none"  # which readings follow the cells: none, founding, all
     why: str = "none"  # of which cells it is told how their marks came to be: none, new, founding, all
     faults: str = "none"  # in which cells the daemon is killed and told of errors: none, founding
+    guests: list[Tool] = []  # kernels that are programs, under which no ordinary cell runs
     takers: list[Tool] = []  # packers and importers, who run no cell
     profiles: tuple[Profile, ...] = tuple(Profile)  # with whose privilege
     blocked: list[str] = []  # the setups, each with a profile, that something here is in the way of: "kernel root"

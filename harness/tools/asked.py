@@ -17,8 +17,8 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.worlds.renamed import renamed
 
-FUSE, NATIVE = "fuse-overlayfs", "singularity-ce"
-_GIVEN = (FUSE, NATIVE)  # the programs of which a user may name one more version
+FUSE, NATIVE, KERNEL = "fuse-overlayfs", "singularity-ce", "kernel"
+_GIVEN = (FUSE, NATIVE, KERNEL)  # the programs of which a user may name one more version
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.~-]{0,63}")
 _CALLED = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}")
 HELP = "NAME, NAME+SETUP, NAME@WORLD, or NAME[:VERSION[:CALLED]]=PATH to add a program"
@@ -69,9 +69,9 @@ def parse_word(text: str) -> Word:
         return Word(name, where, text=text)
     if name not in _GIVEN:
         raise UsageError(
-            f"a program can be given for {' and '.join(_GIVEN)}, not for {name!r}",
+            f"a program can be given for {', '.join(_GIVEN)}, not for {name!r}",
             where=f"--tool {text}",
-            remedy=f"--tool {FUSE}=PATH or --tool {NATIVE}=FOLDER",
+            remedy=f"--tool {FUSE}=PATH, --tool {NATIVE}=FOLDER; --tool {KERNEL}=LINUX for faults",
         )
     if not path:
         raise UsageError("the path is empty", where=f"--tool {text}", remedy=f"--tool {name}=PATH")

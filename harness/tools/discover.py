@@ -17,7 +17,7 @@ from harness.errors import LabError, UsageError
 from harness.machine.cache import Say
 from harness.machine.packages import package_of
 from harness.machine.process import which
-from harness.tools.asked import FUSE, NATIVE, Word, parse_words
+from harness.tools.asked import FUSE, KERNEL, NATIVE, Word, parse_words
 from harness.tools.crate import crates_in_place, ensure_crate
 from harness.tools.given import by_digest, given_programs
 from harness.tools.installed import installations, installed_tools
@@ -27,7 +27,7 @@ from harness.worlds.model import HOST, Excluded, Part, Tool, Unavailable, World
 from harness.worlds.suites import IMAGES, SUITES
 from harness.worlds.versions import kernel_number, number_in, upstream
 
-KERNEL, APPTAINER = "kernel", "apptainer"
+APPTAINER = "apptainer"
 INSTALLED = tuple(setup.name for setup in setups_of(NATIVE))  # what one installation of SingularityCE is
 CRATE = "crate"
 _FOLDERS = ("usr/bin", "usr/sbin", "bin", "sbin")

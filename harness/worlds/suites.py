@@ -27,6 +27,13 @@ _IMAGES = (
     "tzdata",  # /etc/localtime, which singularity.conf binds into containers
 )  # fmt: skip
 
+# A kernel that is a program, and what a cell, and a disk whose writes are kept, need inside.
+_GUEST = (
+    "user-mode-linux", "dmsetup", "kmod", "e2fsprogs",
+    "attr", "coreutils", "findutils", "grep", "mount", "perl-base", "sed", "tar", "util-linux",
+    "base-files", "bash", "dash", "libc-bin", "usr-is-merged",
+)  # fmt: skip
+
 # What takes images in every release, and what makes layers: the programs, and those without which a user runs none of them.
 _TAKERS = (
     *_COMMON,
@@ -54,6 +61,7 @@ class Suite:
     release: str = ""  # of Debian, where it is not the name
     provides: tuple[str, ...] = ("fuse-overlayfs", "fuse-overlayfs+stack")
     takes: tuple[str, ...] = ()
+    guest: bool = False  # whether it has a kernel that is a program, for cells that need one to themselves
 
     @property
     def debian(self) -> str:
@@ -68,6 +76,8 @@ class Suite:
 IMAGES = "images"  # the world for what the user brings: SingularityCE
 
 IMPORTERS = "importers-trixie"  # the one of them that is built unasked
+
+GUEST = "guest-sid"  # the newest guest kernel
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
@@ -137,6 +147,14 @@ SUITES: dict[str, Suite] = {
             provides=(),
             takes=(*_TAKEN, "crane"),
         ),
+        Suite(
+            GUEST,
+            _GUEST,
+            "Linux as a program (User-mode Linux 7.2), for what a crash of the machine leaves (17 s, 250 MB)",
+            release="sid",
+            provides=(),
+            guest=True,
+        ),
     )
 }
 
@@ -150,11 +168,15 @@ class Taking(Enum):
     ALL = frozenset(suite.name for suite in SUITES.values() if suite.takes and not suite.provides)
 
 
-def wanted(*, containers: bool, singularity: bool, taking: Taking = Taking.NONE) -> list[str]:
-    """The suites that are built unasked. *containers*: whether cells may run them here; *singularity*: whether there is one to run."""
+def wanted(*, containers: bool, singularity: bool, taking: Taking = Taking.NONE, guests: bool = False) -> list[str]:
+    """The suites that are built unasked. *containers*: whether cells may run them here; *singularity*: whether there is one to run.
+
+    *guests*: whether kernels of their own are needed.
+    """
     return [
         suite.name
         for suite in SUITES.values()
         if (containers and suite.name in taking.value)
+        or (guests and suite.guest)
         or (suite.provides and (not suite.images or (containers and (singularity or suite.name != IMAGES))))
     ]

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.cells.plan import Cell
 from harness.diagnose.account import stories
 from harness.diagnose.observe import command_before, functions_for, observe
-from harness.diagnose.sweep import fits, swept
+from harness.diagnose.sweep import Tries, fits, swept
 from harness.diagnose.trace import read_trace
 from harness.judge.judged import judged
 from harness.judge.rules.fault import KILLED
@@ -89,7 +89,7 @@ def _looked_at(context: CellContext, cell: Cell, trace: Path) -> CellContext:
 
 def _faults(context: CellContext) -> str:
     chosen: Sequence[Cell] = [one for one in cells("fuse-overlayfs", founding=True) if not fits(one)]
-    found, troubles = swept(chosen, context, 3, (), (KILLED,), lambda *_: False)
+    found, troubles = swept(Tries(chosen, faults=(KILLED,)), context, 3, (), lambda *_: False)
     number = sum(len(cell.faults) for cell in found.cells)
     if troubles or not number:
         raise NotDone(f"not all could be tried: {troubles[:1]}")

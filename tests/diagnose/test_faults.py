@@ -152,7 +152,7 @@ def test_a_run_tries_them_and_its_report_shows_them(tmp_path: Path) -> None:
 @pytest.mark.real
 @needs_strace
 def test_what_can_have_no_faults(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main(["faults", "ghost-marker", "--tool", "kernel"]) == 2
+    assert main(["faults", "ghost-marker", "--tool", "kernel", "--profile", "user"]) == 2
     assert "no cell of these can have faults" in capsys.readouterr().err
     assert main(["faults", "--fault", "EWRONG"]) == 2
     (tmp_path / "file").write_text("")

@@ -95,7 +95,7 @@ def test_an_unknown_word_is_answered_with_the_nearest(word: str, guess: str) -> 
     assert "known: " in caught.value.remedy
 
 
-@pytest.mark.parametrize("word", ["kernel=/bin/true", "fuse-overlayfs="])
+@pytest.mark.parametrize("word", ["squashfuse=/bin/true", "fuse-overlayfs="])
 def test_only_a_program_that_can_be_given_is_taken(word: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_word(word)
@@ -334,7 +334,7 @@ def test_two_installations_of_one_release_never_share_a_label(cache: Path, tmp_p
         "fuse-overlayfs:v2=/x",
         "fuse-overlayfs:1.14:a b=/x",
         "fuse-overlayfs:1+b=/x",
-        "kernel:6=/x",
+        "squashfuse:6=/x",
     ],
 )
 def test_a_version_or_a_name_that_cannot_be_said(word: str) -> None:

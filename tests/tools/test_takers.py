@@ -140,6 +140,7 @@ def test_the_worlds_of_takers_run_no_cells_and_one_of_them_is_built_unasked() ->
         "images", "apptainer", *(f"importers-{name}" for name in ("bullseye", "bookworm", "trixie", "sid")),
     ]  # fmt: skip
     assert wanted(containers=False, singularity=False, taking=Taking.ALL)[4:] == []
+    assert wanted(containers=False, singularity=False, guests=True)[4:] == ["guest-sid"]
 
 
 def test_craft_parts_is_the_package_of_this_environment(host: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,8 +50,11 @@ def test_the_digest_of_a_recipe_does_not_change_by_itself() -> None:
 def test_every_suite_has_its_reason_and_the_stack() -> None:
     for suite in SUITES.values():
         assert suite.why
-        assert {"fuse-overlayfs", "fuse2fs", "e2fsprogs", "attr", "perl-base"} <= set(suite.packages)
-        assert ({"squashfuse", "squashfs-tools"} <= set(suite.packages)) is (suite.name != "bullseye")
+        stack = {"user-mode-linux", "dmsetup"} if suite.guest else {"fuse-overlayfs", "fuse2fs"}
+        assert {*stack, "e2fsprogs", "attr", "perl-base"} <= set(suite.packages)
+        assert ({"squashfuse", "squashfs-tools"} <= set(suite.packages)) is (
+            suite.name != "bullseye" and not suite.guest
+        )
 
 
 def test_versions_come_from_the_names_of_package_files() -> None:

@@ -18,6 +18,7 @@ from harness.places import FAULT, REMOUNT, PlaceName
 from harness.snapshot.model import Entry, Kind, Snapshot
 
 KILLED = "killed"
+CRASH = "crash"  # of the machine, under a kernel's own overlay
 _Differing = list[tuple[bytes, Taking]]
 
 
@@ -26,8 +27,8 @@ class FaultEvidence:
     """One fault. ``trees``: what was shown, after the step and mounted again; after a kill the latter alone.
 
     ``before``, ``after``: the plain directory before the step, and after it. ``writes``: the paths of a step that is several system calls
-    of its user's, of which some may be done; empty: it is one. ``failed``: what the step said; ``refused``: the words by which it was not
-    mounted again.
+    of its user's, of which some may be done; empty: it is one. ``keeps``: of a file that it writes to, what was there stays. ``failed``:
+    what the step said; ``refused``: the words by which it was not mounted again.
     """
 
     fault: str
@@ -39,6 +40,7 @@ class FaultEvidence:
     before: Snapshot
     after: Snapshot
     writes: tuple[bytes, ...] = ()
+    keeps: bool = False
     failed: bool = False
     refused: str = ""
 
@@ -56,7 +58,7 @@ class FaultEvidence:
     def unsaid(self) -> PlaceName | None:
         """The first place at which the step is done though it failed, or the other way round. Who was killed said nothing."""
         meant, other = (self.before, self.after) if self.failed else (self.after, self.before)
-        if self.fault == KILLED or not differing(meant, other) or (self.failed and self.writes):
+        if self.fault in {KILLED, CRASH} or not differing(meant, other) or (self.failed and self.writes):
             return None
         return next((place for place, tree in self.trees.items() if not differing(tree, other)), None)
 
@@ -76,7 +78,8 @@ class FaultEvidence:
             written = any(path == one or path.startswith(one + b"/") for one in self.writes)
             if _same(here, early) or _same(here, late):
                 continue
-            if written and here is not None and late is not None and here.kind is late.kind:
+            cut = self.keeps and here is not None and early is not None and here.size < early.size
+            if written and not cut and here is not None and late is not None and here.kind is late.kind:
                 continue
             strange = here is not None and (here.kind is Kind.UNKNOWN or (early is None and late is None))
             found.append((path, Taking.ABSENT if here is None else Taking.EXTRA if strange else Taking.DIFFERS))

@@ -150,6 +150,8 @@ def reached_outside(path: str, facts: layer.ReachedOutside) -> str:  # noqa: ARG
 
 
 def _after(facts: fault.HalfDone | fault.Unsaid | fault.NotAgain) -> str:
+    if facts.fault == "crash":
+        return f"after a crash amid {facts.action}"
     how = f"killed before {facts.call}" if facts.fault == "killed" else f"told {facts.fault} by {facts.call}"
     return f"{how} while serving {facts.request or 'no request'} for {facts.action}"
 
