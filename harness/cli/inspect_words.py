@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.cli.colour import Paint
-from harness.compare.words import Name, Words
+from harness.compare.words import bare
 from harness.compare.words import count as counted
 from harness.judge.codes import CODES
 from harness.layers.told import Told
@@ -62,7 +62,7 @@ def layer_lines(told: Told, name: str, paint: Paint) -> Iterator[str]:
 def _marker_line(told: Told, marker: Marker, paint: Paint) -> str:
     at = f" (in {escape(marker.at)})" if marker.at != marker.path else ""
     said = paint(_SAYS[marker.says], f"{marker.says.value:6}")
-    more = [words for words in (idle_words(told, marker), _plain(hides_words(marker, told.hides))) if words]
+    more = [words for words in (idle_words(told, marker), bare(hides_words(marker, told.hides))) if words]
     line = f"  {said}  {escape(marker.path) or '/'}{at}  {ENCODINGS[marker.encoding].badge}"
     return line + (paint("dim", f", {', '.join(more)}") if more else "")
 
@@ -92,8 +92,4 @@ def reader_lines(told: Told, paint: Paint) -> Iterator[str]:
         yield f"  {paint('green', 'as it is meant')}: {', '.join(same)}"
     for one in told.seen:
         if not one.same:
-            yield f"  {paint('red', one.reader.name)}: {_plain(seen_words(one))}"
-
-
-def _plain(words: Words) -> str:
-    return "".join(word.text if isinstance(word, Name) else word for word in words)
+            yield f"  {paint('red', one.reader.name)}: {bare(seen_words(one))}"

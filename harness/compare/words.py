@@ -27,6 +27,11 @@ def plain(words: Words) -> str:
     return "".join(f"`{word.text}`" if isinstance(word, Name) else word for word in words)
 
 
+def bare(words: Words) -> str:
+    """Words without what marks names."""
+    return "".join(word.text if isinstance(word, Name) else word for word in words)
+
+
 def listing(words: Sequence[str]) -> str:
     """``a, b and c``."""
     return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.compare.steps import step_words
-from harness.compare.words import Name, Words
+from harness.compare.words import bare
 from harness.diagnose.story import UPPER, WORK, Came, below, came, of_marker, rooted
 from harness.diagnose.syscalls import Does
 from harness.diagnose.told import Seen, Story, What
@@ -158,7 +158,7 @@ class _Teller:
         return Story(shown(path), what, says, seen, told, findings=self._found(path))
 
     def _step(self, index: int | None) -> str:
-        return f"step {index + 1}, {_bare(step_words(self._steps[index]))}" if index is not None else ""
+        return f"step {index + 1}, {bare(step_words(self._steps[index]))}" if index is not None else ""
 
     def _of_mark(self, marker: Marker) -> tuple[str, ...]:
         """What is found of a mark: a finding names the entry, or what it deletes."""
@@ -171,10 +171,6 @@ class _Teller:
 
 # Phases of a script after it has taken the upper: what is done there made nothing of what lies in it.
 _AFTER = frozenset({"upper", "mount again", "remount-view", "last unmount", "end"})
-
-
-def _bare(words: Words) -> str:
-    return "".join(word.text if isinstance(word, Name) else word for word in words)
 
 
 def _says(marker: Marker) -> str:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cells.plan import Cell, NotRun, cell_of, plan
+from harness.compare.steps import step_words
+from harness.compare.words import bare
 from harness.diagnose.disk import Logged, Stop, read_log, stops, write_states
 from harness.diagnose.faults import Came, Fault, FaultCell, Point, keeps, written
 from harness.diagnose.observe import looking_after_steps, plain_states, shell
@@ -161,7 +163,7 @@ def _judged(  # noqa: PLR0917
     for before, now, stop in zip(seen, seen[1:], every[1:], strict=False):
         step = cell.scenario.steps[stop.step]
         line = f"commit {stop.ordinal}: {changed(before.below, now.below) or 'nothing that is seen'}"
-        point = Point(stop.step, "", line, "commit", stop.ordinal)
+        point = Point(stop.step, bare(step_words(step)), line, "commit", stop.ordinal)
         if stop.step >= apart[0]:
             yield Fault(point, CRASH, Came.MISSED, why=apart[1])
             continue

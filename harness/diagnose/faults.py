@@ -38,7 +38,11 @@ class Came(StrEnum):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A system call by which a daemon changes its upper or work folder. ``ordinal``: which call of its name, since the program began."""
+    """A system call by which a daemon changes its upper or work folder. ``ordinal``: which call of its name, since the program began.
+
+    Under a kernel's own overlay: a commit of the file system below, numbered in its step. ``request``: what was being served: a request of
+    FUSE, or the step itself.
+    """
 
     step: int
     request: str

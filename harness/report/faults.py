@@ -101,13 +101,13 @@ def faults_page(faults: Faults | None) -> FaultsPage | None:
 
 def _crash_table(cell: FaultCell) -> CrashTable:
     """The commits of one cell, step by step."""
-    steps: dict[int, list[tuple[str, str]]] = {}
+    steps: dict[tuple[int, str], list[tuple[str, str]]] = {}
     for one in cell.faults:
-        steps.setdefault(one.point.step, []).append((one.point.call, one.why or str(one.came)))
+        steps.setdefault((one.point.step, one.point.request), []).append((one.point.call, one.why or str(one.came)))
     column = Column.of(cell.tool, cell.profile)
     return CrashTable(
         f"{cell.scenario} on {column.label}",
-        tuple(CrashStep(f"step {step + 1}", tuple(lines)) for step, lines in steps.items()),
+        tuple(CrashStep(f"step {step + 1}, {words}", tuple(lines)) for (step, words), lines in steps.items()),
     )
 
 

@@ -83,7 +83,7 @@ def test_on_the_command_line_and_in_the_report(tmp_path: Path, capsys: pytest.Ca
     assert main(["faults", "ghost-marker", "--tool", "kernel", "--verbose", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert f"ghost-marker[kernel-{guest().version}-root]" in said
-    assert "step 1, crash: commit 3: upper/a/new made: dir: after" in said
+    assert "step 1, crash: mkdir a/new: commit 3: upper/a/new made: dir: after" in said
     page = faults_page(read_faults(tmp_path))
     assert page is not None
     assert [(row.tool, row.fault, row.points) for row in page.rows] == [(f"kernel {guest().version} root", "crash", 3)]
