@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.cells.plan import Cell
 from harness.diagnose.account import stories
+from harness.diagnose.crash import guest_cells
 from harness.diagnose.observe import command_before, functions_for, observe
 from harness.diagnose.sweep import Tries, fits, swept
 from harness.diagnose.trace import read_trace
@@ -21,6 +22,9 @@ from harness.judge.rules.fault import KILLED
 from harness.launch.cell import CellContext, Observer, run_cell
 from harness.readings.uppers import is_founding
 from harness.runs.decide import Wanted, decide, obstacles_here
+from harness.tools.guests import discover_guests
+from harness.worlds.build import worlds_in_place
+from harness.worlds.model import Tool
 from tests.bench.measure import ROUNDS, NotDone, row
 
 CELLS = 12
@@ -55,6 +59,7 @@ def why(work: Path) -> None:
     row(f"{CELLS} cells under observation, by the processor's time", measure, "2.5", ("strace",))
     row("how the marks of a cell came to be, of its trace", lambda: _attribution(context, work), "50 ms", ("strace",))
     row("the faults of the founding case", lambda: _faults(context), "5 in a second", ("strace",))
+    row("the crashes of the founding case under a guest kernel", lambda: _crashes(context), "")
 
 
 def _name() -> str:
@@ -85,6 +90,16 @@ def _attribution(context: CellContext, work: Path) -> str:
 def _looked_at(context: CellContext, cell: Cell, trace: Path) -> CellContext:
     observer = Observer(command_before(cell, trace), functions_for(cell))
     return CellContext(context.work, context.kernel, context.environment, context.timeout, observer=observer)
+
+
+def _crashes(context: CellContext) -> str:
+    guests = [one for one in discover_guests(worlds_in_place()) if isinstance(one, Tool)]
+    chosen = guest_cells(cells("kernel", founding=True), guests)
+    found, troubles = swept(Tries((), chosen), context, 3, (), lambda *_: False)
+    number = sum(len(cell.faults) for cell in found.cells)
+    if troubles or not number:
+        raise NotDone(f"not all could be tried: {troubles[:1]}")
+    return f"{number / found.seconds:.1f} in a second ({number}, with two starts of a kernel for each cell) | | "
 
 
 def _faults(context: CellContext) -> str:
