@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from harness.compare.words import count
-from harness.diagnose.story import UPPER, WORK, rooted
+from harness.diagnose.story import LOWER, UPPER, WORK, rooted
 from harness.diagnose.syscalls import Does
 from harness.diagnose.trace import Trace
 from harness.diagnose.words import bare, request_words
@@ -27,6 +27,10 @@ NAME = "faults.json"
 _SEVERAL = (Copy, Move, Remove, Touch, Write)  # steps that are several system calls of their own
 
 
+_NO_MORE_FILES = frozenset({"EMFILE", "ENFILE"})
+_UNREADABLE = frozenset({"EIO", "ENOMEM", "EACCES"})
+
+
 class Came(StrEnum):
     """What users have after a fault."""
 
@@ -37,8 +41,10 @@ class Came(StrEnum):
     MISSED = "missed"  # the fault met another call than was meant: it says nothing
 
 
-class Point(msgspec.Struct, frozen=True):
-    """A system call by which a daemon changes its upper or work folder. ``ordinal``: which call of its name, since the program began.
+class Point(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A system call by which a daemon changes its upper or work folder, or *reads* of its layers.
+
+    ``ordinal``: which call of its name, since the program began.
 
     Under a kernel's own overlay: a commit of the file system below, numbered in its step. ``request``: what was being served: a request of
     FUSE, or the step itself.
@@ -49,6 +55,13 @@ class Point(msgspec.Struct, frozen=True):
     call: str
     name: str
     ordinal: int
+    reads: bool = False
+
+    def can_give(self, fault: str) -> bool:
+        """Whether a fault can be met here: files run out where one is opened, and nothing but the disk's own errors is read."""
+        if fault in _NO_MORE_FILES:
+            return self.name.startswith("open")
+        return not self.reads or fault in _UNREADABLE
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -154,10 +167,12 @@ def points(trace: Trace) -> Iterator[Point]:
     """The points of the first daemon that serves steps, in their order."""
     first = next((one.call.process for one in trace.daemons if one.step is not None), None)
     for one in trace.daemons:
-        changes = one.does not in {Does.READS, Does.LISTS} and rooted(one.makes)[0] in {UPPER, WORK}
-        if one.call.process == first and one.step is not None and changes and one.call.ok:
+        reads = one.does in {Does.READS, Does.LISTS}
+        root = rooted(one.makes)[0]
+        known = root in {UPPER, WORK} or (reads and root.startswith(LOWER))
+        if one.call.process == first and one.step is not None and known and one.call.ok:
             request = request_words(one.served) if one.served is not None else ""
-            yield Point(one.step, request, bare(one), one.call.name, one.ordinal)
+            yield Point(one.step, request, bare(one), one.call.name, one.ordinal, reads)
 
 
 def written(step: Step) -> tuple[bytes, ...]:

@@ -10,7 +10,7 @@ from harness.diagnose.trace import Done
 from harness.whiteouts.encodings import ENCODINGS, WH, Says
 from harness.whiteouts.markers import Marker
 
-UPPER, WORK = b"upper", b"work"
+UPPER, WORK, LOWER = b"upper", b"work", b"lower"
 _MOST_READS = 3
 _XATTRS = {row.xattr for row in ENCODINGS.values() if row.xattr}
 
@@ -37,7 +37,7 @@ def below(root: bytes, path: bytes) -> bytes:
 def rooted(path: bytes) -> tuple[bytes, bytes]:
     """A path as root and rest: ``lower/1/a/f`` is ``lower/1`` and ``a/f``."""
     root, _, rest = path.partition(b"/")
-    if root == b"lower":
+    if root == LOWER:
         number, _, rest = rest.partition(b"/")
         root += b"/" + number
     return root, rest

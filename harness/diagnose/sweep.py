@@ -81,7 +81,7 @@ class Sweep:
 
     def run(self, every: Sequence[Point], faults: Sequence[str]) -> list[Fault]:
         """Each fault at each point, in their order."""
-        tasks = [(point, fault) for fault in faults for point in every]
+        tasks = [(point, fault) for fault in faults for point in every if point.can_give(fault)]
         with ThreadPoolExecutor(self._jobs) as pool:
             return list(pool.map(lambda task: self._one(*task), tasks))
 

@@ -41,7 +41,16 @@ def cells(defect: Defect) -> list[Cell]:
     """Cells of its witnesses, on each version of its program that has it, in the plain setup."""
     plan = decide(Wanted(defect.witnesses, (defect.program,)), obstacles_here(), lambda _: None)
     every = [one for one in plan.cells() if isinstance(one, Cell) and one.tool.name == defect.program]
-    return [one for one in every if in_ranges(defect.versions, one.tool.main.version)]
+    return [one for one in every if in_ranges(defect.versions, one.tool.main.version) and shows(defect, one)]
+
+
+def shows(defect: Defect, cell: Cell) -> bool:
+    """Whether a sign speaks of the cell at all."""
+    return any(
+        (not sign.profiles or cell.profile in sign.profiles)
+        and (not sign.tools or any(fnmatchcase(cell.tool.name, pattern) for pattern in sign.tools))
+        for sign in defect.signs
+    )
 
 
 def mine(stories: Sequence[Story], defect: Defect) -> list[Story]:
