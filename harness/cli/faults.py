@@ -12,22 +12,21 @@ from pathlib import Path
 from harness.cells.plan import Cell, cell_of
 from harness.cli.colour import Paint, painter
 from harness.cli.limits import at_least_one
-from harness.cli.looking import Whose
+from harness.cli.looking import Whose, is_tried
 from harness.cli.working import a_limit, say, working
 from harness.compare.words import count, listing
 from harness.diagnose.crash import guest_cells
-from harness.diagnose.faults import Came, FaultCell, Faults, Point, summed, write_faults
+from harness.diagnose.faults import USUAL, Came, FaultCell, Faults, Point, summed, write_faults
 from harness.diagnose.observe import tracer
-from harness.diagnose.sweep import USUAL, Tries, fits, swept
+from harness.diagnose.sweep import Tries, fits, swept
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
 from harness.judge.errnos import ERRNOS
-from harness.judge.rules.fault import KILLED
 from harness.names import one_line
 from harness.profile import Profile
-from harness.readings.uppers import is_founding
 from harness.report.faults import things
 from harness.runs.decide import Wanted, decide, obstacles_here
 from harness.runs.planfile import PlanFile
+from harness.scenario.model import KILLED
 from harness.tools.asked import HELP as TOOL_HELP
 from harness.tools.asked import KERNEL
 
@@ -35,7 +34,8 @@ _LINES = 3  # of one thing
 
 _EPILOG = """\
 One run under observation shows by which system calls the daemon changes its upper and its work folder; then it is run again for each of
-them, killed before it (or told by it of an error), and mounted again. The kernel's own overlay has no daemon: a kernel that is a program
+them, killed before it (or told by it of an error), and mounted again. What runs out where files are
+opened (EMFILE), and a disk's own errors (EIO), is met by reading too. The kernel's own overlay has no daemon: a kernel that is a program
 (worlds build guest-sid) does the steps on a disk of its own, and that machine crashes after each commit of the file system below; its
 journal is replayed, and it is mounted again. What users see must be the tree before the step or the one after it, and what the step
 says of itself must be so. Without a scenario: those of the founding case.
@@ -70,7 +70,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="F",
-        help=f"killed, or an error as errno names it (default: {', '.join(USUAL)})",
+        help=f"killed, or an error as errno names it (default: as the scenario says, else {', '.join(USUAL)})",
     )
     parser.add_argument(
         "--call", action="append", default=[], metavar="NAME", help="at this system call alone, such as mknodat"
@@ -128,7 +128,7 @@ def faults(arguments: argparse.Namespace) -> int:
 
 
 def _kinds(named: Sequence[str]) -> tuple[str, ...]:
-    kinds = tuple(dict.fromkeys(named)) or USUAL
+    kinds = tuple(dict.fromkeys(named))
     unknown = [one for one in kinds if one != KILLED and one not in ERRNOS]
     if unknown:
         raise UsageError(
@@ -139,7 +139,7 @@ def _kinds(named: Sequence[str]) -> tuple[str, ...]:
 
 def _chosen(plan: PlanFile, *, founding: bool) -> tuple[list[Cell], list[Cell]]:
     """The cells of daemons, and those of guest kernels; *founding*: of the founding case alone. Raises UsageError where there is none."""
-    every = [one for one in plan.cells() if not founding or is_founding(cell_of(one).scenario)]
+    every = [one for one in plan.cells() if not founding or is_tried(cell_of(one).scenario)]
     cells = [one for one in every if isinstance(one, Cell) and not fits(one)]
     as_root = Profile.ROOT in plan.profiles
     guests = guest_cells(every, plan.guests) if as_root else []

@@ -23,6 +23,7 @@ from harness.places import UPPER
 from harness.readings.uppers import is_founding
 from harness.runs.results import CellResult
 from harness.runs.run import Run
+from harness.scenario.model import Scenario
 
 MOST_NEW = 40  # cells with something new that are looked at unasked
 
@@ -92,8 +93,8 @@ def try_faults(run: Run, say: Say) -> None:
     if run.plan.faults == Whose.NONE:
         return
     ran = [run.cells[result.id] for result in run.results.values() if result.folder and result.id in run.cells]
-    cells = [one for one in ran if isinstance(one, Cell) and is_founding(one.scenario) and not fits(one)]
-    every = [one for one in run.cells.values() if is_founding(cell_of(one).scenario)]
+    cells = [one for one in ran if isinstance(one, Cell) and is_tried(one.scenario) and not fits(one)]
+    every = [one for one in run.cells.values() if is_tried(cell_of(one).scenario)]
     guests = guest_cells(every, run.plan.guests)  # as root in there, whoever runs it
     context = _context(run, "no faults were tried")
     if context is None:
@@ -107,6 +108,11 @@ def try_faults(run: Run, say: Say) -> None:
         write_faults(found, run.folder)
     except LabError as error:
         run.problems.append(error)
+
+
+def is_tried(scenario: Scenario) -> bool:
+    """Whether faults are tried in a scenario unasked: in the founding case's, and where the scenario names some."""
+    return is_founding(scenario) or bool(scenario.faults)
 
 
 def chosen(

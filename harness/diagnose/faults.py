@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
@@ -18,12 +19,14 @@ from harness.evidence.recording import ToolRecord
 from harness.judge.findings import Finding
 from harness.names import unescape
 from harness.profile import Profile
+from harness.scenario.model import KILLED, FaultAt, Scenario
 from harness.scenario.steps import Copy, Mkdir, Move, Remove, Step, Touch, Write
 from harness.whiteouts.encodings import ENCODINGS, Encoding
 
 SCHEMA = 1
 AS_ELSE = "as else"  # nothing is otherwise
 NAME = "faults.json"
+USUAL = (KILLED, "ENOSPC")  # what daemons meet: somebody kills them, and disks are full
 _SEVERAL = (Copy, Move, Remove, Touch, Write)  # steps that are several system calls of their own
 
 
@@ -184,6 +187,18 @@ def written(step: Step) -> tuple[bytes, ...]:
 def keeps(step: Step) -> bool:
     """Whether a step leaves what was in a file, and at most adds to it."""
     return isinstance(step, Touch) or (isinstance(step, Write) and step.append)
+
+
+def asked_of(scenario: Scenario, named: Sequence[str]) -> tuple[FaultAt, ...]:
+    """What is tried: what was *named*, or what the scenario says, or what daemons usually meet."""
+    return tuple(map(FaultAt, named)) or scenario.faults or tuple(map(FaultAt, USUAL))
+
+
+def met_by(every: Sequence[Point], asked: FaultAt) -> list[Point]:
+    """The points that a fault is tried at. A pattern says where it can be met; without one its kind does."""
+    fit = [one for one in every if one.can_give(asked.fault)] if asked.at == "*" else []
+    fit = fit or [one for one in every if asked.at != "*" and fnmatchcase(one.call, asked.at)]
+    return fit[asked.time - 1 : asked.time] if asked.time else fit
 
 
 def summed(faults: Sequence[Fault]) -> dict[Came, int]:

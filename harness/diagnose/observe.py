@@ -58,7 +58,7 @@ def observe(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[D
     Raises MissingProgram where strace is not here, BrokenMachinery where the cell could not be run so.
     """
     by = tracer()
-    history, ran = _observed(cell, context, keep_at, defects)
+    history, ran = _observed(cell, context, keep_at, defects, functions_for(cell))
     inside = b"" if isinstance(cell.driver, Mounter) else LAB.strip("/").encode()
     told = stories(ran.recording, ran.trees, ran.verdict.findings, history, after_steps(keep_at), inside=inside)
     note = "the trace ends in a call" if history.cut and any(one.seen is Seen.NOT for one in told) else ""
@@ -68,18 +68,20 @@ def observe(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[D
     return why
 
 
-def observed_trace(cell: Cell, context: CellContext) -> Trace:
-    """The history of one run under observation, of which nothing else is kept. Raises as ``observe`` does."""
+def observed_trace(cell: Cell, context: CellContext, functions: bytes) -> Trace:
+    """The history of one run under observation with *functions*, of which nothing else is kept. Raises as ``observe`` does."""
     folder = context.work / f"observed-{secrets.token_hex(6)}"
     try:
-        return _observed(cell, context, folder, ())[0]
+        return _observed(cell, context, folder, (), functions)[0]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _observed(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[Defect]) -> tuple[Trace, Judged]:
+def _observed(
+    cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[Defect], functions: bytes
+) -> tuple[Trace, Judged]:
     trace = context.work / f"trace-{secrets.token_hex(6)}"
-    observer = Observer(command_before(cell, trace), functions_for(cell))
+    observer = Observer(command_before(cell, trace), functions)
     try:
         run_cell(cell, replace(context, observer=observer, timeout=context.timeout * _SLOWER), keep_at)
         ran = judged(keep_at, defects)

@@ -6,7 +6,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -26,7 +26,9 @@ from harness.diagnose.faults import (
     Faults,
     Lack,
     Point,
+    asked_of,
     keeps,
+    met_by,
     points,
     written,
 )
@@ -38,18 +40,18 @@ from harness.evidence.whole import NO_ROOM
 from harness.judge.defects.explain import Explainer
 from harness.judge.defects.model import Defect
 from harness.judge.rules.evidence import shown
-from harness.judge.rules.fault import KILLED, FaultEvidence, differing, fault_findings
+from harness.judge.rules.fault import FaultEvidence, differing, fault_findings
 from harness.launch.cell import CellContext, Observer, Ran, run_cell
 from harness.machine.process import run, which
 from harness.names import escape
 from harness.places import REMOUNT, UPPER, VIEW
-from harness.scenario.model import Scenario
+from harness.scenario.model import KILLED, FaultAt, Scenario
 from harness.scenario.steps import Remount
 from harness.snapshot.model import EMPTY
 from harness.whiteouts.encodings import Encoding
 from harness.whiteouts.markers import find_markers
 
-USUAL = (KILLED, "ENOSPC")  # what daemons meet: somebody kills them, and disks are full
+_NEVER = ("mknodat", "60000", "error=EPERM")  # a fault that is not met
 _FULL = {"ENOSPC", "EDQUOT", "EIO"}
 _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
 
@@ -77,20 +79,22 @@ class Sweep:
     def points(self) -> list[Point]:
         """Where a fault can be, as one run under observation shows it. Raises MissingProgram, BrokenMachinery."""
         tracer()
-        return list(points(observed_trace(self._cell, self._context)))
+        return list(points(observed_trace(self._cell, self._context, _functions())))
 
-    def run(self, every: Sequence[Point], faults: Sequence[str]) -> list[Fault]:
-        """Each fault at each point, in their order."""
-        tasks = [(point, fault) for fault in faults for point in every if point.can_give(fault)]
+    def run(self, every: Sequence[Point], faults: Sequence[FaultAt]) -> list[Fault]:
+        """Each fault at each point where it is to be met, in their order."""
+        tasks = [(point, asked.fault) for asked in faults for point in met_by(every, asked)]
+        steps = sorted({step for point, _ in tasks for step in (point.step - 1, point.step)})
         with ThreadPoolExecutor(self._jobs) as pool:
-            return list(pool.map(lambda task: self._one(*task), tasks))
+            apart = dict(zip(steps, pool.map(self._apart, steps), strict=True))
+            return list(pool.map(lambda task: self._one(task[0], task[1], apart), tasks))
 
     def fallbacks(self, lacks: Sequence[Lack] = LACKS) -> list[Fallback]:
         """What the daemon does where each of these is lacking, from its first call on."""
         scenario = self._cell.scenario
         folders = [self._context.work / f"lack-{secrets.token_hex(6)}" for _ in (None, *lacks)]
         try:
-            usual = self._run(scenario, folders[0], "mknodat", "60000", "error=EPERM")
+            usual = self._run(scenario, folders[0], *_NEVER)
             with ThreadPoolExecutor(self._jobs) as pool:
                 ran = pool.map(
                     lambda one: self._run(
@@ -108,12 +112,35 @@ class Sweep:
 
     def _run(self, scenario: Scenario, folder: Path, calls: str, when: str, injected: str) -> Ran:
         lines = f"fault_call='{calls}' fault_when={when} fault={injected}\n".encode()
-        observer = Observer((), lines + _functions(), _strace())
+        observer = Observer((), lines + _functions() + shell("faulty"), _strace())
         cell = Cell(scenario, self._cell.tool, self._cell.profile)
         return run_cell(cell, replace(self._context, observer=observer), folder)
 
-    def _one(self, point: Point, fault: str) -> Fault:
-        scenario = msgspec.structs.replace(self._cell.scenario, steps=self._cell.scenario.steps[: point.step + 1])
+    def _apart(self, step: int) -> str:
+        """Why what is shown after a step, and no fault, is no plain directory; empty where it is: else a fault is not the cause."""
+        scenario = self._until(step)
+        folder = self._context.work / f"plain-{secrets.token_hex(6)}"
+        when = f"after step {step + 1}" if step >= 0 else "before the first step"
+        try:
+            ran = self._run(scenario, folder, *_NEVER)
+            codes = [
+                {one.index: bool(one.code) for one in steps}
+                for steps in (ran.recording.steps, ran.recording.oracle_steps)
+            ]
+            other = codes[0] != codes[1] or REMOUNT not in ran.trees or bool(_wrong(ran, folder, scenario))
+            return f"what is shown {when} is another tree without it, too" if other else ""
+        except LabError as error:
+            return error.what
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _until(self, step: int) -> Scenario:
+        return msgspec.structs.replace(self._cell.scenario, steps=self._cell.scenario.steps[: step + 1])
+
+    def _one(self, point: Point, fault: str, apart: Mapping[int, str]) -> Fault:
+        if why := apart[point.step - 1] or apart[point.step]:
+            return Fault(point, fault, Came.MISSED, why=why)
+        scenario = self._until(point.step)
         injected = "signal=SIGKILL" if fault == KILLED else f"error={fault}"
         folder = self._context.work / f"fault-{secrets.token_hex(6)}"
         try:
@@ -167,18 +194,21 @@ def sweep_cell(  # noqa: PLR0917
 ) -> FaultCell:
     """All faults of a cell. Raises UsageError for one that can have none, MissingProgram, BrokenMachinery."""
     sweep = Sweep(cell, context, jobs, defects)
-    found = sweep.run([point for point in sweep.points() if wanted(point)], faults)
+    found = sweep.run([point for point in sweep.points() if wanted(point)], asked_of(cell.scenario, faults))
     tool = tool_record(cell.tool, context.kernel)
     return FaultCell(cell.id, cell.scenario.name, tool, cell.profile, tuple(found), tuple(sweep.fallbacks()))
 
 
 @dataclass(frozen=True)
 class Tries:
-    """What is tried. ``cells``: of daemons; ``guests``: of kernels whose machine crashes; ``wanted``: at which points of a daemon."""
+    """What is tried. ``cells``: of daemons; ``guests``: of kernels whose machine crashes; ``wanted``: at which points of a daemon.
+
+    ``faults``: empty: as each scenario says, else the usual ones.
+    """
 
     cells: Sequence[Cell]
     guests: Sequence[Cell] = ()
-    faults: Sequence[str] = USUAL
+    faults: Sequence[str] = ()
     wanted: Callable[[Point], bool] = lambda _: True
 
 
@@ -243,7 +273,7 @@ def _met(folder: Path, point: Point) -> bool:
 
 
 def _functions() -> bytes:
-    return shell("observed") + shell("faulty") + looking_after_steps("oracle", "oracle")
+    return shell("observed") + looking_after_steps("oracle", "oracle") + shell("serving")
 
 
 @cache

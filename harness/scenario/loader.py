@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ from harness.scenario.check import check_path, check_text, check_tree
 from harness.scenario.convert import BAD, check_keys, fields_of, read, read_entries, read_list
 from harness.scenario.kept import named_table
 from harness.scenario.mistakes import Enough, Mistakes, end_all
-from harness.scenario.model import SCHEMA, Node, Scenario, Tree
+from harness.scenario.model import KILLED, SCHEMA, FaultAt, Node, Scenario, Tree
 from harness.scenario.options import check_env, check_options
 from harness.scenario.rehearse import slips
 from harness.scenario.steps import StepBase
@@ -184,12 +185,20 @@ def _check(fields: dict[str, Any], mistakes: Mistakes) -> None:
             _check_step(step, f"steps[{i}]", mistakes)
     check_tools(_good(fields, "on", ()), "on", mistakes)
     check_tools(_good(fields, "refuses", ()), "refuses", mistakes)
+    for i, one in enumerate(_good(fields, "faults", ())):
+        if one is not BAD:
+            _check_fault(one, f"faults[{i}].fault", mistakes)
     check_names(_good(fields, "also", ()), "also", mistakes)
     check_options(_good(fields, "options", {}), "options", mistakes)
     handed = _good(fields, "handover", None)
     if handed is not None and handed.profile is None and handed.mode is None:
         mistakes.add("hands over to nobody", "handover", 'say profile = "root" or "user", or mode = "native" or "oci"')
     check_env(_good(fields, "env", {}), "env", mistakes)
+
+
+def _check_fault(one: FaultAt, key: str, mistakes: Mistakes) -> None:
+    if one.fault != KILLED and one.fault not in errno.errorcode.values():
+        mistakes.add(f"there is no fault {one.fault!r}", key, f"{KILLED}, or an error such as EIO, EMFILE, ENOSPC")
 
 
 def _good(fields: dict[str, Any], key: str, otherwise: Any) -> Any:

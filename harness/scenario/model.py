@@ -10,6 +10,7 @@ import msgspec
 from harness.scenario.steps import Step
 
 SCHEMA = 1
+KILLED = "killed"  # a fault: the daemon is
 
 Mode = Annotated[str, msgspec.Meta(pattern="^[0-7]{3,4}$", description="octal permission bits, as a string: '0755'")]
 Owner = Annotated[tuple[int, int], msgspec.Meta(description="numeric owner and group: [0, 0]")]
@@ -82,6 +83,17 @@ class Handover(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     mode: Literal["native", "oci"] | None = None
 
 
+class FaultAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A fault that is tried in a daemon, in runs of their own: see ``faults``. It is no part of an ordinary run.
+
+    ``at``: a shell pattern of the system call as ``why`` shows it; ``time``: at the n-th that fits, from 1; 0: at each, in a run each.
+    """
+
+    fault: str
+    at: str = "*"
+    time: Annotated[int, msgspec.Meta(ge=0, le=10000)] = 0
+
+
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One scenario file. ``name`` is the file's name without ``.toml`` and is not a key of the file."""
 
@@ -101,6 +113,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     profiles: tuple[Literal["root", "user"], ...] = ()  # empty: both
     handover: Handover | None = None
     refuses: tuple[str, ...] = ()  # tools (as in known: "fuse-overlayfs>=1.8") that must refuse to mount this stack
+    faults: tuple[FaultAt, ...] = ()  # empty: the usual ones, where faults are tried at all
     repeat: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1  # how often a cell is run, where runs may differ
     name: str = ""
 

@@ -18,10 +18,10 @@ from harness.diagnose.observe import command_before, functions_for, observe
 from harness.diagnose.sweep import Tries, fits, swept
 from harness.diagnose.trace import read_trace
 from harness.judge.judged import judged
-from harness.judge.rules.fault import KILLED
 from harness.launch.cell import CellContext, Observer, run_cell
 from harness.readings.uppers import is_founding
 from harness.runs.decide import Wanted, decide, obstacles_here
+from harness.scenario.model import KILLED
 from harness.tools.guests import discover_guests
 from harness.worlds.build import worlds_in_place
 from harness.worlds.model import Tool

@@ -19,6 +19,9 @@ from harness.diagnose.faults import (
     FaultCell,
     Faults,
     Point,
+    asked_of,
+    keeps,
+    met_by,
     points,
     read_faults,
     summed,
@@ -33,7 +36,8 @@ from harness.machine.process import which
 from harness.places import FAULT
 from harness.profile import Profile
 from harness.report.faults import faults_page
-from harness.scenario.steps import Copy, Mkdir, Rename, Write
+from harness.scenario.model import FaultAt, Scenario
+from harness.scenario.steps import Copy, Mkdir, Rename, Touch, Write
 from harness.whiteouts.encodings import Encoding
 from tests.diagnose.traces import DAEMON, answer, request, step, trace
 
@@ -57,8 +61,43 @@ def test_points_are_the_calls_that_change_something_counted_by_their_names() -> 
             ),
         )
     )
-    assert [(one.name, one.ordinal, one.step, one.request) for one in points(read)] == [
+    every = list(points(read))
+    assert [(one.name, one.ordinal, one.step, one.request) for one in every if not one.reads] == [
         ("mkdirat", 3, 0, "MKDIR d"), ("openat", 3, 0, "MKDIR d"),
+    ]  # fmt: skip
+    assert [(one.name, one.ordinal, one.call) for one in every if one.reads] == [
+        ("openat", 2, 'openat(upper, ".", O_RDONLY)')
+    ]
+
+
+def test_where_a_fault_is_met() -> None:
+    opens, lists, makes, creates = (
+        Point(0, "", call, call.partition("(")[0], 1, reads)
+        for call, reads in (
+            ("openat(lower/1)", True),
+            ("getdents64(upper)", True),
+            ("mkdirat(upper)", False),
+            ("openat2(upper)", False),
+        )
+    )
+    every = [opens, lists, makes, creates]
+    assert met_by(every, FaultAt("killed")) == met_by(every, FaultAt("ENOSPC")) == [makes, creates]
+    assert met_by(every, FaultAt("EMFILE")) == [opens, creates]
+    assert met_by(every, FaultAt("EIO")) == every
+    assert met_by(every, FaultAt("killed", at="open*")) == [opens, creates]
+    assert met_by(every, FaultAt("killed", at="open*", time=2)) == [creates]
+    assert met_by(every, FaultAt("killed", time=3)) == met_by(every, FaultAt("killed", at="nothing*")) == []
+
+
+def test_what_is_tried_where_nobody_says_it() -> None:
+    """What the command line names comes before what the scenario says, and that before the usual."""
+    plain = Scenario(1, "t", "g", (Mkdir(path="d"),))
+    own = msgspec.structs.replace(plain, faults=(FaultAt("EIO", at="open*"),))
+    assert [one.fault for one in asked_of(plain, ())] == ["killed", "ENOSPC"]
+    assert asked_of(own, ()) == own.faults
+    assert asked_of(own, ("EPERM",)) == (FaultAt("EPERM"),)
+    assert [keeps(one) for one in (Write(path="f", append=True), Touch(path="f"), Write(path="f"), Mkdir(path="d"))] == [
+        True, True, False, False,
     ]  # fmt: skip
 
 
@@ -205,3 +244,38 @@ def test_at_one_call_alone(tmp_path: Path) -> None:
         ("mknodat", "EPERM", Came.AFTER)
     ]
     assert main([*words, "--call", "nothing"]) == 0
+
+
+@pytest.mark.real
+@pytest.mark.worlds
+@needs_strace
+def test_a_file_that_is_saved_by_rename_is_lost_by_release_1_and_not_by_a_kernel(tmp_path: Path) -> None:
+    """The scenario says which faults are tried; the kernel beside it shows what is possible."""
+    words = ["faults", "replaced-file", "--tool", "fuse-overlayfs@trixie", "--tool", "kernel", "--out", str(tmp_path)]
+    assert main(words) == 0
+    found = read_faults(tmp_path)
+    assert found is not None
+    daemons, kernels = (
+        [one for one in found.cells if (one.tool.name == "kernel") is kernel] for kernel in (False, True)
+    )
+    for cell in daemons:
+        killed = [one for one in cell.faults if one.fault == "killed" and one.came is Came.WRONG]
+        assert [(one.point.step, one.findings[0].path) for one in killed] == [(2, "f"), (5, "g")]
+        assert {one.known.defect for fault in killed for one in fault.findings if one.known} == {
+            "fuse-overlayfs-rename-not-atomic"
+        }
+    assert [Came.WRONG in {one.came for one in cell.faults} for cell in kernels] == [False]
+
+
+@pytest.mark.real
+@pytest.mark.worlds
+@needs_strace
+def test_what_is_another_tree_without_a_fault_says_nothing_of_one(tmp_path: Path) -> None:
+    """deleted-content-by-name: fuse-overlayfs 1.14 shows what was deleted to who asks for it by its name, whatever happens."""
+    words = ["faults", "deleted-content-by-name", *AS_USER, "--fault", "EIO", "--at", "statx*", "--out", str(tmp_path)]
+    main(words)
+    found = read_faults(tmp_path)
+    assert found is not None
+    asked = [one for one in found.cells[0].faults if one.point.step == 3]
+    assert {one.came for one in asked} == {Came.MISSED}
+    assert "what is shown after step 4 is another tree without it, too" in asked[0].why

@@ -18,7 +18,7 @@ from harness.judge.facts.view import StepResult
 from harness.judge.findings import Finding, flat
 from harness.judge.rules.every import RULES
 from harness.judge.rules.evidence import Evidence, RawLayer
-from harness.judge.rules.fault import KILLED, FaultEvidence, fault_findings
+from harness.judge.rules.fault import FaultEvidence, fault_findings
 from harness.judge.rules.layer import layer_findings, when_converted
 from harness.judge.rules.packed import RULES as PACKED
 from harness.judge.rules.packed import PackedEvidence
@@ -26,7 +26,7 @@ from harness.judge.rules.taken import TakenEvidence, taken_findings
 from harness.names import escape
 from harness.places import IMPORTED, PUSHED, REMOUNT, PlaceName
 from harness.profile import Profile
-from harness.scenario.model import Tree
+from harness.scenario.model import KILLED, Tree
 from harness.scenario.steps import Mkdir, Readdir, Rename
 from harness.snapshot.model import Entry, Kind
 from tests.judge.evidence import evidence, file, folder, gone, tree

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from harness.judge.facts.fault import HalfDone
-from harness.judge.rules.fault import KILLED, FaultEvidence, fault_findings
+from harness.judge.rules.fault import FaultEvidence, fault_findings
 from harness.places import REMOUNT, VIEW, PlaceName
+from harness.scenario.model import KILLED
 from harness.snapshot.model import Entry, Kind, Snapshot
 from tests.judge.evidence import file, folder, tree
 

@@ -67,6 +67,7 @@ def test_a_small_scenario_is_read() -> None:
         (HEAD + STEPS + 'profiles = ["admin"]\n', "profiles[0]", "admin", "schema"),
         (HEAD + STEPS + 'stack = "both"\n', "stack", "both", "schema"),
         (HEAD + STEPS + "handover = {}\n", "handover", "hands over to nobody", "profile"),
+        (HEAD + STEPS + "faults = [{ fault = 'EWRONG' }]\n", "faults[0].fault", "there is no fault 'EWRONG'", "EMFILE"),
         (
             HEAD + STEPS + '[[known]]\ncode = "WL101"\n',
             "known",

@@ -15,9 +15,9 @@ from harness.judge.rules.evidence import shown
 from harness.judge.rules.rule import Hit, Rule
 from harness.judge.rules.trees import otherwise
 from harness.places import FAULT, REMOUNT, PlaceName
+from harness.scenario.model import KILLED
 from harness.snapshot.model import Entry, Kind, Snapshot
 
-KILLED = "killed"
 CRASH = "crash"  # of the machine, under a kernel's own overlay
 _Differing = list[tuple[bytes, Taking]]
 
@@ -58,6 +58,10 @@ class FaultEvidence:
     def unsaid(self) -> PlaceName | None:
         """The first place at which the step is done though it failed, or the other way round. Who was killed said nothing."""
         meant, other = (self.before, self.after) if self.failed else (self.after, self.before)
+        if (
+            self.request == "WRITE" and not self.failed
+        ):  # who writes is told at close(2), which a redirection of the shell does not heed
+            return None
         if self.fault in {KILLED, CRASH} or not differing(meant, other) or (self.failed and self.writes):
             return None
         return next((place for place, tree in self.trees.items() if not differing(tree, other)), None)
