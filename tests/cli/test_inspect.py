@@ -18,6 +18,7 @@ import pytest
 import harness.cli.inspect  # noqa: F401 - commands are imported when they are called, which a user may not be able to do here
 from harness.cli.main import main
 from harness.machine.process import run
+from harness.machine.project import project_folder
 from tests.snapshot.test_image import LAYERS, SQUASHFS, layer, layout, oci_sif, sif
 
 
@@ -93,11 +94,12 @@ def ordinary() -> Iterator[None]:
     if os.geteuid() != 0:
         yield
         return
-    for words in (["explain", "WL101"], ["inspect", str(Path(__file__).parent / "__init__.py")]):
-        main(words)  # what is imported may lie where others may not read
+    main(["explain", "WL101"])  # what it imports may lie where others may not read
     os.setegid(65534)
     os.seteuid(65534)
     try:
+        if not any(project_folder().glob("scenarios/defects/*.toml")):
+            pytest.skip("this clone lies where other users may not read it")
         yield
     finally:
         os.seteuid(0)
