@@ -98,12 +98,19 @@ def ordinary() -> Iterator[None]:
     os.setegid(65534)
     os.seteuid(65534)
     try:
-        if not any(project_folder().glob("scenarios/defects/*.toml")):
+        if not _is_there(project_folder() / "scenarios"):
             pytest.skip("this clone lies where other users may not read it")
         yield
     finally:
         os.seteuid(0)
         os.setegid(0)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return bool(path.stat())
+    except PermissionError:
+        return False
 
 
 AsUser = Callable[..., tuple[int, str]]
