@@ -17,10 +17,13 @@ from harness.cli.working import a_limit, say, working
 from harness.compare.words import count, listing
 from harness.diagnose.crash import guest_cells
 from harness.diagnose.faults import USUAL, Came, FaultCell, Faults, Point, summed, write_faults
-from harness.diagnose.observe import tracer
+from harness.diagnose.replay import first_wrong, replayed
 from harness.diagnose.sweep import Tries, fits, swept
+from harness.diagnose.tracer import tracer
 from harness.errors import EXIT_AS_EXPECTED, EXIT_BROKEN, EXIT_FINDING, BrokenMachinery, UsageError
 from harness.judge.errnos import ERRNOS
+from harness.launch.cell import CellContext
+from harness.machine.cache import write_whole
 from harness.names import one_line
 from harness.profile import Profile
 from harness.report.faults import things
@@ -31,6 +34,7 @@ from harness.tools.asked import HELP as TOOL_HELP
 from harness.tools.asked import KERNEL
 
 _LINES = 3  # of one thing
+_TIMES = 3  # that a script is tried
 
 _EPILOG = """\
 One run under observation shows by which system calls the daemon changes its upper and its work folder; then it is run again for each of
@@ -45,6 +49,7 @@ examples:
   whiteout-lab faults ghost-marker-remade --tool fuse-overlayfs=./fuse-overlayfs --fault killed
   whiteout-lab faults ghost-marker --fault EPERM --call mknodat
   whiteout-lab faults restore-by-rename --fault EIO --fault EPERM --profile root
+  whiteout-lab faults replaced-file --tool fuse-overlayfs --fault killed --script lost-file.sh
   whiteout-lab faults rm-rf --tool kernel --verbose
   whiteout-lab faults --tool kernel --tool kernel=./linux     a kernel of yours: make ARCH=um, with overlayfs, ext4, hostfs, dm-log-writes
 """
@@ -89,6 +94,12 @@ def register(parser: argparse.ArgumentParser) -> None:
     )
     a_limit(parser)
     parser.add_argument(
+        "--script",
+        type=Path,
+        metavar="FILE",
+        help="of the first thing that is wrong, new ones first: a few plain lines that show it, tried three times before they are written",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
@@ -116,6 +127,8 @@ def faults(arguments: argparse.Namespace) -> int:
     with working("faults", arguments.timeout, plan.environment) as context:
         tries = Tries(cells, guests, kinds, chosen)
         found, troubles = swept(tries, context, arguments.jobs, plan.defects, _progress)
+        if arguments.script is not None:
+            _write_script(arguments.script, cells, found, context)
     if arguments.out is not None:
         write_faults(found, arguments.out)
     for line in (*(each(found) if arguments.verbose else ()), *lines(found, painter(sys.stdout))):
@@ -125,6 +138,23 @@ def faults(arguments: argparse.Namespace) -> int:
     if troubles:
         return EXIT_BROKEN
     return EXIT_FINDING if found.new else EXIT_AS_EXPECTED
+
+
+def _write_script(path: Path, cells: Sequence[Cell], found: Faults, context: CellContext) -> None:
+    """The script of the first thing that is wrong, where it shows it."""
+    first = first_wrong([one for one in found.cells if one.id in {cell.id for cell in cells}])
+    if first is None:
+        say("nothing is wrong with a daemon: no script is written")
+        return
+    swept_cell, fault, finding = first
+    made = replayed(next(cell for cell in cells if cell.id == swept_cell.id), context, fault, finding, _TIMES)
+    if made is None or made.shown < made.times:
+        why = f"they show it in {made.shown} of {made.times} runs" if made else "they would not do"
+        say(f"a few lines are not written for {swept_cell.id}, {fault.point.call}: {why}")
+        return
+    write_whole(path, made.script.encode("utf-8", "surrogateescape"))
+    path.chmod(0o755)
+    say(f"{path}: shows in {made.shown} of {made.times} runs what is wrong with {swept_cell.id}: {finding.message}")
 
 
 def _kinds(named: Sequence[str]) -> tuple[str, ...]:

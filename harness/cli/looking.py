@@ -13,9 +13,10 @@ import msgspec
 from harness.cells.plan import Cell, NotRun, cell_of
 from harness.diagnose.crash import guest_cells
 from harness.diagnose.faults import write_faults
-from harness.diagnose.observe import observe, tracer
+from harness.diagnose.observe import observe
 from harness.diagnose.sweep import Tries, fits, swept
 from harness.diagnose.told import Why, write_why
+from harness.diagnose.tracer import tracer
 from harness.errors import LabError, MissingProgram
 from harness.judge.findings import flat
 from harness.launch.cell import CellContext

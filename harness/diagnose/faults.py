@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -30,6 +31,9 @@ USUAL = (KILLED, "ENOSPC")  # what daemons meet: somebody kills them, and disks 
 _SEVERAL = (Copy, Move, Remove, Touch, Write)  # steps that are several system calls of their own
 
 
+_FOLDER = re.compile(r"(?:\d+|AT_FDCWD)<(?:[^>]*/)?([^>/]*)>")  # as -y has it
+_LOWER = re.compile(r"lower/\d+")
+_ENDS = re.compile(r"[{[]|\) *(?:=|$)| <unfinished")
 _NO_MORE_FILES = frozenset({"EMFILE", "ENFILE"})
 _UNREADABLE = frozenset({"EIO", "ENOMEM", "EACCES"})
 
@@ -175,6 +179,8 @@ def points(trace: Trace) -> Iterator[Point]:
         known = root in {UPPER, WORK} or (reads and root.startswith(LOWER))
         if one.call.process == first and one.step is not None and known and one.call.ok:
             request = request_words(one.served) if one.served is not None else ""
+            if request.startswith("SETATTR") and one.call.name == "utimensat":
+                continue  # times, which the kernel writes back when it likes: the n-th such call is another one in each run
             yield Point(one.step, request, bare(one), one.call.name, one.ordinal, reads)
 
 
@@ -199,6 +205,27 @@ def met_by(every: Sequence[Point], asked: FaultAt) -> list[Point]:
     fit = [one for one in every if one.can_give(asked.fault)] if asked.at == "*" else []
     fit = fit or [one for one in every if asked.at != "*" and fnmatchcase(one.call, asked.at)]
     return fit[asked.time - 1 : asked.time] if asked.time else fit
+
+
+def same_call(line: str, call: str) -> bool:
+    """Whether a line of strace(1) is a call that was seen in another run, by the names of what it is about.
+
+    What follows them is not compared: times differ. Nor is where a lower layer lies: some stacks mount it elsewhere.
+    """
+    if "\\" in line + call:  # a name that may be written in two ways
+        return True
+    pairs = zip(_words(line), _words(call), strict=False)
+    return all(_LOWER.fullmatch(there) or _base(here) == _base(there) for here, there in pairs)
+
+
+def _words(call: str) -> list[str]:
+    """The first arguments: descriptors, folders, names."""
+    arguments = _ENDS.split(call.partition("(")[2])[0]
+    return [word for word in arguments.split(", ") if word]
+
+
+def _base(word: str) -> str:
+    return _FOLDER.sub(r"\1", word).rpartition("/")[2].strip('"')
 
 
 def summed(faults: Sequence[Fault]) -> dict[Came, int]:

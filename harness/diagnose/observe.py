@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -15,13 +14,13 @@ from harness.diagnose.account import stories
 from harness.diagnose.syscalls import WATCHED
 from harness.diagnose.told import SCHEMA, Seen, Why, write_why
 from harness.diagnose.trace import Trace, read_trace
+from harness.diagnose.tracer import tracer
 from harness.drivers.base import Mounter
-from harness.errors import BrokenMachinery, MissingProgram
+from harness.errors import BrokenMachinery
 from harness.judge.defects.model import Defect
 from harness.judge.findings import Outcome, flat
 from harness.judge.judged import Judged, judged
 from harness.launch.cell import CellContext, Observer, run_cell
-from harness.machine.process import run, which
 from harness.places import UPPER
 from harness.profile import Profile
 from harness.scenario.layers import layer
@@ -31,25 +30,8 @@ from harness.snapshot.tar import read_tar
 from harness.whiteouts.union import merge
 from harness.worlds.inside import LAB
 
-OLDEST = (5, 10)  # the release whose output was read back here: what is older was not tried
 _SLOWER = 4.0  # times that a cell under observation may take
-_VERSION = re.compile(r"version (\d+)\.(\d+)")
 _SHARED = "abbrev=!getdents64"  # the names that were listed are what it is about
-
-
-def tracer() -> str:
-    """``strace 6.1``. Raises MissingProgram where it is not here, or older than what was tried."""
-    if which("strace") is None:
-        raise MissingProgram("strace is not installed", where="why", remedy="apt-get install strace")
-    said = run(["strace", "--version"]).out
-    found = _VERSION.search(said)
-    if found is None or (int(found[1]), int(found[2])) < OLDEST:
-        raise MissingProgram(
-            f"strace is too old: {said.splitlines()[0] if said else 'it says no version'}",
-            where="why",
-            remedy=f"install {OLDEST[0]}.{OLDEST[1]} or later",
-        )
-    return f"strace {found[1]}.{found[2]}"
 
 
 def observe(cell: Cell, context: CellContext, keep_at: Path, defects: Sequence[Defect] = ()) -> Why:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -30,9 +29,11 @@ from harness.diagnose.faults import (
     keeps,
     met_by,
     points,
+    same_call,
     written,
 )
-from harness.diagnose.observe import looking_after_steps, observed_trace, plain_states, shell, tracer
+from harness.diagnose.observe import looking_after_steps, observed_trace, plain_states, shell
+from harness.diagnose.tracer import strace_files, tracer
 from harness.drivers.base import Mounter
 from harness.errors import LabError, UsageError
 from harness.evidence.tools import tool_record
@@ -42,7 +43,6 @@ from harness.judge.defects.model import Defect
 from harness.judge.rules.evidence import shown
 from harness.judge.rules.fault import FaultEvidence, differing, fault_findings
 from harness.launch.cell import CellContext, Observer, Ran, run_cell
-from harness.machine.process import run, which
 from harness.names import escape
 from harness.places import REMOUNT, UPPER, VIEW
 from harness.scenario.model import KILLED, FaultAt, Scenario
@@ -51,9 +51,11 @@ from harness.snapshot.model import EMPTY
 from harness.whiteouts.encodings import Encoding
 from harness.whiteouts.markers import find_markers
 
-_NEVER = ("mknodat", "60000", "error=EPERM")  # a fault that is not met
+NEVER = ("mknodat", "60000", "error=EPERM")  # a fault that is not met
+_TRIES = (
+    3  # until a fault meets the call that is meant: what the kernel asks for when it likes comes before it, or behind
+)
 _FULL = {"ENOSPC", "EDQUOT", "EIO"}
-_LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
 
 
 def fits(cell: Cell) -> str:
@@ -94,10 +96,10 @@ class Sweep:
         scenario = self._cell.scenario
         folders = [self._context.work / f"lack-{secrets.token_hex(6)}" for _ in (None, *lacks)]
         try:
-            usual = self._run(scenario, folders[0], *_NEVER)
+            usual = self.once(scenario, folders[0], *NEVER)
             with ThreadPoolExecutor(self._jobs) as pool:
                 ran = pool.map(
-                    lambda one: self._run(
+                    lambda one: self.once(
                         scenario, one[0], ",".join(f"?{name}" for name in one[1].calls), "1+", f"error={one[1].error}"
                     ),
                     zip(folders[1:], lacks, strict=True),
@@ -110,19 +112,20 @@ class Sweep:
             for folder in folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _run(self, scenario: Scenario, folder: Path, calls: str, when: str, injected: str) -> Ran:
+    def once(self, scenario: Scenario, folder: Path, calls: str, when: str, injected: str) -> Ran:
+        """One run with a fault in it, recorded in the *folder*. Raises LabError."""
         lines = f"fault_call='{calls}' fault_when={when} fault={injected}\n".encode()
-        observer = Observer((), lines + _functions() + shell("faulty"), _strace())
+        observer = Observer((), lines + _functions() + shell("faulty"), strace_files())
         cell = Cell(scenario, self._cell.tool, self._cell.profile)
         return run_cell(cell, replace(self._context, observer=observer), folder)
 
     def _apart(self, step: int) -> str:
         """Why what is shown after a step, and no fault, is no plain directory; empty where it is: else a fault is not the cause."""
-        scenario = self._until(step)
+        scenario = self.until(step)
         folder = self._context.work / f"plain-{secrets.token_hex(6)}"
         when = f"after step {step + 1}" if step >= 0 else "before the first step"
         try:
-            ran = self._run(scenario, folder, *_NEVER)
+            ran = self.once(scenario, folder, *NEVER)
             codes = [
                 {one.index: bool(one.code) for one in steps}
                 for steps in (ran.recording.steps, ran.recording.oracle_steps)
@@ -134,23 +137,32 @@ class Sweep:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _until(self, step: int) -> Scenario:
+    def until(self, step: int) -> Scenario:
+        """The scenario, up to a step."""
         return msgspec.structs.replace(self._cell.scenario, steps=self._cell.scenario.steps[: step + 1])
 
     def _one(self, point: Point, fault: str, apart: Mapping[int, str]) -> Fault:
         if why := apart[point.step - 1] or apart[point.step]:
             return Fault(point, fault, Came.MISSED, why=why)
-        scenario = self._until(point.step)
-        injected = "signal=SIGKILL" if fault == KILLED else f"error={fault}"
-        folder = self._context.work / f"fault-{secrets.token_hex(6)}"
-        try:
-            ran = self._run(scenario, folder, point.name, str(point.ordinal), injected)
-            found = _judged(scenario, ran, folder, point, fault, self._defects)
-        except LabError as error:
-            found = Fault(point, fault, Came.MISSED, why=error.what)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        scenario = self.until(point.step)
+        found = Fault(point, fault, Came.MISSED)
+        for _ in range(_TRIES):
+            folder = self._context.work / f"fault-{secrets.token_hex(6)}"
+            try:
+                ran = self.once(scenario, folder, *meeting(point, fault))
+                found = _judged(scenario, ran, folder, point, fault, self._defects)
+            except LabError as error:
+                found = Fault(point, fault, Came.MISSED, why=error.what)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            if found.came is not Came.MISSED:
+                break
         return found
+
+
+def meeting(point: Point, fault: str) -> tuple[str, str, str]:
+    """What strace(1) is told of a fault: of which calls, at which of them, what."""
+    return point.name, str(point.ordinal), "signal=SIGKILL" if fault == KILLED else f"error={fault}"
 
 
 def _fallback(lack: Lack, ran: Ran, folder: Path, scenario: Scenario, usual: Ran, beside: Path) -> Fallback:  # noqa: PLR0917
@@ -269,19 +281,8 @@ def _met(folder: Path, point: Point) -> bool:
     except OSError:
         return False
     began = [line for line in lines if re.match(rf"(?:\d+ +)?{point.name}\(", line)]
-    return len(began) >= point.ordinal
+    return len(began) >= point.ordinal and same_call(began[point.ordinal - 1], point.call)
 
 
 def _functions() -> bytes:
     return shell("observed") + looking_after_steps("oracle", "oracle") + shell("serving")
-
-
-@cache
-def _strace() -> dict[str, bytes]:
-    """The host's strace with its libraries and their loader, for worlds that have none."""
-    tracer()
-    program = which("strace")
-    assert program is not None
-    found = [Path(one) for one in _LIBRARY.findall(run(["ldd", program]).out)]
-    files = {f"fault/{'ld.so' if path.name.startswith('ld-') else path.name}": path.read_bytes() for path in found}
-    return files | {"fault/strace": program.read_bytes()}

@@ -76,7 +76,7 @@ def test_a_run_tells_why_of_the_founding_case(tmp_path: Path) -> None:
 def test_without_strace_it_is_said_and_fails_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("harness.diagnose.observe.which", lambda _: None)
+    monkeypatch.setattr("harness.diagnose.tracer.which", lambda _: None)
     words = ["run", "ghost-marker", "--tool", "fuse-overlayfs@trixie", "--profile", "user", "--why", "founding"]
     assert main([*words, "--jobs", "1", "--out", str(tmp_path / "run")]) == 0
     assert "! nobody looked on: strace is not installed; apt-get install strace" in capsys.readouterr().out

@@ -24,6 +24,7 @@ from harness.diagnose.faults import (
     met_by,
     points,
     read_faults,
+    same_call,
     summed,
     written,
 )
@@ -279,3 +280,75 @@ def test_what_is_another_tree_without_a_fault_says_nothing_of_one(tmp_path: Path
     asked = [one for one in found.cells[0].faults if one.point.step == 3]
     assert {one.came for one in asked} == {Came.MISSED}
     assert "what is shown after step 4 is another tree without it, too" in asked[0].why
+
+
+@pytest.mark.parametrize(
+    ("line", "call", "same"),
+    [
+        (
+            '7 renameat2(5</mnt/upper>, "new", 5</mnt/upper>, "f", 0) = 0',
+            'renameat2(upper, "new", upper, "f", 0)',
+            True,
+        ),
+        ('renameat2(5</mnt/upper>, "new", 5</mnt/upper>, "g", 0) = 0', 'renameat2(upper, "new", upper, "f", 0)', False),
+        ('unlinkat(5</mnt/work/work>, "5", 0) = 0', 'unlinkat(upper/a, "f", 0)', False),
+        (
+            "sendfile(9</mnt/work/work/4>, 10</mnt/sq/a/f>, NULL, 4)",
+            "sendfile(work/work/4, lower/1/a/f, NULL, 4)",
+            True,
+        ),
+        ("getdents64(9</mnt/sq>, 0x1, 32)", "getdents64(lower/1)", True),
+        ("getdents64(9</mnt/upper/b>, 0x1, 32)", "getdents64(upper/a)", False),
+        (
+            'openat2(3</mnt/sq>, "d", {flags=O_RDONLY}, 24) = 7</mnt/sq/d>',
+            'openat2(lower/1, "d", {flags=O_RDONLY|O_DIRECTORY}, 24)',
+            True,
+        ),
+        ('lgetxattr("/proc/self/fd/4/a", "x", "y", 16)', 'lgetxattr("/proc/self/fd/9/a", "x", "y", 16)', True),
+        ('lgetxattr("/proc/self/fd/4/b", "x", "y", 16)', 'lgetxattr("/proc/self/fd/9/a", "x", "y", 16)', False),
+        ("22    fchown(10</mnt/work/1>, 0, 0)     = -1 ENOSPC (No space) (INJECTED)", "fchown(work/1, 0, 0)", True),
+        ("22    fchown(10</mnt/work/1>, 0, 0 <unfinished ...>) = ?", "fchown(work/1, 0, 0)", True),
+        ("22    fchown(10</mnt/work/2>, 0, 0 <unfinished ...>) = ?", "fchown(work/1, 0, 0)", False),
+        (r'unlinkat(5</mnt/upper>, "\303", 0)', r'unlinkat(upper, "\xc3", 0)', True),
+    ],
+)
+def test_which_call_a_fault_met(line: str, call: str, same: bool) -> None:
+    assert same_call(line, call) is same
+
+
+@pytest.mark.real
+@pytest.mark.worlds
+@needs_strace
+@pytest.mark.parametrize(
+    ("words", "shows"),
+    [
+        (["replaced-file", "--fault", "killed", "--at", "renameat2*"], '[ "$(cat merged/f)" != saved ]'),
+        (["ghost-marker-remade", "--fault", "killed", "--at", "renameat*"], "[ -e merged/a/f ]"),
+        (["ghost-marker", "--fault", "ENOSPC", "--at", "mknodat*"], '[ "$failed" != 0 ] && { [ -e merged/a/new ]'),
+        (["open-files-run-out"], "! { [ -e merged/d/f ]"),
+    ],
+)
+def test_what_is_wrong_is_shown_by_a_few_plain_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], shows: str
+) -> None:
+    """They were run three times where nothing of the lab is but strace, before they were written."""
+    script = tmp_path / "shows.sh"
+    assert main(["faults", *words, *AS_USER, "--script", str(script)]) == 0
+    lines = script.read_text().splitlines()
+    assert len(lines) <= 20
+    assert os.access(script, os.X_OK)
+    assert any(shows in line for line in lines)
+    assert "shows in 3 of 3 runs what is wrong with" in capsys.readouterr().err
+
+
+@pytest.mark.real
+@pytest.mark.worlds
+@needs_strace
+def test_where_nothing_is_wrong_no_script_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "shows.sh"
+    assert (
+        main(["faults", "ghost-marker", *AS_USER, "--fault", "killed", "--at", "mkdirat*", "--script", str(script)])
+        == 0
+    )
+    assert not script.exists()
+    assert "no script is written" in capsys.readouterr().err

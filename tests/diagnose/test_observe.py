@@ -83,6 +83,6 @@ def test_what_cannot_be_answered_is_an_error_with_its_remedy(
     (tmp_path / "kept").mkdir()
     assert main(["why", cell, "--keep", str(tmp_path / "kept")]) == 2
     assert "name a new folder" in capsys.readouterr().err
-    monkeypatch.setattr("harness.diagnose.observe.which", lambda _: None)
+    monkeypatch.setattr("harness.diagnose.tracer.which", lambda _: None)
     assert main(["why", cell]) == 3
     assert "apt-get install strace" in capsys.readouterr().err
