@@ -17,17 +17,23 @@ from harness.cli.script import find_cell
 from harness.cli.working import working
 from harness.compare.words import count
 from harness.diagnose.account import about
+from harness.diagnose.crash import crash_cell, fits, guest_cells
 from harness.diagnose.observe import observe
 from harness.diagnose.told import Seen, Story, Why, story_lines
 from harness.errors import UsageError
 from harness.names import one_line
+from harness.profile import Profile
 from harness.runs.decide import known_defects
 from harness.tools.asked import HELP as TOOL_HELP
+from harness.tools.guests import discover_guests
+from harness.worlds.build import worlds_in_place
+from harness.worlds.model import Tool, Unavailable
 
 _EPILOG = """\
 The cell runs once more under strace. Of each marker in its upper, of each entry that no step made, and of what is left in the work folder
 it is said for which step it was made, which FUSE request was being served, by which system calls, and what had been read before. The
-kernel's overlay makes no system calls: of it is said after which step a marker was there.
+kernel's overlay makes no system calls: of it is said after which step a marker was there, and, as root, what a guest kernel (worlds build
+guest-sid) does below its overlay in the same steps.
 
 examples:
   whiteout-lab why 'ghost-marker[fuse-overlayfs-1.14-root]'
@@ -77,7 +83,8 @@ def why(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(seen), indent=2).decode())
     else:
-        print("\n".join(lines(seen, painter(sys.stdout))))
+        paint = painter(sys.stdout)
+        print("\n".join([*lines(seen, paint), *below(cell, arguments.timeout, paint)]))
     return 0
 
 
@@ -85,6 +92,30 @@ def observed(cell: Cell, timeout: float, keep: Path | None = None) -> Why:
     """Observe a cell in a work folder of its own."""
     with working("why", timeout) as context:
         return observe(cell, context, keep or context.work / "recording", known_defects(scenarios=[cell.scenario.name]))
+
+
+def below(cell: Cell, timeout: float, paint: Paint) -> Iterator[str]:
+    """What a guest kernel does below its overlay in the same steps: the kernel that ran the cell makes no calls that could be seen."""
+    found = discover_guests(worlds_in_place())
+    guests = guest_cells([cell], [one for one in found if isinstance(one, Tool)])
+    if not guests:
+        missing = next((one for one in found if isinstance(one, Unavailable)), None)
+        if missing is not None and not fits(cell) and cell.profile is Profile.ROOT:
+            yield ""
+            yield paint("dim", f"what a kernel does below its overlay, commit by commit: {missing.remedy}")
+        return
+    with working("why", timeout) as context:
+        crashed = crash_cell(guests[-1], context, ())
+    yield ""
+    yield paint("bold", f"{guests[-1].tool.label}, a guest, in the same steps") + paint(
+        "dim", "  commit by commit below the overlay"
+    )
+    step = -1
+    for point in (one.point for one in crashed.faults):
+        if point.step != step:
+            step = point.step
+            yield paint("dim", one_line(f"  step    {step + 1}, {point.request}"))
+        yield one_line(f"          {point.call}")
 
 
 def _there(seen: Why) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from harness.diagnose.observe import shell
 from harness.launch.guest import not_started
 from harness.profile import Profile
 from harness.report.faults import faults_page
+from harness.runs.decide import Wanted, decide, obstacles_here
 from harness.runs.folders import scenario_files
 from harness.scenario.loader import load_all
 from harness.tools.guests import discover_guests
@@ -115,3 +117,19 @@ def test_why_a_kernel_does_not_start() -> None:
     assert not_started(tool, "mount failed\nall is well\n", "", timed_out=True).what.endswith(": mount failed")
     assert not_started(tool, "", "", timed_out=True).what.endswith("past its limit")
     assert fits(Cell(scenario, tool, Profile.ROOT)) == ""
+
+
+@pytest.mark.real
+@pytest.mark.worlds
+@pytest.mark.skipif(os.geteuid() != 0, reason="the kernel's cells of the profile root are root's")
+def test_why_tells_of_a_kernel_what_a_guest_does_in_the_same_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    cell = next(one.id for one in _kernel_cells() if one.profile is Profile.ROOT)
+    assert main(["why", cell]) == 0
+    said = capsys.readouterr().out
+    assert f"kernel {guest().version}, a guest, in the same steps" in said
+    assert re.search(r"step    1, rm a\n +commit 1: .*\n(.*\n)*.*upper/a ↔ work/work/#", said)
+
+
+def _kernel_cells() -> list[Cell]:
+    plan = decide(Wanted(("ghost-marker-remade",), ("kernel",)), obstacles_here(), lambda _: None)
+    return [one for one in plan.cells() if isinstance(one, Cell)]
