@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.judge.facts.fault import HalfDone
-from harness.judge.rules.fault import FaultEvidence, fault_findings
+from harness.judge.rules.fault import CRASH, FaultEvidence, fault_findings
 from harness.places import REMOUNT, VIEW, PlaceName
 from harness.scenario.model import KILLED
 from harness.snapshot.model import Entry, Kind, Snapshot
@@ -111,3 +111,27 @@ def test_of_several_calls_it_is_said_what_is_extra_lost_and_another() -> None:
     ]
     assert "lost is lost" in found[2].message
     assert "keep is another one" in found[1].message
+
+
+def test_after_a_crash_a_step_is_done_or_it_is_not_and_nobody_said_anything() -> None:
+    crash: dict[str, Any] = {"fault": CRASH, "call": "commit", "request": ""}
+    assert codes(evidence(**crash, trees={REMOUNT: AFTER})) == codes(evidence(**crash, trees={REMOUNT: BEFORE})) == []
+    (finding,) = fault_findings(evidence(**crash, trees={REMOUNT: BACK}))
+    assert finding.code == "WL401"
+    assert finding.message.startswith("after a crash amid mkdir: a is there when it is mounted again")
+
+
+def test_who_writes_is_told_later_of_what_cannot_be_written() -> None:
+    """fuse(4) writes back what was written; close(2) and fsync(2) say what came of it, and a redirection of the shell asks neither."""
+    told = evidence("ENOSPC", request="WRITE", action="write", trees={VIEW: BEFORE, REMOUNT: BEFORE}, writes=(b"a",))
+    assert codes(told) == []
+    assert codes(evidence("ENOSPC", trees={VIEW: BEFORE, REMOUNT: BEFORE})) == [("WL402", "a")]
+
+
+def test_what_is_added_to_loses_nothing() -> None:
+    """Of a file that is appended to, or touched, what was there stays; one that is written anew may be empty meanwhile."""
+    old, new, half = (tree([file("f", text)]) for text in ("old", "old and new", ""))
+    more: dict[str, Any] = {"action": "write", "before": old, "after": new, "writes": (b"f",)}
+    assert codes(evidence(trees={REMOUNT: half}, **more)) == []
+    assert codes(evidence(trees={REMOUNT: half}, keeps=True, **more)) == [("WL401", "f")]
+    assert codes(evidence(trees={REMOUNT: tree([file("f", "old and")])}, keeps=True, **more)) == []

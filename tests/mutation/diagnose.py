@@ -16,5 +16,7 @@ def every() -> Iterator[Mutant]:
     for name in ("syscalls", "trace", "story", "words", "account"):
         yield from inverted(f"harness/diagnose/{name}.py", _TRACES)
     yield from inverted("harness/diagnose/reduce.py", ("tests/diagnose/test_reduce.py",))
+    yield from inverted("harness/diagnose/disk.py", ("tests/diagnose/test_disk.py",))
+    yield from inverted("harness/diagnose/states.py", ("tests/diagnose/test_states.py",))
     yield from inverted("harness/judge/rules/fault.py", ("tests/judge/test_rules_fault.py",))
     yield from inverted("harness/report/why.py", ("tests/report/test_why.py",))
