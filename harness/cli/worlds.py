@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import sys
 from collections.abc import Sequence
 
@@ -17,7 +18,7 @@ from harness.tools.crate import crates_in_place, ensure_crate
 from harness.tools.installed import installations
 from harness.worlds.build import ensure, generations, prune, world_in_place
 from harness.worlds.refresh import refresh
-from harness.worlds.suites import SUITES, Taking, wanted
+from harness.worlds.suites import GUESTS_RUN_ON, SUITES, Taking, wanted
 
 _CRATE = "crate"
 
@@ -47,8 +48,9 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 def unasked(tools: Sequence[str] = (), taking: Taking = Taking.NONE, *, guests: bool = False) -> list[str]:
     """The worlds that can be used here. *tools*: the words of ``--tool``; *guests*: whether machines are to crash."""
+    here = guests and platform.machine() in GUESTS_RUN_ON
     given = any(word.name.partition("+")[0] == NATIVE for word in parse_words(tools)) or bool(installations())
-    return wanted(containers=os.geteuid() == 0, singularity=given, taking=taking, guests=guests)
+    return wanted(containers=os.geteuid() == 0, singularity=given, taking=taking, guests=here)
 
 
 def _list(_arguments: argparse.Namespace) -> int:

@@ -5,20 +5,24 @@ No ordinary cell runs under them.
 
 from __future__ import annotations
 
+import platform
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.drivers.kernel import PLAIN
+from harness.errors import UsageError
 from harness.tools.asked import KERNEL, Word, parse_words
 from harness.tools.discover import Found
 from harness.tools.given import given_programs
 from harness.worlds.host import host_world
 from harness.worlds.ledger import Ledger
 from harness.worlds.model import Part, Tool, Unavailable, World
-from harness.worlds.suites import GUEST, SUITES
+from harness.worlds.suites import GUEST, GUESTS_RUN_ON, SUITES
 from harness.worlds.versions import kernel_number
 
+_BANNER = re.compile(rb"Linux version ([0-9][^\s%]*) \(")
 _PROGRAM, _MODULES, _PACKAGE = "usr/bin/linux.uml", "usr/lib/uml/modules", "user-mode-linux"
 
 
@@ -52,10 +56,13 @@ def _of(world: World, ledger: Ledger) -> Tool | None:
 
 def _missing(worlds: Sequence[World]) -> list[Found]:
     built = {world.suite for world in worlds}
+    lacking = [name for name, suite in SUITES.items() if suite.guest and name not in built]
+    if platform.machine() not in GUESTS_RUN_ON:
+        reason = f"User-mode Linux is for {', '.join(sorted(GUESTS_RUN_ON))} alone"
+        return [Unavailable(PLAIN.name, name, reason) for name in lacking]
     return [
         Unavailable(PLAIN.name, name, f"the world {name} is not built", f"whiteout-lab worlds build {name}", name)
-        for name, suite in SUITES.items()
-        if suite.guest and name not in built
+        for name in lacking
     ]
 
 
@@ -65,4 +72,19 @@ def _given(words: Sequence[Word], worlds: Sequence[World], ledger: Ledger) -> li
     world = next((world for world in worlds if world.suite == GUEST), None)
     if world is None:
         return _missing(worlds)
-    return [replace(tool, world=world) for tool in given_programs(words, host_world(), ledger)]
+    by_place = {word.place: word for word in words}
+    return [
+        _kernel(replace(tool, world=world), by_place[tool.rank]) for tool in given_programs(words, host_world(), ledger)
+    ]
+
+
+def _kernel(tool: Tool, word: Word) -> Tool:
+    """A given one at the release that stands in its file: where it needs a newer libc than this machine's it cannot say it itself."""
+    found = _BANNER.search(Path(tool.main.path).read_bytes())
+    if found is None:
+        raise UsageError(
+            "the file is no kernel that is a program", where=word.option, remedy="make ARCH=um gives one: ./linux"
+        )
+    release = found[1].decode()
+    version = word.version or kernel_number(release)
+    return replace(tool, main=replace(tool.main, version=version, says=f"Linux {release}"))

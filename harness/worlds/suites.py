@@ -78,6 +78,7 @@ IMAGES = "images"  # the world for what the user brings: SingularityCE
 IMPORTERS = "importers-trixie"  # the one of them that is built unasked
 
 GUEST = "guest-sid"  # the newest guest kernel
+GUESTS_RUN_ON = frozenset({"x86_64"})  # machines that its package is made for
 
 SUITES: dict[str, Suite] = {
     suite.name: suite

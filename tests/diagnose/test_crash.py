@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -95,10 +96,19 @@ def test_on_the_command_line_and_in_the_report(tmp_path: Path, capsys: pytest.Ca
 
 @pytest.mark.real
 @pytest.mark.worlds
-def test_a_program_that_is_no_kernel(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["faults", "ghost-marker", "--tool", "kernel", "--tool", "kernel:9.9=/bin/true"]) == 3
-    assert "kernel 9.9 did not come to the end: it said nothing" in capsys.readouterr().err
-    assert main(["run", "ghost-marker", "--tool", "kernel=/bin/true"]) == 2
+def test_a_kernel_that_the_user_gives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It runs in the guest's world, at the release that its file names; what is none is said before anything runs."""
+    mine = tmp_path / "linux"
+    shutil.copy(guest().world.root / "usr/bin/linux.uml", mine)
+    assert main(["faults", "ghost-marker", "--tool", "kernel", "--tool", f"kernel:{guest().version}:mine={mine}"]) == 0
+    assert f"ghost-marker[kernel-{guest().version}+mine-root]: 2 before, 1 after" in capsys.readouterr().err
+    (tool,) = (
+        one for one in discover_guests(worlds_in_place(), [f"kernel={mine}", "fuse-overlayfs"]) if isinstance(one, Tool)
+    )
+    assert (tool.version, tool.origin) == (guest().version, "given")
+    assert main(["faults", "ghost-marker", "--tool", "kernel=/bin/true"]) == 2
+    assert "no kernel that is a program" in capsys.readouterr().err
+    assert main(["run", "ghost-marker", "--tool", f"kernel={mine}"]) == 2
     assert "a kernel of yours runs no ordinary cell" in capsys.readouterr().err
 
 
