@@ -508,9 +508,10 @@ _ROWS = (
     _code(
         "WL401", "half-done", "After a fault the tree is neither the one before a step nor the one after it.",
         why="""
-            One step of a user's is several system calls of the daemon's. Where it is killed between two of them, or one of them
-            fails, a step that is one system call must be done or not done, since programs stand on that: a whiteout that is
-            removed before what takes its place is there brings back what was deleted.
+            One step of a user's is several system calls of the daemon's, or several changes of a kernel's to the disk. Where it
+            is killed or the machine crashes between two of them, or one of them fails, a step that is one system call must be
+            done or not done, since programs stand on that: a whiteout that is removed before what takes its place is there
+            brings back what was deleted, and a file that is taken away before the new one has its name is lost.
         """,
         example="""
             mkdir a                                a was deleted; in lower layers there is one
