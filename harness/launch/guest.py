@@ -25,6 +25,7 @@ from harness.worlds.model import Tool
 
 # What it says of a processor whose registers it has no room for (AMX, on kernels before the one that asks how many there are).
 _PROCESSOR = re.compile(r"ptrace set fp regs failed")
+_SLOWER = 4.0  # times that a guest may take as long as a cell
 _TROUBLE = re.compile(r"panic|failed|error|cannot|refused|denied", re.IGNORECASE)
 
 
@@ -51,15 +52,18 @@ def boot(  # noqa: PLR0917
 ) -> Path:
     """Run a *script* of the cell's folder in the guest, with files of that folder as its *disks*; returns the folder ``out``.
 
-    Of folders in it the *folders* are kept.
-
-    Raises BrokenMachinery where it does not start, or does not come to the script's end; the script's ``broken`` is told so too.
+    Of folders in it the *folders* are kept. Raises BrokenMachinery where the guest does not start, or does not come to the script's end, and
+    with the words that the script left in ``broken``.
     """
     room = Room(context.work)
     room.need()
     (stage / "boot").write_text(f"{script} {' '.join(disks)}\n", encoding="ascii")
     ended = run_on_lifeline(
-        enclosure.argv(stage), timeout=context.timeout, env=enclosure.environment(), cwd=context.work, watch=room.look
+        enclosure.argv(stage),
+        timeout=context.timeout * _SLOWER,
+        env=enclosure.environment(),
+        cwd=context.work,
+        watch=room.look,
     )
     out = stage / "out"
     reached = only_files(out, folders) if out.exists() else ""
