@@ -52,8 +52,8 @@ def boot(  # noqa: PLR0917
 ) -> Path:
     """Run a *script* of the cell's folder in the guest, with files of that folder as its *disks*; returns the folder ``out``.
 
-    Of folders in it the *folders* are kept. Raises BrokenMachinery where the guest does not start, or does not come to the script's end, and
-    with the words that the script left in ``broken``.
+    Of folders in it the *folders* are kept. Raises BrokenMachinery where the guest does not start, or does not come to the script's
+    end; and with the words that the script left in ``broken``.
     """
     room = Room(context.work)
     room.need()
