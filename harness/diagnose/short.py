@@ -59,7 +59,7 @@ def frame(cell: Cell, what: str, needs: str = "") -> Frame | None:
     called = f'program=${{PROGRAM:-{program}}}; command -v "$program" {needs} >/dev/null || exit 77'.replace("  ", " ")
     begin = [
         b"#!/bin/sh",
-        f"# {what}. Exit codes: 1 it shows, 0 it does not, 125 this build cannot be tested, 77 something is lacking".encode(),
+        f"# {one_line(what)}. Exit codes: 1 it shows, 0 it does not, 125 this build cannot be tested, 77 something is lacking".encode(),
         f'[ -n "${{inside:-}}" ] || inside=1 exec {own} sh "$0"'.encode(),
         *([called.encode()] if cell.driver.is_program else []),
         b'folder=$(mktemp -d) && cd "$folder" && trap \'cd /; rm -rf "$folder"\' EXIT || exit 77',
@@ -81,14 +81,14 @@ def joined(lines: Iterable[bytes]) -> str:
 def told(what: str) -> list[bytes]:
     """The last lines: what came of it, by ``$code``, 0 where it shows."""
     return [
-        b'[ "$code" != 0 ] || { echo ' + quote_bytes(f"BUG: {what}".encode()) + b"; exit 1; }",
+        b'[ "$code" != 0 ] || { echo ' + quote_bytes(f"BUG: {one_line(what)}".encode()) + b"; exit 1; }",
         b"echo 'it does not show'",
     ]
 
 
 def short(cell: Cell, finding: Finding, upper: Snapshot) -> str:
     """The script; empty where a few lines would not do. *upper*: as it was when the finding was seen."""
-    what = f"{finding.code} {CODES[finding.code].name} at {one_line(finding.path)}"
+    what = f"{finding.code} {CODES[finding.code].name} at {finding.path}"
     common, test = frame(cell, what), _test(finding, upper)
     if common is None or not test:
         return ""

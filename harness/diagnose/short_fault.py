@@ -15,7 +15,6 @@ from harness.judge.codes import CODES
 from harness.judge.facts.fault import HalfDone, Unsaid
 from harness.judge.findings import Finding
 from harness.machine.quote import quote_bytes
-from harness.names import one_line
 from harness.places import REMOUNT, VIEW, PlaceName
 from harness.scenario.model import KILLED
 from harness.script.typed import step_typed
@@ -35,7 +34,7 @@ def short_fault(
 
     *finding*: the one of the fault's that it is to show; *plain*: the plain directory before the step and after it.
     """
-    what = f"{finding.code} {CODES[finding.code].name}: {one_line(finding.message)}"
+    what = f"{finding.code} {CODES[finding.code].name}: {finding.message}"
     again = isinstance(finding.facts, HalfDone) and finding.facts.again
     test = _test(finding, trees.get(REMOUNT if again else VIEW, EMPTY), *plain)
     common = frame(cell, what, "strace taskset")
