@@ -16,6 +16,8 @@ _LINE = re.compile(r"(\d+) +(?:<\.\.\. \w+ resumed>(.*)|(\w+)\((.*))\Z", re.DOTA
 _UNFINISHED = " <unfinished ...>"
 # What may hold a comma, a bracket or a quote that divides nothing: a string, and the path of a descriptor.
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"(?:\.\.\.)?|<[^>]*>|[\[\]{}(),]', re.DOTALL)
+_NESTS = re.compile(r"[\[\]{}()]")
+_ARGUMENT = re.compile(r'(?:"(?:\\.|[^"\\])*"|<[^>]*>|[^,])+', re.DOTALL)
 _END = re.compile(r"\) *= ")
 _DESCRIPTOR = re.compile(r"(?:(\d+)|AT_FDCWD)<([^>]*)>\Z")
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|x[0-9a-f]{2}|.)", re.DOTALL)
@@ -97,8 +99,13 @@ def _ended(rest: str) -> tuple[str, str] | None:
     return None
 
 
-def _split(text: str) -> Iterator[str]:
+def _split(text: str) -> Iterable[str]:
     """Arguments, at the commas between them."""
+    nested = _NESTS.search(text) or ",," in text or text[:1] == "," or text[-1:] == "," or text.isspace()
+    return _split_nested(text) if nested else _ARGUMENT.findall(text)  # half of them hold no brackets: at once
+
+
+def _split_nested(text: str) -> Iterator[str]:
     depth = start = 0
     for token in _TOKEN.finditer(text):
         one = token[0]
@@ -118,8 +125,20 @@ def unquoted(argument: str) -> bytes | None:
     return _ESCAPE.sub(_unescaped, inner)
 
 
+def _octal() -> Iterator[tuple[bytes, bytes]]:
+    for number in range(256):
+        for form in ("%o", "%02o", "%03o"):
+            yield (form % number).encode(), bytes([number])
+
+
+_BYTES = dict(_octal())  # nearly all: the headers of requests are told so
+
+
 def _unescaped(found: re.Match[bytes]) -> bytes:
     one = found[1]
+    known = _BYTES.get(one)
+    if known is not None:
+        return known
     if one[:1] in b"01234567":  # strace writes no \8, but what is cut or no trace of its may have one
         return bytes([int(one, 8) & 0xFF])
     if one[:1] == b"x" and len(one) == 3:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.diagnose.strace import Call, calls, descriptor, strings_in, unquoted
+from harness.diagnose.strace import Call, _split, _split_nested, calls, descriptor, strings_in, unquoted
 from harness.machine.process import run, which
 
 LINE = '11 renameat2(4</mnt/upper>, "a", 5</mnt/work/work>, "5", RENAME_WHITEOUT) = 0'
@@ -121,3 +121,8 @@ def test_names_come_back_from_strace_as_they_were(tmp_path: Path) -> None:
     with open(trace, encoding="latin-1", newline="\n") as lines:  # noqa: PTH123
         made = [unquoted(next(one for one in call.arguments if one.startswith('"'))) for call in calls(lines)]
     assert made == [folder + b"/here/" + name for name in names]
+
+
+@given(st.text('a,"<>\\\\ 1[({.', max_size=30))
+def test_arguments_without_brackets_are_taken_apart_as_others_are(text: str) -> None:
+    assert list(_split(text)) == list(_split_nested(text))
