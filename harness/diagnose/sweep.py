@@ -52,9 +52,8 @@ from harness.whiteouts.encodings import Encoding
 from harness.whiteouts.markers import find_markers
 
 NEVER = ("mknodat", "60000", "error=EPERM")  # a fault that is not met
-_TRIES = (
-    3  # until a fault meets the call that is meant: what the kernel asks for when it likes comes before it, or behind
-)
+# Until a fault meets the call that is meant: what the kernel asks for when it likes (FORGET, RELEASEDIR) comes before it, or behind.
+_BESIDE = (0, 1, -1, 0)
 _FULL = {"ENOSPC", "EDQUOT", "EIO"}
 
 
@@ -146,13 +145,14 @@ class Sweep:
             return Fault(point, fault, Came.MISSED, why=why)
         scenario = self.until(point.step)
         found = Fault(point, fault, Came.MISSED)
-        for _ in range(_TRIES):
+        for beside in _BESIDE:
+            here = msgspec.structs.replace(point, ordinal=max(1, point.ordinal + beside))
             folder = self._context.work / f"fault-{secrets.token_hex(6)}"
             try:
-                ran = self.once(scenario, folder, *meeting(point, fault))
-                found = _judged(scenario, ran, folder, point, fault, self._defects)
+                ran = self.once(scenario, folder, *meeting(here, fault))
+                found = _judged(scenario, ran, folder, here, fault, self._defects)
             except LabError as error:
-                found = Fault(point, fault, Came.MISSED, why=error.what)
+                found = Fault(here, fault, Came.MISSED, why=error.what)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             if found.came is not Came.MISSED:
